@@ -1,0 +1,12 @@
+//! What turnus knows, without I/O, clock, randomness or async. Modules in reading order; each may import only earlier ones.
+
+pub mod catalog;
+pub mod document;
+pub mod id;
+pub mod inventory;
+pub mod job;
+pub mod plan;
+pub mod problem;
+pub mod report;
+pub mod run;
+pub mod settings;

@@ -1,0 +1,164 @@
+//! Who is looked after: a customer with its contacts, windows, freezes and hosts. One file each.
+//!
+//! Knows what an inventory may say; does not know where files lie or how a host is reached.
+//! Invariant: a [`Customer`] in hand is consistent in itself: names are unique, every group that a window names has a host.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::{Date, DateTime};
+use serde::{Deserialize, Serialize};
+
+use super::id::{ContentHash, Name};
+
+/// The language in which a customer reads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Locale {
+    /// German.
+    De,
+    /// English.
+    #[default]
+    En,
+    /// Hungarian.
+    Hu,
+    /// Russian.
+    Ru,
+}
+
+/// One client of the provider: the content of one inventory file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Customer {
+    /// The file's stem; what people type.
+    pub name: Name,
+    /// The name as it stands in letters (`customer.name`).
+    pub display_name: String,
+    /// Language of everything that the customer reads.
+    pub locale: Locale,
+    /// IANA time zone in which the customer's windows are agreed.
+    pub time_zone: String,
+    /// Region of the customer's public holidays, as `DE-BY`.
+    pub holidays: Option<String>,
+    /// Who is told.
+    pub contacts: Vec<Contact>,
+    /// The agreed recurring slots.
+    pub windows: Vec<Window>,
+    /// When nothing starts.
+    pub freezes: Vec<Freeze>,
+    /// The customer's machines, in the order of the file: the order in which batches take them.
+    pub hosts: Vec<Host>,
+    /// Hash of the file: the revision that runs are made from.
+    pub revision: ContentHash,
+}
+
+/// A person or mailbox at the customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contact {
+    /// Name as it stands in letters.
+    pub name: String,
+    /// Mail address.
+    pub email: String,
+    /// What this contact gets.
+    pub receives: Vec<Receives>,
+}
+
+/// A kind of message that a contact can ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Receives {
+    /// Dates, reminders, moves, cancellations.
+    Announcement,
+    /// The written result.
+    Report,
+}
+
+/// An agreed recurring slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// Unique within the customer.
+    pub name: Name,
+    /// RFC 5545 section 3.3.10 recurrence rule.
+    pub rule: String,
+    /// First start, local time in the customer's time zone.
+    pub starts: DateTime,
+    /// Length in seconds, elapsed time.
+    pub duration_s: u64,
+    /// Nothing starts in the last so many seconds.
+    pub cutoff_s: u64,
+    /// What happens when the date is a public holiday.
+    pub holiday: HolidayRule,
+    /// The recipe.
+    pub job: Name,
+    /// Which hosts, in order, without doubles: groups are already resolved.
+    pub hosts: Vec<Name>,
+    /// How long before the start the customer is told, in seconds.
+    pub announce_s: Vec<u64>,
+    /// How long before the start pending updates are collected, in seconds.
+    pub review_s: Option<u64>,
+}
+
+/// What happens to a date that is a public holiday.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum HolidayRule {
+    /// It stays.
+    #[default]
+    Keep,
+    /// It is left out.
+    Skip,
+    /// The next working day.
+    NextWorkday,
+    /// The working day before.
+    PreviousWorkday,
+    /// A week later.
+    NextWeek,
+}
+
+/// A span in which nothing starts; both days are inside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Freeze {
+    /// First day.
+    pub from: Date,
+    /// Last day.
+    pub to: Date,
+    /// Why; shown where a window is skipped.
+    pub reason: String,
+}
+
+/// A machine reached by SSH.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// Unique within the customer.
+    pub name: Name,
+    /// How it is reached.
+    pub connection: Connection,
+    /// Groups that it is in.
+    pub groups: Vec<Name>,
+    /// Values for steps; `data_dir` reaches them as `$VAR_DATA_DIR`. Keys are `[a-z][a-z0-9_]*`.
+    pub vars: BTreeMap<String, String>,
+}
+
+/// How a machine is reached, as far as the inventory says; the user's ssh_config fills in the rest.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Connection {
+    /// Host name or IP address; never begins with `-`, has no white space or control characters.
+    pub address: String,
+    /// TCP port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// Login name; same rules as the address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Private key file; `~/` is the home directory of the account that runs turnus.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_file: Option<String>,
+    /// Hops on the way, nearest first. A hop that names a host of the inventory is already resolved to its connection.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proxy_jump: Vec<Connection>,
+    /// File with this host's key, in place of turnus's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_hosts: Option<String>,
+    /// Whether steps run as root through `sudo -n`.
+    #[serde(rename = "become", default)]
+    pub elevate: bool,
+    /// Directory on the host for capsules; absent: `/var/lib/turnus` for root, else `~/.local/state/turnus`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_dir: Option<String>,
+}

@@ -1,0 +1,186 @@
+//! How a round is done: a recipe of ordered steps, each in one phase. One file each.
+//!
+//! Knows what a job may say; does not know hosts or how a step is carried out.
+//! Invariant: a [`Job`] in hand holds to G3: if it updates, a verified backup comes before, or it says why not.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::id::{ContentHash, Name};
+
+/// The part of a run that a step belongs to. The first five are what a job declares, in this order;
+/// `rollback` and `release` are derived from undo steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Read-only checks: may this host be touched at all?
+    Preflight,
+    /// Stop what must not run meanwhile.
+    Quiesce,
+    /// Save, then verify what was saved.
+    Backup,
+    /// Change the host.
+    Update,
+    /// Does the service really work?
+    Smoke,
+    /// After a failure in update or smoke: take back what can be taken back.
+    Rollback,
+    /// Start again what was stopped, whatever happened.
+    Release,
+}
+
+impl Phase {
+    /// The word used in files, tables and on the terminal.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Preflight => "preflight",
+            Self::Quiesce => "quiesce",
+            Self::Backup => "backup",
+            Self::Update => "update",
+            Self::Smoke => "smoke",
+            Self::Rollback => "rollback",
+            Self::Release => "release",
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A recipe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// The file's stem; what people type.
+    pub name: Name,
+    /// One line for people.
+    pub description: String,
+    /// How many hosts at a time; the last entry repeats until all hosts are taken.
+    pub batch: Vec<BatchSize>,
+    /// The batch in which more hosts than this fail is the last.
+    pub max_failures: u32,
+    /// Whether updates need a verified backup.
+    pub backup: BackupRule,
+    /// In order of phases; within a phase in the order of the file.
+    pub steps: Vec<Step>,
+    /// Hash of the file: the revision that runs are made from.
+    pub revision: ContentHash,
+}
+
+/// How many hosts a batch takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchSize {
+    /// So many hosts; at least 1.
+    Count(u32),
+    /// So many per cent of all hosts of the run (1 to 100), rounded up.
+    Percent(u32),
+}
+
+/// Guarantee G3, or the declared exception.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackupRule {
+    /// Every update step waits for every backup step of its host to be verified.
+    Required,
+    /// `backup = "none"` with this `backup_reason`, which the report shows.
+    None {
+        /// Why there is no backup.
+        reason: String,
+    },
+}
+
+/// One command or built-in action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// One of the five declared phases.
+    pub phase: Phase,
+    /// Unique within the job.
+    pub name: String,
+    /// Where it runs.
+    pub place: Place,
+    /// What is done.
+    pub action: Action,
+    /// Shell text that takes the step back in `release`, whatever happened.
+    pub undo: Option<String>,
+    /// Shell text that takes an update step back after a failure in update or smoke.
+    /// An update step without it is a point of no return.
+    pub rollback: Option<String>,
+    /// Shell text that proves a backup step good; exit status 0 is proof.
+    pub verify: Option<String>,
+    /// Time limit in seconds, on the host; applies to each of run, verify, undo and rollback.
+    pub timeout_s: u64,
+    /// Secrets by reference; key `db_password` reaches the step as `$SECRET_DB_PASSWORD`.
+    pub secrets: BTreeMap<String, SecretReference>,
+}
+
+/// Where a step runs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// On the host that the run is about.
+    Host,
+    /// On another host of the same inventory (a hypervisor, a backup server).
+    Delegate(Name),
+    /// On the machine that runs turnus.
+    Controller,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// POSIX shell text (`run`).
+    Script(String),
+    /// Free space on the file system that holds `path`.
+    DiskFree {
+        /// Absolute path on the machine where the step runs.
+        path: String,
+        /// Smallest free space in bytes.
+        at_least_bytes: u64,
+    },
+    /// A check from outside; runs on the controller.
+    Probe(Probe),
+    /// Restart the host and wait for a new boot id.
+    Reboot {
+        /// Longest time in seconds until the host answers again.
+        within_s: u64,
+    },
+}
+
+/// A check from outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Probe {
+    /// One HTTP GET.
+    Http(HttpProbe),
+}
+
+/// What an HTTP service must answer. Redirects are not followed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpProbe {
+    /// `http` or `https` URL; `$ADDRESS` and `$VAR_NAME` in it are replaced, percent-encoded, by the host's values.
+    pub url: String,
+    /// Expected status code.
+    pub status: u16,
+    /// Text that the first MiB of the body must contain.
+    pub contains: Option<String>,
+    /// Tried again until green or until so many seconds have passed.
+    pub within_s: u64,
+}
+
+/// Where a secret comes from. Its value is read when a step starts, and never stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretReference {
+    /// An environment variable of the controller.
+    Env(String),
+    /// A file on the controller; a final line break is removed.
+    File(String),
+    /// Standard output of a command on the controller, run without a shell; a final line break is removed.
+    Command(Vec<String>),
+}

@@ -1,0 +1,235 @@
+//! The closed set of facts that a run's record consists of. Append-only: what is here was committed before it was acted upon.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::id::Epoch;
+use crate::domain::plan::{HostIndex, StepIndex};
+
+/// `key=value` lines that a step wrote to `$TURNUS_OUTPUT`.
+pub type Facts = BTreeMap<String, String>;
+
+/// One line of a run's record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// Position in the record, from 1, without gaps.
+    pub seq: i64,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// Something that happened to a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Event {
+    /// A controller got the right to drive the run: at its start, and at each take-over.
+    LeaseTaken {
+        /// Grows with each.
+        epoch: Epoch,
+        /// Which controller (`machine:pid`).
+        controller: String,
+    },
+    /// A batch begins.
+    BatchStarted {
+        /// Position in [`crate::domain::plan::Plan::batches`].
+        batch: usize,
+    },
+    /// A host is taken into work: it will be connected and prepared.
+    HostStarted {
+        /// Which host.
+        host: HostIndex,
+    },
+    /// The host, and every place that its steps need, can be reached and is fenced for this epoch.
+    HostReady {
+        /// Which host.
+        host: HostIndex,
+        /// What was found (`os`, `kernel`, `boot_id`, …).
+        facts: Facts,
+    },
+    /// The host, or a place that its steps need, could not be reached or prepared. Nothing was done to it.
+    HostUnreachable {
+        /// Which host.
+        host: HostIndex,
+        /// What failed.
+        fault: Fault,
+    },
+    /// The command is about to go out. Recorded before the effect.
+    StepStarted {
+        /// Which host.
+        host: HostIndex,
+        /// Which step.
+        step: StepIndex,
+    },
+    /// The time limit passed, and the step could not be ended because a package manager is at work; it is waited for.
+    StepOverdue {
+        /// Which host.
+        host: HostIndex,
+        /// Which step.
+        step: StepIndex,
+    },
+    /// The step has ended, one way or the other.
+    StepFinished {
+        /// Which host.
+        host: HostIndex,
+        /// Which step.
+        step: StepIndex,
+        /// How it ended.
+        result: StepResult,
+    },
+    /// It can't be told whether the step has ended or how. Left only by looking at its capsule again, or by a person.
+    StepUnknown {
+        /// Which host.
+        host: HostIndex,
+        /// Which step.
+        step: StepIndex,
+        /// Why it can't be told.
+        fault: Fault,
+    },
+    /// The host is done with.
+    HostFinished {
+        /// Which host.
+        host: HostIndex,
+        /// How it came out.
+        outcome: Outcome,
+    },
+    /// Somebody asked to stop: running steps finish, then release.
+    CancelRequested {
+        /// Who, or which signal.
+        by: String,
+    },
+    /// Nothing more can be done without a person: some host is unknown. The run stays open.
+    RunSuspended,
+    /// A person closed a suspended run; unknown hosts stay unknown for good.
+    RunClosed {
+        /// Who.
+        by: String,
+    },
+    /// The end.
+    RunFinished {
+        /// How it came out.
+        result: RunResult,
+    },
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepResult {
+    /// Success, or which failure.
+    pub end: StepEnd,
+    /// What it wrote to `$TURNUS_OUTPUT`.
+    #[serde(default, skip_serializing_if = "Facts::is_empty")]
+    pub facts: Facts,
+    /// Bytes of output in all.
+    #[serde(default)]
+    pub output_bytes: u64,
+    /// Bytes of output that were left out of the middle of the stored log.
+    #[serde(default)]
+    pub omitted_bytes: u64,
+    /// The last line of output that is not empty, cleaned of control sequences, at most 200 characters.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub last_line: String,
+}
+
+/// The ways in which a step ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "end", rename_all = "snake_case")]
+pub enum StepEnd {
+    /// Exit status 0, or what the built-in action asked for.
+    Succeeded,
+    /// Exit status other than 0 (128 + signal, as a shell reports it).
+    Failed {
+        /// 1 to 255.
+        exit_status: i32,
+    },
+    /// Ended because its time limit passed; its process group is gone.
+    TimedOut,
+    /// The host was restarted while the step ran.
+    Interrupted,
+    /// The step's process is gone and left no exit status (killed from outside).
+    Lost,
+    /// A built-in action found something other than what was asked for.
+    NotMet {
+        /// Expected and found.
+        why: String,
+    },
+    /// The step could not be begun (a secret that can't be read, no shell on the host).
+    NotStarted {
+        /// Why.
+        why: String,
+    },
+}
+
+/// Something that went wrong between turnus and a place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// What failed, with values.
+    pub what: String,
+    /// What to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// Guarantee G7: what became of a host. From best to worst.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// Every step ended well and something was changed.
+    Updated,
+    /// Every step ended well and there was nothing to change.
+    NothingToDo,
+    /// Not touched.
+    Skipped {
+        /// Why.
+        cause: SkipCause,
+    },
+    /// Could not be reached before anything was done.
+    Unreachable {
+        /// What failed.
+        fault: Fault,
+    },
+    /// A step failed; every update step that had begun was taken back.
+    FailedAndRolledBack {
+        /// The first step that failed.
+        step: StepIndex,
+    },
+    /// A step failed.
+    Failed {
+        /// The first step that failed, or the first that was not begun because the run was cancelled.
+        step: StepIndex,
+        /// Whether the run was cancelled rather than that the step failed.
+        #[serde(default)]
+        cancelled: bool,
+    },
+    /// It can't be told.
+    Unknown {
+        /// The step that can't be told.
+        step: StepIndex,
+    },
+}
+
+/// Why a host was not touched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SkipCause {
+    /// More hosts than `max_failures` failed in a batch before.
+    FailureLimit,
+    /// The run was cancelled first.
+    Cancelled,
+}
+
+/// How a run came out: as good as its worst host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunResult {
+    /// Every host is updated or had nothing to do.
+    Succeeded,
+    /// Some host is not.
+    Failed,
+    /// It was cancelled before its end.
+    Cancelled,
+}

@@ -1,0 +1,7 @@
+//! The foreign worlds, one module each. No edge imports another: the role in `app` passes values between them.
+
+pub mod config;
+pub mod probe;
+pub mod remote;
+pub mod store;
+pub mod text;

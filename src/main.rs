@@ -1,0 +1,3 @@
+//! The `turnus` command.
+
+fn main() {}
