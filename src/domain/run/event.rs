@@ -233,3 +233,33 @@ pub enum RunResult {
     /// It was cancelled before its end.
     Cancelled,
 }
+
+impl Event {
+    /// The host that it is about, if it is about one.
+    #[must_use]
+    pub fn host(&self) -> Option<HostIndex> {
+        match self {
+            Self::HostStarted { host }
+            | Self::HostReady { host, .. }
+            | Self::HostUnreachable { host, .. }
+            | Self::StepStarted { host, .. }
+            | Self::StepOverdue { host, .. }
+            | Self::StepFinished { host, .. }
+            | Self::StepUnknown { host, .. }
+            | Self::HostFinished { host, .. } => Some(*host),
+            _ => None,
+        }
+    }
+
+    /// The step that it is about, if it is about one.
+    #[must_use]
+    pub fn step(&self) -> Option<StepIndex> {
+        match self {
+            Self::StepStarted { step, .. }
+            | Self::StepOverdue { step, .. }
+            | Self::StepFinished { step, .. }
+            | Self::StepUnknown { step, .. } => Some(*step),
+            _ => None,
+        }
+    }
+}
