@@ -6,6 +6,7 @@
 
 pub mod event;
 pub mod machine;
+mod next;
 pub mod state;
 
 #[cfg(test)]

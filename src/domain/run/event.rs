@@ -212,6 +212,20 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// Updated, or nothing to do.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        matches!(self, Self::Updated | Self::NothingToDo)
+    }
+
+    /// Counts for `max_failures`: anything but good, skipped, or cut short by a cancel.
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        !matches!(self, Self::Updated | Self::NothingToDo | Self::Skipped { .. } | Self::Failed { cancelled: true, .. })
+    }
+}
+
 /// Why a host was not touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -7,7 +7,8 @@
 use jiff::Timestamp;
 
 use super::event::{Event, Outcome, Recorded, SkipCause};
-use super::state::{HostRun, HostStage, IllegalTransition, Next, Run, RunStage, StepRun};
+use super::next::Next;
+use super::state::{HostRun, HostStage, IllegalTransition, Run, RunStage, StepRun};
 use crate::domain::id::Epoch;
 use crate::domain::plan::{HostIndex, StepIndex};
 
@@ -117,7 +118,8 @@ impl Machine {
                 *epoch == self.run.epoch && self.run.controllers.last() == Some(controller)
             }
             Event::BatchStarted { batch } => self.run.batch.is_some_and(|current| *batch <= current),
-            Event::CancelRequested { .. } => self.run.cancelled_by.is_some(),
+            // Too late is no mistake: whoever cancels can't know that the end came first.
+            Event::CancelRequested { .. } => self.run.cancelled_by.is_some() || self.run.stage != RunStage::Open,
             Event::HostStarted { host: index } => host(index).is_some_and(|host| host.stage != HostStage::Waiting),
             Event::HostReady { host: index, .. } | Event::HostUnreachable { host: index, .. } => {
                 host(index).is_some_and(|host| !matches!(host.stage, HostStage::Waiting | HostStage::Preparing))
