@@ -1,0 +1,4 @@
+//! What turnus promises, tried against the real thing: one binary, one module per subject.
+
+mod kit;
+mod store;
