@@ -3,4 +3,6 @@
 pub mod cli;
 pub mod console;
 pub mod controller;
+pub mod demo;
 pub mod progress;
+pub mod rehearsal;

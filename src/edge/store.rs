@@ -8,6 +8,7 @@
 pub mod cluster;
 pub mod error;
 pub mod event;
+pub mod health;
 pub mod lease;
 pub mod log;
 pub mod record;

@@ -47,6 +47,11 @@ impl Failure {
         Self { exit: Exit::Failed, error: error.into(), hint: None }
     }
 
+    /// The user said no.
+    pub(crate) fn declined() -> Self {
+        Self { exit: Exit::Interrupted, error: anyhow::anyhow!("nothing was done"), hint: None }
+    }
+
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }

@@ -35,38 +35,44 @@ pub(super) struct Arguments {
     format: Format,
 }
 
-pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
-    let customer = context.customer(&arguments.what.customer)?;
-    let plan = plan::make(context, &arguments.what)?;
-    let reason = settle_reason(customer, &arguments)?;
-    if !arguments.yes && !agreed(&plan)? {
-        say("nothing was done");
-        return Ok(Exit::Interrupted);
+impl Arguments {
+    /// The demo's own run, with nothing to ask.
+    pub(super) fn for_demo(customer: &str, job: &str, hosts: &str) -> Self {
+        let what = plan::Selection { customer: customer.to_owned(), job: job.to_owned(), hosts: vec![hosts.to_owned()] };
+        let reason = Some("to show how turnus works".to_owned());
+        Self { what, reason, yes: true, idempotency_key: None, format: Format::Table }
     }
-    let store = context.open_store().await?;
-    let outcome = create_and_drive(context, &store, &plan, reason.as_deref(), &arguments).await;
-    store.close().await?;
-    outcome
 }
 
-async fn create_and_drive(
+pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
+    let store = context.open_store().await?;
+    let outcome = execute(context, &store, &arguments).await;
+    store.close().await?;
+    outcome.map(|(exit, _)| exit)
+}
+
+/// Makes the plan, asks, creates the run and drives it. Returns its number as well.
+pub(super) async fn execute(
     context: &Context,
     store: &Store,
-    plan: &Plan,
-    reason: Option<&str>,
     arguments: &Arguments,
-) -> Result<Exit, Failure> {
-    let number = match create(context, store, plan, reason, arguments).await? {
+) -> Result<(Exit, RunNumber), Failure> {
+    let plan = plan::make(context, &arguments.what)?;
+    let reason = settle_reason(context.customer(&arguments.what.customer)?, arguments)?;
+    if !arguments.yes && !agreed(&plan)? {
+        return Err(Failure::declined());
+    }
+    let number = match create(context, store, &plan, reason.as_deref(), arguments).await? {
         Created::New { number } => number,
         Created::Existing { number, .. } => {
             say(&format!("the same request came before: it made run {number}"));
-            return super::show::run_with(store, number.0, arguments.format).await;
+            return Ok((super::show::run_with(store, number.0, arguments.format).await?, number));
         }
     };
-    say(&format!("run {number}: {} on {} for {}", plan.job, hosts_in_words(plan), plan.customer));
+    say(&format!("run {number}: {} on {} for {}", plan.job, hosts_in_words(&plan), plan.customer));
     let run = read_run(store, number.0).await?;
     let around = Surroundings { store, settings: &context.catalog.settings, state_dir: &context.state_dir };
-    drive(&around, &run, arguments.format).await
+    Ok((drive(&around, &run, arguments.format).await?, number))
 }
 
 async fn create(

@@ -10,10 +10,10 @@ case $FACT_PATH in
 /*) [ -e "$FACT_PATH" ] || refuse "$FACT_PATH does not exist" ;;
 esac
 if [ -f "$FACT_PATH" ]; then
-    # The capsule wrote the step's script right before the step began: a backup that is older is not of this run.
-    began=${TURNUS_OUTPUT%/*/*}/$TURNUS_HOST.$TURNUS_BACKUP_STEP.d/script
-    [ -e "$began" ] || refuse "the record of the backup step's start is gone from this machine"
-    [ -z "$(find "$began" -newer "$FACT_PATH")" ] || refuse "$FACT_PATH is older than this run"
+    # The capsule makes the step's token right before the step begins: a backup that is older is not of this run.
+    set -- "${TURNUS_OUTPUT%/*/*}"/e[0-9]*/"$TURNUS_HOST.$TURNUS_BACKUP_STEP"
+    [ -e "$1" ] || refuse "the record of the backup step's start is gone from this machine"
+    [ -z "$(find "$1" -newer "$FACT_PATH")" ] || refuse "$FACT_PATH is older than this run"
     bytes=$(wc -c <"$FACT_PATH") || exit
     bytes=$((bytes))
     [ "$bytes" -gt 0 ] || refuse "$FACT_PATH is empty"

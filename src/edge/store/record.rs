@@ -11,7 +11,7 @@ use super::log::{LogChunk, insert_chunks, to_index};
 use super::run::RunState;
 use crate::domain::id::{Epoch, RunId};
 use crate::domain::plan::HostIndex;
-use crate::domain::run::event::{Outcome, Recorded};
+use crate::domain::run::event::{Event, Outcome, Recorded};
 
 /// What has happened since the last write, for all hosts of a run together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,6 +24,33 @@ pub struct Batch {
     pub state: Option<RunState>,
     /// Hosts that are done with, and how.
     pub hosts: Vec<(HostIndex, Outcome)>,
+}
+
+impl Batch {
+    /// What `events` and `log` mean for the cached columns.
+    #[must_use]
+    pub fn of(events: Vec<Recorded>, log: Vec<LogChunk>) -> Self {
+        let state = events.iter().rev().find_map(|recorded| match &recorded.event {
+            Event::RunFinished { result } => Some(RunState::from(*result)),
+            Event::RunSuspended => Some(RunState::Suspended),
+            Event::LeaseTaken { .. } => Some(RunState::Running),
+            _ => None,
+        });
+        let finished = |recorded: &Recorded| match &recorded.event {
+            Event::HostFinished { host, outcome } => Some((*host, outcome.clone())),
+            _ => None,
+        };
+        let hosts = events.iter().filter_map(finished).collect();
+        Self { events, log, state, hosts }
+    }
+
+    /// Adds what came later.
+    pub fn append(&mut self, later: Self) {
+        self.events.extend(later.events);
+        self.log.extend(later.log);
+        self.state = later.state.or(self.state);
+        self.hosts.extend(later.hosts);
+    }
 }
 
 /// Writes `batch` for the controller that holds `epoch`. To be rolled back on every error, and to be repeated as it is if the answer
