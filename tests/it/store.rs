@@ -67,7 +67,11 @@ fn planned_host(host: &str) -> PlannedHost {
         elevate: true,
         state_dir: None,
     };
-    PlannedHost { name: name(host), connection, vars: BTreeMap::from([("data_dir".to_owned(), "/var/vmail".to_owned())]) }
+    PlannedHost {
+        name: name(host),
+        connection,
+        vars: BTreeMap::from([("data_dir".to_owned(), "/var/vmail".to_owned())]),
+    }
 }
 
 /// Stores the revisions that all plans here are made from.
@@ -85,7 +89,8 @@ async fn store_revisions(store: &Store) {
 async fn try_create(store: &Store, plan: &Plan, key: Option<&str>) -> Result<(RunId, Created), Error> {
     let id = RunId(uuid::Uuid::now_v7());
     let plan_hash = ContentHash::of(b"plan");
-    let new = NewRun { id, plan, plan_hash: &plan_hash, reason: Some("test"), started_by: "anna", idempotency_key: key };
+    let new =
+        NewRun { id, plan, plan_hash: &plan_hash, reason: Some("test"), started_by: "anna", idempotency_key: key };
     let mut transaction = store.begin().await?;
     let created = create_run(&mut transaction, &new).await?;
     transaction.commit().await?;

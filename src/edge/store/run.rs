@@ -418,7 +418,8 @@ pub async fn request_cancel(connection: &mut PgConnection, number: RunNumber, by
         notify(connection, id).await?;
         return Ok(CancelAnswer::Requested);
     }
-    let state = sqlx::query_scalar!("select state from run where number = $1", number.0).fetch_optional(connection).await?;
+    let state =
+        sqlx::query_scalar!("select state from run where number = $1", number.0).fetch_optional(connection).await?;
     Ok(match state.as_deref().map(read_state).transpose()? {
         None => CancelAnswer::NoSuchRun,
         Some(state) if state.is_open() => CancelAnswer::AlreadyRequested,

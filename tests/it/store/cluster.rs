@@ -55,7 +55,7 @@ async fn the_server_is_private_and_leaves_nothing_running() {
     for closed in ["data", "run"] {
         let found = fs::metadata(state.path().join("postgres").join(closed)).expect("it is there");
         assert_eq!(found.permissions().mode() & 0o077, 0, "{closed}");
-        assert_eq!(found.uid() == 0, false, "{closed}: Postgres does not run as root");
+        assert_ne!(found.uid(), 0, "{closed}: Postgres does not run as root");
     }
     let pid = server_pid(state.path()).expect("it runs");
     let group = fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
@@ -197,7 +197,10 @@ async fn two_users_that_lose_the_server_start_one_again() {
     let again = tokio::join!(left.reconnect(), right.reconnect());
     again.0.expect("it runs");
     again.1.expect("it runs");
-    assert_eq!(ask(&left, "select pg_postmaster_start_time()::text").await, ask(&right, "select pg_postmaster_start_time()::text").await);
+    assert_eq!(
+        ask(&left, "select pg_postmaster_start_time()::text").await,
+        ask(&right, "select pg_postmaster_start_time()::text").await
+    );
     left.close().await.expect("closed");
     assert!(server_pid(state.path()).is_some_and(|again| again != pid));
     right.close().await.expect("closed");
@@ -248,7 +251,8 @@ async fn a_long_path_gets_a_short_socket() {
     let long = state.path().join("a".repeat(60)).join("b".repeat(60));
     for _ in 0..2 {
         let store = open(&long).await;
-        let socket_dir = PathBuf::from(ask(&store, "select current_setting('unix_socket_directories')").await.replace('"', ""));
+        let socket_dir =
+            PathBuf::from(ask(&store, "select current_setting('unix_socket_directories')").await.replace('"', ""));
         assert!(socket_dir.starts_with("/tmp"), "{socket_dir:?}");
         let found = fs::metadata(&socket_dir).expect("it is there");
         assert_eq!(found.permissions().mode() & 0o777, 0o700);
@@ -345,7 +349,10 @@ async fn doctor_sees_what_is_there_and_makes_nothing() {
     let facts = Cluster::inspect(state.path()).await.expect("looked");
     assert!(facts.running);
     assert_eq!(facts.data_major, Some(binaries.major));
-    assert_eq!(ask(&store, "select current_setting('server_version')").await.split(' ').next(), Some(binaries.version.as_str()));
+    assert_eq!(
+        ask(&store, "select current_setting('server_version')").await.split(' ').next(),
+        Some(binaries.version.as_str())
+    );
     store.close().await.expect("closed");
     assert!(!Cluster::inspect(state.path()).await.expect("looked").running);
 }

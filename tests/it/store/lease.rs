@@ -1,12 +1,12 @@
 //! One controller drives a run; the clock of the database says for how long.
 
+use turnus::domain::id::Epoch;
+use turnus::domain::plan::HostIndex;
+use turnus::domain::run::event::Outcome;
 use turnus::edge::store::error::Error;
 use turnus::edge::store::lease::{LEASE, release_lease, renew_lease};
 use turnus::edge::store::record::Batch;
 use turnus::edge::store::run::{RunState, find_run, request_cancel};
-use turnus::domain::id::Epoch;
-use turnus::domain::plan::HostIndex;
-use turnus::domain::run::event::Outcome;
 
 use super::{create, let_lapse, take, write};
 use crate::kit::database::Database;

@@ -133,7 +133,8 @@ async fn state_of(store: &Store, number: RunNumber) -> RunState {
 
 /// Rows of the run in all tables that a batch writes to.
 async fn count_rows(store: &Store, run: RunId) -> i64 {
-    let sql = "select (select count(*) from run_event where run_id = $1) + (select count(*) from step_log where run_id = $1)
+    let sql =
+        "select (select count(*) from run_event where run_id = $1) + (select count(*) from step_log where run_id = $1)
                     + (select count(*) from host_run where run_id = $1 and state = 'finished')";
     sqlx::query_scalar(sql).bind(run.0).fetch_one(&store.pool()).await.expect("counted")
 }
@@ -257,7 +258,8 @@ async fn a_take_over_waits_for_the_write_in_progress() {
         }
     });
     let mut watcher = database.connect().await;
-    let blocked = "select exists (select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database())";
+    let blocked =
+        "select exists (select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database())";
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
     while !sqlx::query_scalar::<_, bool>(blocked).fetch_one(&mut watcher).await.expect("asked") {
         assert!(std::time::Instant::now() < deadline && !taker.is_finished(), "the taker does not wait");

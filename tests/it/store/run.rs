@@ -1,7 +1,7 @@
 //! Runs are created whole, once, and hold their hosts alone.
 
-use turnus::domain::run::event::Outcome;
 use turnus::domain::plan::HostIndex;
+use turnus::domain::run::event::Outcome;
 use turnus::edge::store::error::{Error, Kind};
 use turnus::edge::store::record::Batch;
 use turnus::edge::store::run::{
@@ -57,10 +57,7 @@ async fn a_host_in_an_unfinished_run_is_refused_with_host_and_run() {
     let refused = try_create(&store, &plan_for("nordwind", &["app01", "web01", "mail01"]), None).await;
     let refused = refused.expect_err("two hosts are busy");
     assert_eq!(refused.kind(), Kind::Conflict);
-    assert_eq!(
-        refused.to_string(),
-        format!("host `mail01` of `nordwind` is in run {number}, which has not ended")
-    );
+    assert_eq!(refused.to_string(), format!("host `mail01` of `nordwind` is in run {number}, which has not ended"));
     // Nothing of the refused run is left: its free host can be taken.
     try_create(&store, &plan_for("nordwind", &["app01"]), None).await.expect("app01 is free");
     // The same name at another customer is another host.
@@ -93,7 +90,8 @@ async fn a_refused_run_leaves_the_callers_transaction_usable() {
     assert_eq!(list_runs(&mut transaction, all).await.expect("still usable").len(), 1);
     transaction.commit().await.expect("commit");
 
-    let held: i64 = sqlx::query_scalar("select count(*) from host_run").fetch_one(&store.pool()).await.expect("counted");
+    let held: i64 =
+        sqlx::query_scalar("select count(*) from host_run").fetch_one(&store.pool()).await.expect("counted");
     assert_eq!(held, 1);
     store.close().await.expect("closed");
     database.close().await;
@@ -153,11 +151,8 @@ async fn lists_filter_by_customer_and_state() {
     let (_, third) = try_create(&store, &plan_for("suedwind", &["db01"]), None).await.expect("created");
     let Created::New { number: third_number } = third else { panic!("{third:?}") };
     let epoch = take(&store, first, "one:1").await.expect("free");
-    let last = Batch {
-        state: Some(RunState::Succeeded),
-        hosts: vec![(HostIndex(0), Outcome::Updated)],
-        ..Batch::default()
-    };
+    let last =
+        Batch { state: Some(RunState::Succeeded), hosts: vec![(HostIndex(0), Outcome::Updated)], ..Batch::default() };
     write(&store, first, epoch, &last).await.expect("finished");
 
     let mut connection = store.pool().acquire().await.expect("a connection");

@@ -9,6 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use nix::sys::signal::kill;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection};
@@ -122,10 +123,10 @@ pub(super) async fn start(
     Ok(())
 }
 
-/// Returns when the server has removed its file, which is the last thing that it does.
+/// Returns when the server has removed its file, which is the last thing that it does, or has died without.
 pub(super) async fn wait_for_end(directory: &Directory, limit: Duration) -> Result<(), Error> {
     let mut pause = Pause::new(limit);
-    while directory.server_pid_file().exists() {
+    while directory.server_pid().is_some_and(|pid| kill(pid, None).is_ok()) {
         pause.wait(directory, "stopping").await?;
     }
     Ok(())
@@ -213,4 +214,3 @@ impl Pause {
         Ok(())
     }
 }
-
