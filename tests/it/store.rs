@@ -22,7 +22,8 @@ use turnus::edge::store::error::Error;
 use turnus::edge::store::lease::take_lease;
 use turnus::edge::store::record::{Batch, record};
 use turnus::edge::store::revision::{Revision, RevisionKind, store_revision};
-use turnus::edge::store::run::{Created, NewRun, RunNumber, create_run};
+use turnus::edge::store::run::RunNumber;
+use turnus::edge::store::run::create::{Created, NewRun, create_run};
 
 fn name(text: &str) -> Name {
     text.parse().expect("a valid name")

@@ -3,17 +3,20 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
+use turnus::domain::plan::{HostIndex, StepIndex};
 use turnus::edge::store::cluster::Cluster;
 use turnus::edge::store::error::{Error, Kind};
+use turnus::edge::store::log::LogChunk;
+use turnus::edge::store::record::Batch;
 use turnus::edge::store::{Store, Target};
 
 use super::process::User;
 use super::{create, step_started, take, write};
 use crate::kit::database::{make_state_dir, wait_until};
-use turnus::edge::store::record::Batch;
 
 async fn open(state_dir: &Path) -> Store {
     Store::open(Target::Private { state_dir: state_dir.to_owned() }).await.expect("the private cluster opens")
@@ -325,6 +328,65 @@ async fn a_server_that_does_not_start_tells_why() {
     let refused = Cluster::open(state.path()).await.expect_err("it can't start");
     assert_eq!(refused.kind(), Kind::Setup);
     assert!(refused.to_string().contains("shared_buffers"), "{refused}");
+}
+
+/// A file system of 100 MiB for a state directory; unmounted when dropped.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    /// `None` where we may not mount.
+    fn mount() -> Option<Self> {
+        let disk = Self(make_state_dir());
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=100m,mode=755", "tmpfs"]).arg(disk.0.path());
+        mount.output().is_ok_and(|output| output.status.success()).then_some(disk)
+    }
+
+    fn fill(&self) -> PathBuf {
+        let filler = self.0.path().join("filler");
+        let full = fs::File::create(&filler).and_then(|mut file| std::io::copy(&mut std::io::repeat(1), &mut file));
+        assert_eq!(full.expect_err("it ends somewhere").kind(), std::io::ErrorKind::StorageFull);
+        filler
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: the server may take a moment to go if the test has failed.
+        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_not_writable_until_there_is_room() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let store = open(disk.0.path()).await;
+    let (run, _) = create(&store, &["mail01"]).await;
+    let epoch = take(&store, run, "one:1").await.expect("free");
+    let output = |at_offset| {
+        // Without repetitions: what compresses well would find room.
+        let content =
+            std::iter::successors(Some(1_u32), |last| Some(last.wrapping_mul(1_664_525).wrapping_add(1_013_904_223)));
+        let content = content.flat_map(u32::to_be_bytes).take(1 << 20).collect();
+        let log = vec![LogChunk { host: HostIndex(0), step: StepIndex(0), at_offset, content }];
+        Batch { log, ..Batch::default() }
+    };
+    write(&store, run, epoch, &output(0)).await.expect("there is room");
+    let filler = disk.fill();
+    let refused = write(&store, run, epoch, &output(1 << 20)).await.expect_err("the disk is full");
+    assert_eq!(refused.kind(), Kind::NotWritable, "{refused:?}");
+    fs::remove_file(&filler).expect("ours");
+    write(&store, run, epoch, &output(1 << 20)).await.expect("there is room again");
+
+    let filler = disk.fill();
+    store.close().await.expect("closed");
+    let refused = Cluster::open(disk.0.path()).await.expect_err("not even a start has room");
+    assert_eq!(refused.kind(), Kind::NotWritable, "{refused}");
+    fs::remove_file(&filler).expect("ours");
+    let store = open(disk.0.path()).await;
+    assert_eq!(ask(&store, "select sum(octet_length(content))::text from step_log").await, (2 << 20).to_string());
+    store.close().await.expect("closed");
+    wait_until("no process is left", || server_processes(disk.0.path()).is_empty()).await;
 }
 
 #[tokio::test]

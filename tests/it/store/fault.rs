@@ -5,7 +5,7 @@ use std::task::Poll;
 
 use sqlx::{Connection, PgPool};
 use turnus::edge::store::error::{Error, Kind};
-use turnus::edge::store::record::Batch;
+use turnus::edge::store::record::{Batch, record};
 use turnus::edge::store::{Store, Target};
 
 use super::{create, step_started, take, write};
@@ -50,7 +50,7 @@ async fn a_cut_connection_is_unreachable_and_the_next_use_works() {
     execute(&mut connection, cut.to_owned()).await;
 
     let batch = Batch { events: vec![step_started(1, 0, 0)], ..Batch::default() };
-    let lost = turnus::edge::store::record::record(&mut transaction, run, epoch, &batch).await.expect_err("cut");
+    let lost = record(&mut transaction, run, epoch, &batch).await.expect_err("cut");
     assert_eq!(lost.kind(), Kind::Unreachable, "{lost:?}");
     drop(transaction);
     write(&store, run, epoch, &batch).await.expect("a new connection");
@@ -187,7 +187,7 @@ async fn the_server_ends_what_takes_too_long() {
     execute(&mut holder, "begin; lock table run".to_owned()).await;
     let mut transaction = store.begin().await.expect("begin");
     execute(&mut transaction, "set local lock_timeout = '50ms'".to_owned()).await;
-    let waited = turnus::edge::store::record::record(&mut transaction, run, epoch, &Batch::default()).await;
+    let waited = record(&mut transaction, run, epoch, &Batch::default()).await;
     assert_eq!(waited.expect_err("locked").kind(), Kind::Unreachable);
     drop(transaction);
     holder.close().await.expect("closed");

@@ -8,6 +8,7 @@ use turnus::domain::run::event::{Event, Facts, Fault, Outcome, RunResult, SkipCa
 use turnus::edge::store::Store;
 use turnus::edge::store::error::{Error, Kind};
 use turnus::edge::store::event::{read_events, read_events_after};
+use turnus::edge::store::lease::take_lease;
 use turnus::edge::store::log::{LogChunk, find_log_end, read_log};
 use turnus::edge::store::record::{Batch, record};
 use turnus::edge::store::run::{RunNumber, RunState, find_run};
@@ -253,7 +254,7 @@ async fn a_take_over_waits_for_the_write_in_progress() {
         let pool = store.pool();
         async move {
             let mut connection = pool.acquire().await.expect("a connection");
-            let taken = turnus::edge::store::lease::take_lease(&mut connection, run, "two:2").await.expect("asked");
+            let taken = take_lease(&mut connection, run, "two:2").await.expect("asked");
             (taken, read_events(&mut connection, run).await.expect("read").len())
         }
     });

@@ -1,11 +1,13 @@
 //! Runs are created whole, once, and hold their hosts alone.
 
+use turnus::domain::id::{ContentHash, RunId};
 use turnus::domain::plan::HostIndex;
 use turnus::domain::run::event::Outcome;
 use turnus::edge::store::error::{Error, Kind};
 use turnus::edge::store::record::Batch;
+use turnus::edge::store::run::create::{Created, NewRun, create_run};
 use turnus::edge::store::run::{
-    CancelAnswer, Created, Filter, RunNumber, RunState, Show, find_run, list_lapsed_runs, list_runs, request_cancel,
+    CancelAnswer, Filter, RunNumber, RunState, Show, find_run, list_lapsed_runs, list_runs, request_cancel,
 };
 
 use super::{create, let_lapse, name, plan_for, store_revisions, take, try_create, write};
@@ -21,7 +23,7 @@ async fn a_run_comes_back_as_it_was_stored() {
     let found = find_run(&mut connection, number).await.expect("found").expect("there");
     assert_eq!(found.id, id);
     assert_eq!(found.plan, plan_for("nordwind", &["mail01", "web01"]));
-    assert_eq!(found.plan_hash, turnus::domain::id::ContentHash::of(b"plan"));
+    assert_eq!(found.plan_hash, ContentHash::of(b"plan"));
     assert_eq!((found.reason.as_deref(), found.started_by.as_str()), (Some("test"), "anna"));
     assert_eq!((found.state, found.epoch.0), (RunState::Running, 0));
     assert_eq!((found.finished_at, found.lease, found.cancel_request), (None, None, None));
@@ -74,9 +76,9 @@ async fn a_refused_run_leaves_the_callers_transaction_usable() {
     create(&store, &["mail01"]).await;
 
     let plan = plan_for("nordwind", &["app01", "mail01"]);
-    let hash = turnus::domain::id::ContentHash::of(b"plan");
-    let new = turnus::edge::store::run::NewRun {
-        id: turnus::domain::id::RunId(uuid::Uuid::now_v7()),
+    let hash = ContentHash::of(b"plan");
+    let new = NewRun {
+        id: RunId(uuid::Uuid::now_v7()),
         plan: &plan,
         plan_hash: &hash,
         reason: None,
@@ -84,7 +86,7 @@ async fn a_refused_run_leaves_the_callers_transaction_usable() {
         idempotency_key: None,
     };
     let mut transaction = store.begin().await.expect("begin");
-    let refused = turnus::edge::store::run::create_run(&mut transaction, &new).await;
+    let refused = create_run(&mut transaction, &new).await;
     assert!(matches!(refused, Err(Error::HostBusy { .. })), "{refused:?}");
     let all = Filter { customer: None, show: Show::All, limit: 10 };
     assert_eq!(list_runs(&mut transaction, all).await.expect("still usable").len(), 1);

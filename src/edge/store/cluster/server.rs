@@ -185,9 +185,16 @@ fn quote_list_entry(path: &Path) -> Result<String, Error> {
     Ok(format!("\"{}\"", path.to_str().ok_or_else(not_text)?.replace('"', "\"\"")))
 }
 
+/// What matters of what the program said: the last complaint, with the lines before it, which hold the reason.
 fn failed(program: &'static str, said: &str) -> Error {
-    let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    Error::ProgramFailed { program, said: lines[lines.len().saturating_sub(5)..].join("; ") }
+    const LINES: usize = 3;
+    // Our own looks are refused with a FATAL while the server starts.
+    let ours = "FATAL:  the database system is ";
+    let lines: Vec<&str> =
+        said.lines().map(str::trim).filter(|line| !line.is_empty() && !line.contains(ours)).collect();
+    let is_complaint = |line: &&str| ["FATAL:", "PANIC:", "error:"].iter().any(|sign| line.contains(sign));
+    let end = lines.iter().rposition(is_complaint).map_or(lines.len(), |last| last + 1);
+    Error::ProgramFailed { program, said: lines[end.saturating_sub(LINES)..end].join("; ") }
 }
 
 /// Waits between looks, a little longer each time, up to a limit.
