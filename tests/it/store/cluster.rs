@@ -336,10 +336,10 @@ struct SmallDisk(tempfile::TempDir);
 impl SmallDisk {
     /// `None` where we may not mount.
     fn mount() -> Option<Self> {
-        let disk = Self(make_state_dir());
+        let place = make_state_dir();
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=100m,mode=755", "tmpfs"]).arg(disk.0.path());
-        mount.output().is_ok_and(|output| output.status.success()).then_some(disk)
+        mount.args(["-t", "tmpfs", "-o", "size=100m,mode=755", "tmpfs"]).arg(place.path());
+        mount.output().is_ok_and(|output| output.status.success()).then(|| Self(place))
     }
 
     fn fill(&self) -> PathBuf {
