@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection, PgPool, Postgres, Transaction};
 
 use self::cluster::Cluster;
 use self::error::Error;
@@ -166,6 +166,8 @@ async fn end_foreign_transaction(connection: &mut PgConnection) -> Result<bool, 
 async fn migrate(options: &PgConnectOptions) -> Result<(), Error> {
     let connecting = tokio::time::timeout(ACQUIRE_TIMEOUT, options.connect());
     let mut connection = connecting.await.map_err(|_| sqlx::Error::PoolTimedOut)??;
+    // A migration takes as long as it takes; waiting for another process that migrates has its limit.
+    connection.execute("set statement_timeout = 0").await?;
     let outcome = MIGRATIONS.run(&mut connection).await;
     // The outcome is what counts; the server notices by itself that the connection is gone.
     let _ = connection.close().await;

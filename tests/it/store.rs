@@ -22,7 +22,8 @@ use turnus::edge::store::error::Error;
 use turnus::edge::store::lease::take_lease;
 use turnus::edge::store::record::{Batch, record};
 use turnus::edge::store::revision::{Revision, RevisionKind, store_revision};
-use turnus::edge::store::run::{Created, NewRun, RunNumber, create_run};
+use turnus::edge::store::run::RunNumber;
+use turnus::edge::store::run::create::{Created, NewRun, create_run};
 
 fn name(text: &str) -> Name {
     text.parse().expect("a valid name")
@@ -67,7 +68,11 @@ fn planned_host(host: &str) -> PlannedHost {
         elevate: true,
         state_dir: None,
     };
-    PlannedHost { name: name(host), connection, vars: BTreeMap::from([("data_dir".to_owned(), "/var/vmail".to_owned())]) }
+    PlannedHost {
+        name: name(host),
+        connection,
+        vars: BTreeMap::from([("data_dir".to_owned(), "/var/vmail".to_owned())]),
+    }
 }
 
 /// Stores the revisions that all plans here are made from.
@@ -85,7 +90,8 @@ async fn store_revisions(store: &Store) {
 async fn try_create(store: &Store, plan: &Plan, key: Option<&str>) -> Result<(RunId, Created), Error> {
     let id = RunId(uuid::Uuid::now_v7());
     let plan_hash = ContentHash::of(b"plan");
-    let new = NewRun { id, plan, plan_hash: &plan_hash, reason: Some("test"), started_by: "anna", idempotency_key: key };
+    let new =
+        NewRun { id, plan, plan_hash: &plan_hash, reason: Some("test"), started_by: "anna", idempotency_key: key };
     let mut transaction = store.begin().await?;
     let created = create_run(&mut transaction, &new).await?;
     transaction.commit().await?;

@@ -183,7 +183,9 @@ async fn lock_alone(directory: &Directory) -> Result<File, Error> {
         match lock.try_lock() {
             Ok(()) => return Ok(lock),
             Err(TryLockError::Error(source)) => return Err(directory.unusable("start.lock", source)),
-            Err(TryLockError::WouldBlock) => pause.wait(directory, "being started or stopped by another turnus").await?,
+            Err(TryLockError::WouldBlock) => {
+                pause.wait(directory, "being started or stopped by another turnus").await?
+            }
         }
     }
 }

@@ -78,7 +78,9 @@ pub enum Error {
         open: i64,
     },
     /// The schema is ahead of this version.
-    #[error("the database was written by a newer turnus: it has migration `{version}`, which this version does not know")]
+    #[error(
+        "the database was written by a newer turnus: it has migration `{version}`, which this version does not know"
+    )]
     NewerSchema {
         /// Number of the unknown migration.
         version: i64,
@@ -131,7 +133,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// Postgres reads the data of its own major version only.
-    #[error("`{}` was written by Postgres {found}, and the newest Postgres on this machine is {installed}", directory.display())]
+    #[error("`{}` was written by Postgres {found}, and the newest on this machine is Postgres {installed}", directory.display())]
     OtherMajorVersion {
         /// The cluster's data.
         directory: PathBuf,
@@ -192,10 +194,14 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::PostgresMissing => "apt install postgresql".to_owned(),
-            Self::NewerSchema { .. } => "use that version of turnus; there is no way back to an older schema".to_owned(),
+            Self::NewerSchema { .. } => {
+                "use that version of turnus; there is no way back to an older schema".to_owned()
+            }
             Self::ForeignSchema { .. } => "give turnus a database of its own".to_owned(),
             Self::BadUrl { .. } => "expected postgres://user:password@host:5432/database".to_owned(),
-            Self::HostBusy { number, .. } => format!("see `turnus show {number}`; end it with `turnus cancel {number}` or `turnus resume {number}`"),
+            Self::HostBusy { number, .. } => {
+                format!("see `turnus show {number}`; end it with `turnus cancel {number}` or `turnus resume {number}`")
+            }
             Self::DirectoryOutOfReach { account, directory } => format!(
                 "put the state directory where `{account}` can get to it, such as /var/lib/turnus, or allow others to pass \
                  (`chmod o+x`) through every directory above `{}`, or run turnus as another user than root",
@@ -222,10 +228,7 @@ impl Error {
     }
 
     /// A stored value that can't be turned into its domain type.
-    pub(super) fn unreadable(
-        what: &'static str,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
+    pub(super) fn unreadable(what: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Unreadable { what, source: source.into() }
     }
 }

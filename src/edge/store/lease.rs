@@ -67,12 +67,8 @@ pub async fn renew_lease(connection: &mut PgConnection, run: RunId, epoch: Epoch
 /// # Errors
 /// If the database can't be used.
 pub async fn release_lease(connection: &mut PgConnection, run: RunId, epoch: Epoch) -> Result<(), Error> {
-    sqlx::query!(
-        "update run set lease_owner = null, lease_until = null where id = $1 and epoch = $2",
-        run.0,
-        epoch.0,
-    )
-    .execute(connection)
-    .await?;
+    sqlx::query!("update run set lease_owner = null, lease_until = null where id = $1 and epoch = $2", run.0, epoch.0,)
+        .execute(connection)
+        .await?;
     Ok(())
 }

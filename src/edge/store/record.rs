@@ -109,12 +109,10 @@ async fn finish_hosts(connection: &mut PgConnection, run: RunId, hosts: &[(HostI
 
 /// A host left open in a run that has ended could never be taken again.
 async fn check_no_open_host(connection: &mut PgConnection, run: RunId) -> Result<(), Error> {
-    let open = sqlx::query_scalar!(
-        r#"select count(*) as "open!" from host_run where run_id = $1 and state = 'open'"#,
-        run.0,
-    )
-    .fetch_one(connection)
-    .await?;
+    let open =
+        sqlx::query_scalar!(r#"select count(*) as "open!" from host_run where run_id = $1 and state = 'open'"#, run.0,)
+            .fetch_one(connection)
+            .await?;
     if open == 0 { Ok(()) } else { Err(Error::HostsLeftOpen { open }) }
 }
 

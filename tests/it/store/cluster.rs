@@ -3,17 +3,20 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
+use turnus::domain::plan::{HostIndex, StepIndex};
 use turnus::edge::store::cluster::Cluster;
 use turnus::edge::store::error::{Error, Kind};
+use turnus::edge::store::log::LogChunk;
+use turnus::edge::store::record::Batch;
 use turnus::edge::store::{Store, Target};
 
 use super::process::User;
 use super::{create, step_started, take, write};
 use crate::kit::database::{make_state_dir, wait_until};
-use turnus::edge::store::record::Batch;
 
 async fn open(state_dir: &Path) -> Store {
     Store::open(Target::Private { state_dir: state_dir.to_owned() }).await.expect("the private cluster opens")
@@ -55,7 +58,7 @@ async fn the_server_is_private_and_leaves_nothing_running() {
     for closed in ["data", "run"] {
         let found = fs::metadata(state.path().join("postgres").join(closed)).expect("it is there");
         assert_eq!(found.permissions().mode() & 0o077, 0, "{closed}");
-        assert_eq!(found.uid() == 0, false, "{closed}: Postgres does not run as root");
+        assert_ne!(found.uid(), 0, "{closed}: Postgres does not run as root");
     }
     let pid = server_pid(state.path()).expect("it runs");
     let group = fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
@@ -197,7 +200,10 @@ async fn two_users_that_lose_the_server_start_one_again() {
     let again = tokio::join!(left.reconnect(), right.reconnect());
     again.0.expect("it runs");
     again.1.expect("it runs");
-    assert_eq!(ask(&left, "select pg_postmaster_start_time()::text").await, ask(&right, "select pg_postmaster_start_time()::text").await);
+    assert_eq!(
+        ask(&left, "select pg_postmaster_start_time()::text").await,
+        ask(&right, "select pg_postmaster_start_time()::text").await
+    );
     left.close().await.expect("closed");
     assert!(server_pid(state.path()).is_some_and(|again| again != pid));
     right.close().await.expect("closed");
@@ -248,7 +254,8 @@ async fn a_long_path_gets_a_short_socket() {
     let long = state.path().join("a".repeat(60)).join("b".repeat(60));
     for _ in 0..2 {
         let store = open(&long).await;
-        let socket_dir = PathBuf::from(ask(&store, "select current_setting('unix_socket_directories')").await.replace('"', ""));
+        let socket_dir =
+            PathBuf::from(ask(&store, "select current_setting('unix_socket_directories')").await.replace('"', ""));
         assert!(socket_dir.starts_with("/tmp"), "{socket_dir:?}");
         let found = fs::metadata(&socket_dir).expect("it is there");
         assert_eq!(found.permissions().mode() & 0o777, 0o700);
@@ -323,6 +330,65 @@ async fn a_server_that_does_not_start_tells_why() {
     assert!(refused.to_string().contains("shared_buffers"), "{refused}");
 }
 
+/// A file system of 100 MiB for a state directory; unmounted when dropped.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    /// `None` where we may not mount.
+    fn mount() -> Option<Self> {
+        let place = make_state_dir();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=100m,mode=755", "tmpfs"]).arg(place.path());
+        mount.output().is_ok_and(|output| output.status.success()).then(|| Self(place))
+    }
+
+    fn fill(&self) -> PathBuf {
+        let filler = self.0.path().join("filler");
+        let full = fs::File::create(&filler).and_then(|mut file| std::io::copy(&mut std::io::repeat(1), &mut file));
+        assert_eq!(full.expect_err("it ends somewhere").kind(), std::io::ErrorKind::StorageFull);
+        filler
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: the server may take a moment to go if the test has failed.
+        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_not_writable_until_there_is_room() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let store = open(disk.0.path()).await;
+    let (run, _) = create(&store, &["mail01"]).await;
+    let epoch = take(&store, run, "one:1").await.expect("free");
+    let output = |at_offset| {
+        // Without repetitions: what compresses well would find room.
+        let content =
+            std::iter::successors(Some(1_u32), |last| Some(last.wrapping_mul(1_664_525).wrapping_add(1_013_904_223)));
+        let content = content.flat_map(u32::to_be_bytes).take(1 << 20).collect();
+        let log = vec![LogChunk { host: HostIndex(0), step: StepIndex(0), at_offset, content }];
+        Batch { log, ..Batch::default() }
+    };
+    write(&store, run, epoch, &output(0)).await.expect("there is room");
+    let filler = disk.fill();
+    let refused = write(&store, run, epoch, &output(1 << 20)).await.expect_err("the disk is full");
+    assert_eq!(refused.kind(), Kind::NotWritable, "{refused:?}");
+    fs::remove_file(&filler).expect("ours");
+    write(&store, run, epoch, &output(1 << 20)).await.expect("there is room again");
+
+    let filler = disk.fill();
+    store.close().await.expect("closed");
+    let refused = Cluster::open(disk.0.path()).await.expect_err("not even a start has room");
+    assert_eq!(refused.kind(), Kind::NotWritable, "{refused}");
+    fs::remove_file(&filler).expect("ours");
+    let store = open(disk.0.path()).await;
+    assert_eq!(ask(&store, "select sum(octet_length(content))::text from step_log").await, (2 << 20).to_string());
+    store.close().await.expect("closed");
+    wait_until("no process is left", || server_processes(disk.0.path()).is_empty()).await;
+}
+
 #[tokio::test]
 async fn what_a_killed_start_left_behind_is_cleared() {
     let state = make_state_dir();
@@ -345,7 +411,10 @@ async fn doctor_sees_what_is_there_and_makes_nothing() {
     let facts = Cluster::inspect(state.path()).await.expect("looked");
     assert!(facts.running);
     assert_eq!(facts.data_major, Some(binaries.major));
-    assert_eq!(ask(&store, "select current_setting('server_version')").await.split(' ').next(), Some(binaries.version.as_str()));
+    assert_eq!(
+        ask(&store, "select current_setting('server_version')").await.split(' ').next(),
+        Some(binaries.version.as_str())
+    );
     store.close().await.expect("closed");
     assert!(!Cluster::inspect(state.path()).await.expect("looked").running);
 }

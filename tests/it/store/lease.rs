@@ -1,12 +1,12 @@
 //! One controller drives a run; the clock of the database says for how long.
 
+use turnus::domain::id::Epoch;
+use turnus::domain::plan::{HostIndex, StepIndex};
+use turnus::domain::run::event::Outcome;
 use turnus::edge::store::error::Error;
 use turnus::edge::store::lease::{LEASE, release_lease, renew_lease};
 use turnus::edge::store::record::Batch;
 use turnus::edge::store::run::{RunState, find_run, request_cancel};
-use turnus::domain::id::Epoch;
-use turnus::domain::plan::HostIndex;
-use turnus::domain::run::event::Outcome;
 
 use super::{create, let_lapse, take, write};
 use crate::kit::database::Database;
@@ -135,7 +135,7 @@ async fn nobody_drives_a_run_that_has_ended_and_a_suspended_one_can_be_driven() 
     let epoch = take(&store, run, "one:1").await.expect("a person may close it");
     let close = Batch {
         state: Some(RunState::Failed),
-        hosts: vec![(HostIndex(0), Outcome::Unknown { step: turnus::domain::plan::StepIndex(0) })],
+        hosts: vec![(HostIndex(0), Outcome::Unknown { step: StepIndex(0) })],
         ..Batch::default()
     };
     write(&store, run, epoch, &close).await.expect("closed");

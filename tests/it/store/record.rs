@@ -8,6 +8,7 @@ use turnus::domain::run::event::{Event, Facts, Fault, Outcome, RunResult, SkipCa
 use turnus::edge::store::Store;
 use turnus::edge::store::error::{Error, Kind};
 use turnus::edge::store::event::{read_events, read_events_after};
+use turnus::edge::store::lease::take_lease;
 use turnus::edge::store::log::{LogChunk, find_log_end, read_log};
 use turnus::edge::store::record::{Batch, record};
 use turnus::edge::store::run::{RunNumber, RunState, find_run};
@@ -133,7 +134,8 @@ async fn state_of(store: &Store, number: RunNumber) -> RunState {
 
 /// Rows of the run in all tables that a batch writes to.
 async fn count_rows(store: &Store, run: RunId) -> i64 {
-    let sql = "select (select count(*) from run_event where run_id = $1) + (select count(*) from step_log where run_id = $1)
+    let sql =
+        "select (select count(*) from run_event where run_id = $1) + (select count(*) from step_log where run_id = $1)
                     + (select count(*) from host_run where run_id = $1 and state = 'finished')";
     sqlx::query_scalar(sql).bind(run.0).fetch_one(&store.pool()).await.expect("counted")
 }
@@ -252,12 +254,13 @@ async fn a_take_over_waits_for_the_write_in_progress() {
         let pool = store.pool();
         async move {
             let mut connection = pool.acquire().await.expect("a connection");
-            let taken = turnus::edge::store::lease::take_lease(&mut connection, run, "two:2").await.expect("asked");
+            let taken = take_lease(&mut connection, run, "two:2").await.expect("asked");
             (taken, read_events(&mut connection, run).await.expect("read").len())
         }
     });
     let mut watcher = database.connect().await;
-    let blocked = "select exists (select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database())";
+    let blocked =
+        "select exists (select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database())";
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
     while !sqlx::query_scalar::<_, bool>(blocked).fetch_one(&mut watcher).await.expect("asked") {
         assert!(std::time::Instant::now() < deadline && !taker.is_finished(), "the taker does not wait");

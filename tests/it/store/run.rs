@@ -1,11 +1,13 @@
 //! Runs are created whole, once, and hold their hosts alone.
 
-use turnus::domain::run::event::Outcome;
+use turnus::domain::id::{ContentHash, RunId};
 use turnus::domain::plan::HostIndex;
+use turnus::domain::run::event::Outcome;
 use turnus::edge::store::error::{Error, Kind};
 use turnus::edge::store::record::Batch;
+use turnus::edge::store::run::create::{Created, NewRun, create_run};
 use turnus::edge::store::run::{
-    CancelAnswer, Created, Filter, RunNumber, RunState, Show, find_run, list_lapsed_runs, list_runs, request_cancel,
+    CancelAnswer, Filter, RunNumber, RunState, Show, find_run, list_lapsed_runs, list_runs, request_cancel,
 };
 
 use super::{create, let_lapse, name, plan_for, store_revisions, take, try_create, write};
@@ -21,7 +23,7 @@ async fn a_run_comes_back_as_it_was_stored() {
     let found = find_run(&mut connection, number).await.expect("found").expect("there");
     assert_eq!(found.id, id);
     assert_eq!(found.plan, plan_for("nordwind", &["mail01", "web01"]));
-    assert_eq!(found.plan_hash, turnus::domain::id::ContentHash::of(b"plan"));
+    assert_eq!(found.plan_hash, ContentHash::of(b"plan"));
     assert_eq!((found.reason.as_deref(), found.started_by.as_str()), (Some("test"), "anna"));
     assert_eq!((found.state, found.epoch.0), (RunState::Running, 0));
     assert_eq!((found.finished_at, found.lease, found.cancel_request), (None, None, None));
@@ -57,10 +59,7 @@ async fn a_host_in_an_unfinished_run_is_refused_with_host_and_run() {
     let refused = try_create(&store, &plan_for("nordwind", &["app01", "web01", "mail01"]), None).await;
     let refused = refused.expect_err("two hosts are busy");
     assert_eq!(refused.kind(), Kind::Conflict);
-    assert_eq!(
-        refused.to_string(),
-        format!("host `mail01` of `nordwind` is in run {number}, which has not ended")
-    );
+    assert_eq!(refused.to_string(), format!("host `mail01` of `nordwind` is in run {number}, which has not ended"));
     // Nothing of the refused run is left: its free host can be taken.
     try_create(&store, &plan_for("nordwind", &["app01"]), None).await.expect("app01 is free");
     // The same name at another customer is another host.
@@ -77,9 +76,9 @@ async fn a_refused_run_leaves_the_callers_transaction_usable() {
     create(&store, &["mail01"]).await;
 
     let plan = plan_for("nordwind", &["app01", "mail01"]);
-    let hash = turnus::domain::id::ContentHash::of(b"plan");
-    let new = turnus::edge::store::run::NewRun {
-        id: turnus::domain::id::RunId(uuid::Uuid::now_v7()),
+    let hash = ContentHash::of(b"plan");
+    let new = NewRun {
+        id: RunId(uuid::Uuid::now_v7()),
         plan: &plan,
         plan_hash: &hash,
         reason: None,
@@ -87,13 +86,14 @@ async fn a_refused_run_leaves_the_callers_transaction_usable() {
         idempotency_key: None,
     };
     let mut transaction = store.begin().await.expect("begin");
-    let refused = turnus::edge::store::run::create_run(&mut transaction, &new).await;
+    let refused = create_run(&mut transaction, &new).await;
     assert!(matches!(refused, Err(Error::HostBusy { .. })), "{refused:?}");
     let all = Filter { customer: None, show: Show::All, limit: 10 };
     assert_eq!(list_runs(&mut transaction, all).await.expect("still usable").len(), 1);
     transaction.commit().await.expect("commit");
 
-    let held: i64 = sqlx::query_scalar("select count(*) from host_run").fetch_one(&store.pool()).await.expect("counted");
+    let held: i64 =
+        sqlx::query_scalar("select count(*) from host_run").fetch_one(&store.pool()).await.expect("counted");
     assert_eq!(held, 1);
     store.close().await.expect("closed");
     database.close().await;
@@ -153,11 +153,8 @@ async fn lists_filter_by_customer_and_state() {
     let (_, third) = try_create(&store, &plan_for("suedwind", &["db01"]), None).await.expect("created");
     let Created::New { number: third_number } = third else { panic!("{third:?}") };
     let epoch = take(&store, first, "one:1").await.expect("free");
-    let last = Batch {
-        state: Some(RunState::Succeeded),
-        hosts: vec![(HostIndex(0), Outcome::Updated)],
-        ..Batch::default()
-    };
+    let last =
+        Batch { state: Some(RunState::Succeeded), hosts: vec![(HostIndex(0), Outcome::Updated)], ..Batch::default() };
     write(&store, first, epoch, &last).await.expect("finished");
 
     let mut connection = store.pool().acquire().await.expect("a connection");

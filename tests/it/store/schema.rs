@@ -108,7 +108,7 @@ async fn the_tables_refuse_what_makes_no_sense() {
         ("update run set cancel_requested_by = 'ben'", "cancel_request_is_whole"),
         ("update host_run set state = 'finished'", "finished_has_outcome"),
         ("update host_run set state = 'finished', outcome = 'updated'", "finished_has_time"),
-        ("update host_run set outcome = 'fine'", "host_run_outcome_check"),
+        ("update host_run set state = 'finished', finished_at = now(), outcome = 'fine'", "host_run_outcome_check"),
     ];
     for (sql, constraint) in cases {
         let refused = sqlx::raw_sql(sql).execute(&store.pool()).await.expect_err(sql);

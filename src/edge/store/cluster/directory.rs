@@ -95,15 +95,10 @@ impl Directory {
         }
     }
 
-    /// The running server's process, by its own word.
+    /// The server's process, by its own word: the file is there from its start to its orderly end, and after a crash.
     pub(super) fn server_pid(&self) -> Option<Pid> {
-        let text = fs::read_to_string(self.server_pid_file()).ok()?;
+        let text = fs::read_to_string(self.data().join("postmaster.pid")).ok()?;
         text.lines().next()?.trim().parse().ok().map(Pid::from_raw)
-    }
-
-    /// Exists from the server's start to its orderly end, and after a crash.
-    pub(super) fn server_pid_file(&self) -> PathBuf {
-        self.data().join("postmaster.pid")
     }
 
     /// A file to be locked.
@@ -133,7 +128,7 @@ impl Directory {
                 let _ = fs::remove_dir_all(entry.path());
             }
         }
-        let made = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&self.path).and_then(|new| {
+        let made = make_random_dir(PREFIX, &self.path).and_then(|new| {
             self.hand_over(new.path())?;
             Ok(new)
         });
@@ -195,7 +190,7 @@ impl Directory {
 
     fn make_short_socket_dir(&self) -> io::Result<PathBuf> {
         // Not the directory of TMPDIR, which may be long as well.
-        let short = tempfile::Builder::new().prefix("turnus-").tempdir_in("/tmp")?.keep();
+        let short = make_random_dir("turnus-", Path::new("/tmp"))?.keep();
         self.hand_over(&short)?;
         let mut record = tempfile::NamedTempFile::new_in(&self.path)?;
         writeln!(record, "{}", short.display())?;
@@ -259,6 +254,10 @@ fn make_dir(path: &Path, mode: u32) -> io::Result<bool> {
         Err(there) if there.kind() == ErrorKind::AlreadyExists => Ok(false),
         Err(source) => Err(source),
     }
+}
+
+fn make_random_dir(prefix: &str, parent: &Path) -> io::Result<tempfile::TempDir> {
+    tempfile::Builder::new().prefix(prefix).permissions(Permissions::from_mode(0o700)).tempdir_in(parent)
 }
 
 fn unusable(path: &Path, source: io::Error) -> Error {

@@ -9,6 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use nix::sys::signal::kill;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection};
@@ -122,10 +123,10 @@ pub(super) async fn start(
     Ok(())
 }
 
-/// Returns when the server has removed its file, which is the last thing that it does.
+/// Returns when the server has removed its file, which is the last thing that it does, or has died without.
 pub(super) async fn wait_for_end(directory: &Directory, limit: Duration) -> Result<(), Error> {
     let mut pause = Pause::new(limit);
-    while directory.server_pid_file().exists() {
+    while directory.server_pid().is_some_and(|pid| kill(pid, None).is_ok()) {
         pause.wait(directory, "stopping").await?;
     }
     Ok(())
@@ -184,9 +185,16 @@ fn quote_list_entry(path: &Path) -> Result<String, Error> {
     Ok(format!("\"{}\"", path.to_str().ok_or_else(not_text)?.replace('"', "\"\"")))
 }
 
+/// What matters of what the program said: the last complaint, with the lines before it, which hold the reason.
 fn failed(program: &'static str, said: &str) -> Error {
-    let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    Error::ProgramFailed { program, said: lines[lines.len().saturating_sub(5)..].join("; ") }
+    const LINES: usize = 3;
+    // Our own looks are refused with a FATAL while the server starts.
+    let ours = "FATAL:  the database system is ";
+    let lines: Vec<&str> =
+        said.lines().map(str::trim).filter(|line| !line.is_empty() && !line.contains(ours)).collect();
+    let is_complaint = |line: &&str| ["FATAL:", "PANIC:", "error:"].iter().any(|sign| line.contains(sign));
+    let end = lines.iter().rposition(is_complaint).map_or(lines.len(), |last| last + 1);
+    Error::ProgramFailed { program, said: lines[end.saturating_sub(LINES)..end].join("; ") }
 }
 
 /// Waits between looks, a little longer each time, up to a limit.
@@ -213,4 +221,3 @@ impl Pause {
         Ok(())
     }
 }
-
