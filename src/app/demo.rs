@@ -45,6 +45,8 @@ impl Stage {
     /// If the OpenSSH server is missing, or something can't be made or started.
     pub fn build(breaks: Option<Break>) -> anyhow::Result<Self> {
         let directory = tempfile::Builder::new().prefix("turnus-demo-").tempdir().context("no temporary directory")?;
+        // As root, Postgres runs under another account, which has to pass through here; nothing secret is readable for it.
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o711))?;
         make_key(&directory.path().join("key"))?;
         let mut stage = Self { directory, hosts: Vec::new() };
         for name in HOSTS {
