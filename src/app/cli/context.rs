@@ -11,6 +11,7 @@ use crate::domain::catalog::{Catalog, Source, SourceKind, build};
 use crate::domain::id::{ContentHash, Name};
 use crate::domain::inventory::Customer;
 use crate::domain::job::Job;
+use crate::domain::settings::Database;
 use crate::edge::config;
 use crate::edge::store::revision::{Revision, RevisionKind};
 use crate::edge::store::run::{RunNumber, StoredRun, find_run};
@@ -25,17 +26,14 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) fn load(directory: PathBuf) -> Result<Self, Failure> {
-        let sources = config::read_sources(&directory).map_err(|error| {
-            let hint = error.hint();
-            with_hint(Failure::usage(error), hint)
-        })?;
+        let sources = config::read_sources(&directory)?;
         let catalog = build(&sources).map_err(|problems| {
             say(&problems.to_string());
             let count = problems.0.len();
             Failure::usage(anyhow!("{count} {} in the files", if count == 1 { "mistake" } else { "mistakes" }))
                 .hint("`turnus check` shows each with its line")
         })?;
-        let state_dir = config::state_dir(catalog.settings.state_dir.as_deref()).map_err(Failure::usage)?;
+        let state_dir = config::state_dir(catalog.settings.state_dir.as_deref())?;
         Ok(Self { catalog, state_dir, sources })
     }
 
@@ -49,7 +47,7 @@ impl Context {
 
     /// Opens the database; commands that only look back need it as well as those that run.
     pub(crate) async fn open_store(&self) -> Result<Store, Failure> {
-        open_store(self.catalog.settings.database_url.as_ref(), &self.state_dir).await
+        open_store(&self.catalog.settings.database, &self.state_dir).await
     }
 
     /// The files that a run is made from, to be stored with it.
@@ -74,21 +72,11 @@ impl Context {
     }
 }
 
-fn with_hint(failure: Failure, hint: Option<String>) -> Failure {
-    match hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
-}
-
-pub(super) async fn open_store(url: Option<&DatabaseUrl>, state_dir: &Path) -> Result<Store, Failure> {
-    let target = match url {
-        None => Target::Private { state_dir: state_dir.to_owned() },
-        Some(DatabaseUrl::Plain(url)) => Target::Url(url.clone()),
-        Some(DatabaseUrl::Secret(reference)) => {
-            let url = config::resolve_secret(reference).await.map_err(Failure::unreachable)?;
-            Target::Url(url.expose().to_owned())
-        }
+pub(super) async fn open_store(database: &Database, state_dir: &Path) -> Result<Store, Failure> {
+    let target = match database {
+        Database::Private => Target::Private { state_dir: state_dir.to_owned() },
+        Database::Url(url) => Target::Url(url.clone()),
+        Database::Reference(reference) => Target::Url(config::resolve_secret(reference).await?.expose().to_owned()),
     };
     Ok(Store::open(target).await?)
 }

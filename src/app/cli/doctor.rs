@@ -12,7 +12,7 @@ use super::show::table;
 use crate::app::console::print;
 use crate::domain::catalog::{Catalog, build};
 use crate::domain::inventory::Connection;
-use crate::domain::settings::Settings;
+use crate::domain::settings::{Database, Settings};
 use crate::edge::config;
 use crate::edge::store::Store;
 use crate::edge::store::cluster::Cluster;
@@ -159,10 +159,10 @@ fn look_at_state_dir(state_dir: &Path) -> Finding {
 }
 
 async fn look_at_database(settings: &Settings, state_dir: &Path, findings: &mut Vec<Finding>) {
-    if settings.database_url.is_none() && !look_at_cluster(state_dir, findings).await {
+    if settings.database == Database::Private && !look_at_cluster(state_dir, findings).await {
         return;
     }
-    match open_store(settings.database_url.as_ref(), state_dir).await {
+    match open_store(&settings.database, state_dir).await {
         Ok(store) => {
             findings.push(look_at_health(&store).await);
             if let Err(error) = store.close().await {

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::app::console::say;
+use crate::edge::config;
 use crate::edge::store::error::{Error as StoreError, Kind};
 
 /// Exit statuses are part of the contract with scripts.
@@ -74,6 +75,13 @@ impl Failure {
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:#}", self.error)
+    }
+}
+
+impl From<config::Error> for Failure {
+    fn from(error: config::Error) -> Self {
+        let hint = error.hint();
+        Self { hint, ..Self::usage(error) }
     }
 }
 

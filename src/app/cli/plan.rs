@@ -54,7 +54,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
 pub(super) fn make(context: &Context, what: &Selection) -> Result<Plan, Failure> {
     let customer = context.customer(&what.customer)?;
     let job = context.job(&what.job)?;
-    let choice = Choice { hosts: what.hosts.clone(), parallel_hosts: context.catalog.settings.limits.parallel_hosts };
+    let choice = Choice { hosts: what.hosts.clone(), parallel_hosts: usize::from(context.catalog.settings.limits.parallel_hosts) };
     build(customer, job, &choice).map_err(|refusal| {
         let hint = match &refusal {
             Refusal::NoSuchHost { .. } => {
