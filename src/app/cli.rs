@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod drive;
 mod exit;
+mod hosts;
 mod log;
 mod plan;
 mod report;

@@ -1,4 +1,6 @@
 //! What turnus promises, tried against the real thing: one binary, one module per subject.
 
 mod kit;
+mod run;
 mod store;
+mod tidy;

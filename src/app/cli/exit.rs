@@ -53,6 +53,10 @@ impl Failure {
         Self { exit: Exit::Interrupted, error: anyhow::anyhow!("nothing was done"), hint: None }
     }
 
+    pub(crate) fn maybe_hint(self, hint: Option<String>) -> Self {
+        Self { hint: hint.or(self.hint), ..self }
+    }
+
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }

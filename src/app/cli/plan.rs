@@ -6,6 +6,7 @@ use serde_json::json;
 use super::Format;
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use super::hosts::fill_in_defaults;
 use crate::app::console::print;
 use crate::app::rehearsal::rehearse;
 use crate::domain::job::{BackupRule, Place, Probe};
@@ -55,7 +56,7 @@ pub(super) fn make(context: &Context, what: &Selection) -> Result<Plan, Failure>
     let customer = context.customer(&what.customer)?;
     let job = context.job(&what.job)?;
     let choice = Choice { hosts: what.hosts.clone(), parallel_hosts: usize::from(context.catalog.settings.limits.parallel_hosts) };
-    build(customer, job, &choice).map_err(|refusal| {
+    let mut plan = build(customer, job, &choice).map_err(|refusal| {
         let hint = match &refusal {
             Refusal::NoSuchHost { .. } => {
                 let names: Vec<_> = customer.hosts.iter().map(|host| host.name.as_str()).collect();
@@ -65,7 +66,11 @@ pub(super) fn make(context: &Context, what: &Selection) -> Result<Plan, Failure>
             Refusal::NoSuchDelegate { .. } => "add that host to the inventory, or change `on` in the job".to_owned(),
         };
         Failure::usage(refusal).hint(hint)
-    })
+    })?;
+    for host in plan.hosts.iter_mut().chain(&mut plan.delegates) {
+        fill_in_defaults(&mut host.connection, &context.catalog.settings.ssh);
+    }
+    Ok(plan)
 }
 
 /// The plan in words.

@@ -76,11 +76,11 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     let read = async {
         let stored = read_run(&store, arguments.run).await?;
         let record = read_record(&store, &stored).await?;
-        Ok((stored, record))
+        Ok::<_, Failure>((stored, record))
     }
     .await;
     store.close().await?;
-    let (stored, record): (StoredRun, Vec<Recorded>) = read?;
+    let (stored, record) = read?;
     let text = render(&stored, &record, arguments.format, arguments.locale.map(Locale::from))?;
     match arguments.output {
         None => print(text.trim_end()),

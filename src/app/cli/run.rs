@@ -14,7 +14,8 @@ use crate::domain::inventory::{Customer, Freeze};
 use crate::domain::plan::Plan;
 use crate::edge::store::error::Error as StoreError;
 use crate::edge::store::revision::store_revision;
-use crate::edge::store::run::{Created, NewRun, RunNumber, create_run};
+use crate::edge::store::run::RunNumber;
+use crate::edge::store::run::create::{Created, NewRun, create_run};
 use crate::edge::store::Store;
 
 #[derive(Debug, Args)]
