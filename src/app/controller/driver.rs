@@ -314,7 +314,6 @@ impl<'a> Driver<'a> {
         };
         let assignment = Assignment {
             run: self.assumed.run,
-            epoch: self.assumed.epoch,
             host,
             step,
             started_at,

@@ -10,7 +10,8 @@ use crate::domain::id::{Epoch, Name, RunId};
 use crate::domain::job::Place;
 use crate::domain::plan::{HostIndex, Plan, PlannedStep, StepIndex, Task};
 use crate::domain::run::event::{Facts, Fault};
-use crate::edge::remote::{capsule, Error, Remote};
+use crate::edge::remote::capsule::{Capsules, Record};
+use crate::edge::remote::{Error, Remote};
 
 /// Pauses between the tries to reach a machine at the beginning of its work.
 const RETRY_AFTER: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
@@ -36,11 +37,18 @@ impl Location {
     }
 }
 
-/// A connection, and whether this controller has fenced the machine for its epoch.
+/// A way to a machine, and what is known of it once this controller has fenced it for its epoch.
 pub struct Station {
-    /// The way there.
-    pub remote: Remote,
-    taken: OnceCell<Facts>,
+    remote: Arc<Remote>,
+    taken: OnceCell<Taken>,
+}
+
+/// A machine that this controller has fenced.
+pub struct Taken {
+    /// Where steps run.
+    pub capsules: Capsules,
+    /// What was found.
+    pub facts: Facts,
 }
 
 /// All machines of a run.
@@ -53,7 +61,7 @@ pub struct Fleet {
 
 impl Fleet {
     /// Joins the machines of `plan` with the ways to reach them; `connect` is called once for each, and connects nothing yet.
-    pub fn new(run: RunId, epoch: Epoch, plan: Arc<Plan>, mut connect: impl FnMut(&Location) -> Remote) -> Self {
+    pub fn new(run: RunId, epoch: Epoch, plan: Arc<Plan>, mut connect: impl FnMut(&Location) -> Arc<Remote>) -> Self {
         let hosts = plan.hosts.iter().chain(&plan.delegates).map(|host| Location::Host(host.name.clone()));
         let locations: BTreeSet<Location> = hosts.chain([Location::Controller]).collect();
         let station = |location: Location| {
@@ -108,39 +116,41 @@ impl Fleet {
         let mut facts = None;
         for location in self.locations_of(host) {
             let Some(station) = self.stations.get(&location) else { continue };
-            let found = self.take_patiently(station).await.map_err(|error| (location, error))?;
-            facts.get_or_insert(found);
+            let taken = self.take_patiently(station).await.map_err(|error| (location, error))?;
+            facts.get_or_insert_with(|| taken.facts.clone());
         }
         Ok(facts.unwrap_or_default())
     }
 
-    async fn take_patiently(&self, station: &Station) -> Result<Facts, Error> {
+    async fn take_patiently<'a>(&self, station: &'a Station) -> Result<&'a Taken, Error> {
         for pause in RETRY_AFTER {
-            match self.take(station, capsule::Create::Yes).await {
+            match self.take(station, Record::MayBegin).await {
                 Err(error) if error.is_transient() => tokio::time::sleep(pause).await,
                 result => return result,
             }
         }
-        self.take(station, capsule::Create::Yes).await
+        self.take(station, Record::MayBegin).await
     }
 
     /// Fences the machine for this controller's epoch, if that is not done yet.
     ///
     /// # Errors
-    /// If it can't be reached, or a newer controller has it.
-    pub async fn take(&self, station: &Station, create: capsule::Create) -> Result<Facts, Error> {
-        let taken = || capsule::prepare(&station.remote, self.run, self.epoch, create);
-        station.taken.get_or_try_init(taken).await.cloned()
+    /// If it can't be reached, a newer controller has it, or its record of the run is gone.
+    pub async fn take<'a>(&self, station: &'a Station, record: Record) -> Result<&'a Taken, Error> {
+        let take = || async {
+            let (capsules, facts) = Capsules::prepare(station.remote.clone(), self.run, self.epoch, record).await?;
+            Ok(Taken { capsules, facts })
+        };
+        station.taken.get_or_try_init(take).await
     }
 
     /// Removes the capsules of `host`, and ends its connection if nobody else needs it.
     pub async fn leave(&self, host: HostIndex) {
         let Some(planned) = self.plan.hosts.get(host.0) else { return };
         for location in self.locations_of(host) {
-            let Some(station) = self.stations.get(&location) else { continue };
-            let keys: Vec<_> = (0..self.plan.steps.len()).map(|step| key(&planned.name, StepIndex(step))).collect();
+            let Some(taken) = self.stations.get(&location).and_then(|station| station.taken.get()) else { continue };
             // What can't be removed now is removed with old runs.
-            if let Err(error) = capsule::clean(&station.remote, self.run, &keys).await {
+            if let Err(error) = taken.capsules.clean(&planned.name).await {
                 tracing::debug!(host = %planned.name, %error, "capsules not removed");
             }
         }
@@ -154,10 +164,4 @@ impl Fleet {
     pub async fn close(&self) {
         futures_util::future::join_all(self.stations.values().map(|station| station.remote.close())).await;
     }
-}
-
-/// Name of a step's capsule: unique in the run even where several hosts share a file system.
-#[must_use]
-pub fn key(host: &Name, step: StepIndex) -> String {
-    format!("{host}.{}", step.0)
 }

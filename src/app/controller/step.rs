@@ -1,5 +1,6 @@
 //! Carries out one step on one host, wherever it runs, and says how it ended.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::driver::Input;
-use super::fleet::{Fleet, Station, key};
-use crate::domain::id::{Epoch, RunId};
+use super::fleet::{Fleet, Station, Taken};
+use crate::domain::id::RunId;
 use crate::domain::job::Probe;
 use crate::domain::line::clean_line;
 use crate::domain::plan::{HostIndex, PlannedHost, PlannedStep, StepIndex, Task};
@@ -17,7 +18,7 @@ use crate::domain::run::event::{Event, Facts, Fault, StepEnd, StepResult};
 use crate::edge::config::{self, Secret};
 use crate::edge::probe;
 use crate::edge::remote::Error;
-use crate::edge::remote::capsule::{self, Create, Ended, Order, Piece};
+use crate::edge::remote::capsule::{End, Ended, Order, Piece, Record, StepKey};
 
 /// So much of the beginning of a step's output is kept.
 const HEAD_BYTES: u64 = 512 * 1024;
@@ -35,7 +36,6 @@ const LINE_CHARS: usize = 200;
 #[derive(Debug, Clone)]
 pub(super) struct Assignment {
     pub(super) run: RunId,
-    pub(super) epoch: Epoch,
     pub(super) host: HostIndex,
     pub(super) step: StepIndex,
     /// When it was recorded as started.
@@ -73,7 +73,7 @@ pub(super) async fn carry_out(assignment: Assignment, fleet: &Fleet, inputs: mps
             assignment.finished(judge(probe::http(wanted, target).await))
         }
         Task::Script(_) | Task::Reboot { .. } => {
-            let mut scene = Scene { assignment: &assignment, fleet, host, step, station, tail: Vec::new() };
+            let scene = Scene { assignment: &assignment, fleet, host, step, station, tail: RefCell::default() };
             scene.answer(&inputs).await
         }
     };
@@ -95,23 +95,26 @@ struct Scene<'a> {
     step: &'a PlannedStep,
     station: &'a Station,
     /// The end of the output so far.
-    tail: Vec<u8>,
+    tail: RefCell<Vec<u8>>,
 }
 
 impl Scene<'_> {
-    async fn answer(&mut self, inputs: &mpsc::Sender<Input>) -> Input {
+    async fn answer(&self, inputs: &mpsc::Sender<Input>) -> Input {
         let secrets = match self.resolve_secrets().await {
             Ok(secrets) => secrets,
             Err(error) if self.assignment.resumed => return self.assignment.unknown(plain_fault(&error)),
             Err(error) => return self.assignment.finished(not_started(&error)),
         };
         let deadline = self.deadline();
-        if let Err(error) = self.take(deadline).await {
-            return self.error_answer(error);
-        }
-        match self.run_capsule(&secrets, deadline, inputs).await {
+        let ended = match self.take(deadline).await {
+            Ok(taken) => self.run_capsule(taken, &secrets, deadline, inputs).await,
+            Err(error) => Err(error),
+        };
+        match ended {
             Ok(ended) => self.assignment.finished(self.result(ended)),
-            Err(error) => self.error_answer(error),
+            Err(Error::Fenced { .. }) => Input::Fenced,
+            Err(error @ Error::NotStarted { .. }) => self.assignment.finished(not_started(&error)),
+            Err(error) => self.assignment.unknown(error.into_fault()),
         }
     }
 
@@ -125,10 +128,10 @@ impl Scene<'_> {
     }
 
     /// A machine that this controller has not used yet (after a take-over) is fenced first; what it knows of the run must be there.
-    async fn take(&self, deadline: Instant) -> Result<(), Error> {
+    async fn take(&self, deadline: Instant) -> Result<&Taken, Error> {
         loop {
-            match self.fleet.take(self.station, Create::No).await {
-                Ok(_) => return Ok(()),
+            match self.fleet.take(self.station, Record::MustExist).await {
+                Ok(taken) => return Ok(taken),
                 Err(error) if error.is_transient() && Instant::now() + TAKE_AGAIN_AFTER < deadline => {
                     tracing::debug!(host = %self.host.name, %error, "not reached, trying again");
                     tokio::time::sleep(TAKE_AGAIN_AFTER).await;
@@ -139,30 +142,30 @@ impl Scene<'_> {
     }
 
     async fn run_capsule(
-        &mut self,
+        &self,
+        taken: &Taken,
         secrets: &[(String, Secret)],
         deadline: Instant,
         inputs: &mpsc::Sender<Input>,
     ) -> Result<Ended, Error> {
         let order = self.order(secrets);
         let (pieces, mut received) = mpsc::channel(16);
-        let remote = &self.station.remote;
         let from = self.assignment.stored_bytes;
         let run = async {
+            // Dropped at the end, so that the forwarding below ends as well.
+            let pieces = pieces;
             match self.step.task {
-                Task::Reboot { within_s } => {
-                    capsule::reboot(remote, &order, Duration::from_secs(within_s), pieces, deadline).await
-                }
-                _ => capsule::run_step(remote, &order, from, pieces, deadline).await,
+                Task::Reboot { .. } => taken.capsules.reboot(&order, &pieces, deadline).await,
+                _ => taken.capsules.run_step(&order, from, &pieces, deadline).await,
             }
         };
         let (host, step) = (self.assignment.host, self.assignment.step);
-        let tail = &mut self.tail;
         let forward = async {
             while let Some(piece) = received.recv().await {
                 let input = match piece {
+                    Piece::Attached => continue,
                     Piece::Output { at_offset, bytes } => {
-                        keep_tail(tail, &bytes);
+                        keep_tail(&self.tail, &bytes);
                         Input::Output { host, step, at_offset, bytes }
                     }
                     Piece::Overdue => Input::Event(Event::StepOverdue { host, step }),
@@ -178,9 +181,7 @@ impl Scene<'_> {
 
     fn order(&self, secrets: &[(String, Secret)]) -> Order {
         Order {
-            run: self.assignment.run,
-            epoch: self.assignment.epoch,
-            key: key(&self.host.name, self.assignment.step),
+            key: StepKey::new(&self.host.name, self.assignment.step.0),
             timeout_s: self.step.timeout_s,
             head_bytes: HEAD_BYTES,
             tail_bytes: TAIL_BYTES,
@@ -219,19 +220,19 @@ impl Scene<'_> {
     }
 
     fn result(&self, ended: Ended) -> StepResult {
-        let Ended { end, facts, output_bytes, omitted_bytes } = ended;
-        StepResult { end, facts, output_bytes, omitted_bytes, last_line: last_line(&self.tail) }
-    }
-
-    fn error_answer(&self, error: Error) -> Input {
-        match error {
-            Error::Fenced { .. } => Input::Fenced,
-            error => self.assignment.unknown(error.into_fault()),
-        }
+        let end = match ended.end {
+            End::Exit(0) => StepEnd::Succeeded,
+            End::Exit(exit_status) => StepEnd::Failed { exit_status },
+            End::TimedOut => StepEnd::TimedOut,
+            End::Rebooted => StepEnd::Interrupted,
+            End::Lost => StepEnd::Lost,
+        };
+        let Ended { facts, output_bytes, omitted_bytes, .. } = ended;
+        StepResult { end, facts, output_bytes, omitted_bytes, last_line: last_line(&self.tail.borrow()) }
     }
 }
 
-fn not_started(error: &config::Error) -> StepResult {
+fn not_started(error: &(dyn std::error::Error + 'static)) -> StepResult {
     let why = clean_line(plain_fault(error).what.as_bytes(), LINE_CHARS);
     let end = StepEnd::NotStarted { why };
     StepResult { end, facts: Facts::new(), output_bytes: 0, omitted_bytes: 0, last_line: String::new() }
@@ -251,7 +252,8 @@ fn upper(prefix: &str, name: &str) -> String {
     format!("{prefix}{}", name.to_ascii_uppercase())
 }
 
-fn keep_tail(tail: &mut Vec<u8>, bytes: &[u8]) {
+fn keep_tail(tail: &RefCell<Vec<u8>>, bytes: &[u8]) {
+    let mut tail = tail.borrow_mut();
     tail.extend_from_slice(bytes);
     let surplus = tail.len().saturating_sub(LINE_BYTES);
     tail.drain(..surplus);
