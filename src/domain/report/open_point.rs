@@ -28,7 +28,7 @@ pub enum OpenPoint {
         host: Name,
         /// The step whose undo did not end well.
         step: StepReference,
-        /// How the undo went: failed, unknown or not run.
+        /// How the undo went: failed or unknown.
         state: StepState,
     },
     /// An update step that has a rollback was not taken back.
@@ -37,7 +37,7 @@ pub enum OpenPoint {
         host: Name,
         /// The update step.
         step: StepReference,
-        /// How the rollback went: failed, unknown or not run.
+        /// How the rollback went: failed or not run.
         state: StepState,
     },
     /// Something failed after an update step that can't be taken back had begun.
@@ -166,26 +166,25 @@ fn not_released(plan: &Plan, host: &HostReport) -> Vec<OpenPoint> {
     let point = |undo: &StepReport| {
         let Part::Undo(of) = part(plan, undo)? else { return None };
         let stopped = begun(host, of)?;
-        let left = matches!(undo.state, StepState::Failed | StepState::Unknown | StepState::NotRun);
+        let left = matches!(undo.state, StepState::Failed | StepState::Unknown);
         left.then(|| OpenPoint::NotReleased { host: host.name.clone(), step: stopped.step.clone(), state: undo.state })
     };
     host.steps.iter().filter_map(point).collect()
 }
 
-/// A host that failed on its way forward, after updates had begun, and is not back where it was.
+/// Updates that are not back where they were: their rollback failed, or the host failed on its way forward and there was none.
+/// A rollback that can't be told is what makes the host unknown.
 fn not_rolled_back(plan: &Plan, host: &HostReport) -> Vec<OpenPoint> {
     let failed_forward = host.outcome.kind == OutcomeKind::Failed
         && host.outcome.step.as_ref().is_some_and(|step| !matches!(step.phase, Phase::Rollback | Phase::Release));
-    if !failed_forward {
-        return Vec::new();
-    }
     let point = |update: &StepReport| {
         let rollback = host.steps.iter().find(|step| part(plan, step) == Some(Part::Rollback(update.step.index)));
         let (host, step) = (host.name.clone(), update.step.clone());
         match rollback.map(|rollback| rollback.state) {
-            Some(StepState::Succeeded) => None,
-            Some(state) => Some(OpenPoint::NotRolledBack { host, step, state }),
-            None => Some(OpenPoint::CannotBeRolledBack { host, step }),
+            Some(state @ StepState::Failed) => Some(OpenPoint::NotRolledBack { host, step, state }),
+            Some(state @ StepState::NotRun) if failed_forward => Some(OpenPoint::NotRolledBack { host, step, state }),
+            None if failed_forward => Some(OpenPoint::CannotBeRolledBack { host, step }),
+            _ => None,
         }
     };
     begun_updates(host).filter_map(point).collect()

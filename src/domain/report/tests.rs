@@ -154,6 +154,17 @@ fn a_failed_rollback_is_an_open_point_and_no_rolled_back_host() {
 }
 
 #[test]
+fn a_failed_rollback_is_told_even_when_another_is_unknown() {
+    let story = Story::new().with("mail01", "service answers", failure());
+    let story = story.with("mail01", "configuration (rollback)", failure());
+    let report = story.with("mail01", "application (rollback)", fault("the line is lost")).report();
+    assert_eq!(
+        open_points(&report)[..2],
+        ["host_unknown mail01 application", "not_rolled_back mail01 configuration failed"]
+    );
+}
+
+#[test]
 fn past_the_point_of_no_return_nothing_is_rolled_back() {
     let story = Story::new().with("mail01", "service answers", failure());
     let report = story.job(|job| job.steps[4].rollback = None).report();
