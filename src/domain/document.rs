@@ -105,4 +105,4 @@ fn explain_syntax(text: &str, error: &toml::de::Error) -> (usize, Wrong) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::domain) mod tests;

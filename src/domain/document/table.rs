@@ -80,6 +80,16 @@ impl<'d> Table<'d> {
         self.optional(key)?.table()
     }
 
+    /// [`Table::tables`] of a key that must have one at least.
+    pub fn required_tables(&mut self, key: &'static str, limit: usize) -> Vec<Table<'d>> {
+        let found = self.entries.get(key).map(Spanned::get_ref);
+        if found.is_none_or(|node| node.as_array().is_some_and(|array| array.is_empty())) {
+            let wrong = Wrong::new(format!("there is no `{key}` in {}", self.name()));
+            self.report(wrong.expected(format!("at least one `[[{key}]]`")));
+        }
+        self.tables(key, limit)
+    }
+
     /// The tables of a key that may be absent; those behind the first `limit` are a problem and left out.
     pub fn tables(&mut self, key: &'static str, limit: usize) -> Vec<Table<'d>> {
         let mut tables = self.optional(key).map(|value| value.tables()).unwrap_or_default();

@@ -167,9 +167,11 @@ impl<'d> Value<'d> {
 
     /// A table.
     pub fn table(&self) -> Option<Table<'d>> {
-        let entries = self.node.get_ref().as_table();
-        let expected = format!("one table, as `[{}]`", self.key());
-        let entries = entries.or_else(|| self.refuse(&expected))?;
+        let expected = match self.label {
+            Label::Key(key) => format!("one table, as `[{key}]`"),
+            Label::EntryOf(_) => "a table".to_owned(),
+        };
+        let entries = self.typed(&expected, DeValue::as_table)?;
         Some(Table::under(self.key(), self.offset(), entries, self.findings))
     }
 

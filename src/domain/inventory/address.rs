@@ -100,6 +100,7 @@ fn parse_port(text: &str) -> Option<u16> {
 fn is_ipv6(text: &str) -> bool {
     let (address, zone) = text.split_once('%').unwrap_or((text, "0"));
     let zone_fits = (1..=32).contains(&zone.len())
+        && zone.starts_with(|first: char| first.is_ascii_alphanumeric())
         && zone.chars().all(|character| character.is_ascii_alphanumeric() || "._-".contains(character));
     zone_fits && address.parse::<Ipv6Addr>().is_ok()
 }

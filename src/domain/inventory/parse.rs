@@ -60,7 +60,7 @@ fn read_draft(mut root: Table<'_>, text: &str, file: &str) -> Draft {
     let contacts = read_contacts(root.tables("contact", MAX_CONTACTS));
     let freezes = root.tables("freeze", MAX_FREEZES).into_iter().filter_map(read_freeze).collect();
     let vars = root.table("vars").map(read_vars).unwrap_or_default();
-    let (hosts, roster) = read_hosts(read_host_tables(&mut root), &vars);
+    let (hosts, roster) = read_hosts(root.required_tables("host", MAX_HOSTS), &vars);
     let (windows, jobs) = read_windows(root.tables("window", MAX_WINDOWS), &roster);
     root.finish();
     let customer = name.zip(head).map(|(name, head)| Customer {
@@ -155,15 +155,6 @@ fn read_freeze(mut table: Table<'_>) -> Option<Freeze> {
         to.report(to.wrong().expected(format!("a day not before `from`, {from}")));
     }
     Some(Freeze { from: from?, to: last?, reason: reason? })
-}
-
-fn read_host_tables<'d>(root: &mut Table<'d>) -> Vec<Table<'d>> {
-    let absent = !root.has("host");
-    let tables = root.tables("host", MAX_HOSTS);
-    if absent {
-        root.report(Wrong::new("there is no host in the file").expected("at least one `[[host]]`"));
-    }
-    tables
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ fn read_draft(mut root: Table<'_>, text: &str, file: &str) -> Draft {
     let batch = root.optional("batch").map_or_else(default_batch, |value| read_batch(&value));
     let max_failures = root.optional("max_failures").and_then(|value| value.integer(0..=100_000)).unwrap_or_default();
     let backup = read_backup_rule(&mut root);
-    let (mut steps, outlines) = read_steps(read_step_tables(&mut root));
+    let (mut steps, outlines) = read_steps(root.required_tables("step", MAX_STEPS));
     check_backups(&root, &outlines);
     root.finish();
     steps.sort_by_key(|step: &Step| step.phase);
@@ -106,15 +106,6 @@ fn read_backup_rule(root: &mut Table<'_>) -> BackupRule {
         (Some(_), Some(reason)) => BackupRule::None { reason: reason.to_owned() },
         _ => BackupRule::Required,
     }
-}
-
-fn read_step_tables<'d>(root: &mut Table<'d>) -> Vec<Table<'d>> {
-    let absent = !root.has("step");
-    let tables = root.tables("step", MAX_STEPS);
-    if absent {
-        root.report(Wrong::new("there is no step in the file").expected("at least one `[[step]]`"));
-    }
-    tables
 }
 
 /// Guarantee G3: no update without a backup, but with a reason. That each backup is verified, the steps see to.

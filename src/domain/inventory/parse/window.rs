@@ -94,8 +94,12 @@ fn read_window_hosts(value: &Value<'_>, roster: &Roster) -> Option<Vec<Name>> {
 fn find_group(entry: &Value<'_>, group: &str, roster: &Roster) -> Vec<Name> {
     let found = group.parse().ok().and_then(|name| roster.group(&name));
     if found.is_none() {
-        let wrong = Wrong::new(format!("no host is in the group {}", quoted(group)));
-        entry.report(point_to(wrong, group, roster.group_names().collect()));
+        let known: Vec<String> = roster.group_names().map(|name| format!("@{name}")).collect();
+        entry.report(point_to(
+            Wrong::new(format!("no host is in the group {}", quoted(group))),
+            &format!("@{group}"),
+            &known,
+        ));
     }
     found.map(<[Name]>::to_vec).unwrap_or_default()
 }
@@ -104,27 +108,23 @@ fn find_host(entry: &Value<'_>, host: &str, roster: &Roster) -> Vec<Name> {
     let found = host.parse().ok().filter(|name| roster.has(name));
     if found.is_none() {
         let wrong = Wrong::new(format!("there is no host {} in the file", quoted(host)));
-        let groups = roster.group_names().any(|group| group == host);
-        entry.report(if groups {
-            wrong.hint(format!("did you mean the group `@{host}`?"))
-        } else {
-            point_to(wrong, host, roster.names().collect())
+        entry.report(match roster.group_names().any(|group| group == host) {
+            true => wrong.hint(format!("did you mean the group `@{host}`?")),
+            false => point_to(wrong, host, &roster.names().map(str::to_owned).collect::<Vec<_>>()),
         });
     }
     found.into_iter().collect()
 }
 
-/// The nearest of the known words as a hint, or else some of them as what is expected.
-fn point_to(wrong: Wrong, word: &str, known: Vec<&str>) -> Wrong {
-    match did_you_mean(word, known.iter().copied()) {
-        Some(hint) => wrong.hint(hint),
-        None if known.is_empty() => wrong,
-        None => wrong.expected(list(&known)),
+/// The nearest of the known words as a hint, or else the first few of them as what is expected.
+fn point_to(wrong: Wrong, word: &str, known: &[String]) -> Wrong {
+    if let Some(hint) = did_you_mean(word, known.iter().map(String::as_str)) {
+        return wrong.hint(hint);
     }
-}
-
-/// The first few words.
-fn list(words: &[&str]) -> String {
-    let shown = words.iter().take(10).map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-    if words.len() > 10 { format!("{shown}, …") } else { shown }
+    let shown = known.iter().take(10).map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+    match known.len() {
+        0 => wrong,
+        1..=10 => wrong.expected(shown),
+        _ => wrong.expected(format!("{shown}, …")),
+    }
 }
