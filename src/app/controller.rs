@@ -7,4 +7,4 @@
 pub mod driver;
 pub mod fleet;
 mod journal;
-mod step;
+pub(super) mod step;

@@ -139,7 +139,8 @@ impl Stage {
         let known_hosts = self.directory.path().join("known_hosts");
         let user = nix::unistd::User::from_uid(nix::unistd::geteuid())?.context("this account has no name")?.name;
         let mut known = String::new();
-        let mut text = "[customer]\nname = \"Demo Shops Ltd\"\nlocale = \"en\"\ntime_zone = \"Europe/Berlin\"\n".to_owned();
+        let mut text =
+            "[customer]\nname = \"Demo Shops Ltd\"\nlocale = \"en\"\ntime_zone = \"Europe/Berlin\"\n".to_owned();
         for host in &self.hosts {
             let key = fs::read_to_string(host.directory.join("host_key.pub"))?;
             known += &format!("[127.0.0.1]:{} {key}", host.ssh_port);
@@ -176,7 +177,10 @@ fn orders() -> String {
 }
 
 fn make_key(path: &Path) -> anyhow::Result<()> {
-    let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", "turnus demo", "-f"]).arg(path).status();
+    let made = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-C", "turnus demo", "-f"])
+        .arg(path)
+        .status();
     if made.context("can't run ssh-keygen (apt install openssh-client)")?.success() {
         Ok(())
     } else {

@@ -30,11 +30,13 @@ impl Progress {
     #[must_use]
     pub fn for_people() -> Self {
         use std::io::IsTerminal;
-        if std::io::stderr().is_terminal() {
-            Self::Terminal(terminal::Terminal::new())
-        } else {
-            Self::Plain(plain::Plain::default())
-        }
+        if std::io::stderr().is_terminal() { Self::Terminal(terminal::Terminal::new()) } else { Self::plain() }
+    }
+
+    /// A line for each event, wherever it goes.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self::Plain(plain::Plain::default())
     }
 
     /// What suits a program.

@@ -20,7 +20,8 @@ mod secret;
 
 pub use environment::{expand_home, ssh_config_file, state_dir};
 pub use machine::{
-    controller_name, describe_program, describe_time_zone_database, look_at_private_file, look_at_state_dir, person, write_file,
+    controller_name, describe_program, describe_time_zone_database, environment, look_at_private_file,
+    look_at_state_dir, person, write_file,
 };
 pub use secret::{Secret, resolve_secret};
 
@@ -124,7 +125,9 @@ impl Error {
             Self::SecretCommandFailed { program, .. } => format!("run `{program}` by hand as the same account"),
             Self::SecretCommandTimedOut { .. } => "a command that asks questions can't be answered here".to_owned(),
             Self::UnfitKey { path, .. } => format!("chmod 600 {path}, if it is the right one"),
-            Self::UnfitStateDir { .. } => "set another `state_dir` in turnus.toml, or run turnus as its owner".to_owned(),
+            Self::UnfitStateDir { .. } => {
+                "set another `state_dir` in turnus.toml, or run turnus as its owner".to_owned()
+            }
             Self::UnfitSecret { .. } => "a secret is one text of at most 64 KiB without NUL".to_owned(),
         })
     }

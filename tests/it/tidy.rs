@@ -52,7 +52,9 @@ fn imports(text: &str) -> Vec<String> {
     let mut found: Vec<String> = uses.map(|path| path.trim_end_matches(';').to_owned()).collect();
     // Paths that are written out in the code.
     for (position, _) in text.match_indices("crate::") {
-        found.push(text[position..].chars().take_while(|char| char.is_alphanumeric() || matches!(char, ':' | '_')).collect());
+        found.push(
+            text[position..].chars().take_while(|char| char.is_alphanumeric() || matches!(char, ':' | '_')).collect(),
+        );
     }
     found
 }
@@ -65,7 +67,8 @@ fn imports_run_one_way() {
         let edge = file.path.split('/').nth(2).unwrap_or_default().trim_end_matches(".rs").to_owned();
         for import in imports(&file.text) {
             let mut parts = import.split("::");
-            let (root, target, module) = (parts.next(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+            let (root, target, module) =
+                (parts.next(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
             let refused = match (layer.as_str(), root, target) {
                 ("domain", Some("crate"), "edge" | "app") | ("edge", Some("crate"), "app") => true,
                 ("edge", Some("crate"), "edge") => module != edge && !module.is_empty(),
@@ -81,8 +84,10 @@ fn imports_run_one_way() {
 
 #[test]
 fn the_domain_knows_no_world() {
-    let allowed = ["std", "crate", "super", "self", "serde", "serde_json", "jiff", "thiserror", "uuid", "toml", "sha2", "strsim"];
-    let foreign = ["std::fs", "std::env", "std::net", "std::process", "std::time::SystemTime", "std::time::Instant", "std::io"];
+    let allowed =
+        ["std", "crate", "super", "self", "serde", "serde_json", "jiff", "thiserror", "uuid", "toml", "sha2", "strsim"];
+    let foreign =
+        ["std::fs", "std::env", "std::net", "std::process", "std::time::SystemTime", "std::time::Instant", "std::io"];
     let mut offences = Vec::new();
     for file in sources("src/domain").into_iter().filter(|file| !is_test(&file.path)) {
         for line in file.text.lines().map(str::trim_start).filter(|line| line.starts_with("use ")) {
@@ -93,8 +98,15 @@ fn the_domain_knows_no_world() {
                 offences.push(format!("{}: {line}", file.path));
             }
         }
-        offences.extend(foreign.iter().filter(|path| file.text.contains(**path)).map(|path| format!("{}: {path}", file.path)));
-        offences.extend(["async fn", "::now("].iter().filter(|word| file.text.contains(**word)).map(|word| format!("{}: {word}", file.path)));
+        offences.extend(
+            foreign.iter().filter(|path| file.text.contains(**path)).map(|path| format!("{}: {path}", file.path)),
+        );
+        offences.extend(
+            ["async fn", "::now("]
+                .iter()
+                .filter(|word| file.text.contains(**word))
+                .map(|word| format!("{}: {word}", file.path)),
+        );
     }
     report(&offences, "domain has no I/O, no clock, no async, and few crates");
 }
@@ -127,7 +139,8 @@ fn only_the_edge_of_configuration_reads_the_environment() {
     let owners = ["src/edge/config", "src/app/demo", "src/edge/store/cluster", "src/edge/remote", "src/app/cli.rs"];
     let mut offences = Vec::new();
     for file in sources("src").into_iter().filter(|file| !is_test(&file.path)) {
-        let reads = ["env::var", "env::current_exe", "fs::read", "fs::write"].iter().any(|word| file.text.contains(word));
+        let reads =
+            ["env::var", "env::current_exe", "fs::read", "fs::write"].iter().any(|word| file.text.contains(word));
         if reads && !owners.iter().any(|owner| file.path.starts_with(owner)) {
             offences.push(file.path.clone());
         }
@@ -138,17 +151,23 @@ fn only_the_edge_of_configuration_reads_the_environment() {
 #[test]
 fn every_file_says_what_it_is() {
     let all = sources("src").into_iter().chain(sources("tests"));
-    let offences: Vec<_> =
-        all.filter(|file| !file.text.starts_with("//! ")).map(|file| format!("{} has no //! line", file.path)).collect();
+    let offences: Vec<_> = all
+        .filter(|file| !file.text.starts_with("//! "))
+        .map(|file| format!("{} has no //! line", file.path))
+        .collect();
     report(&offences, "every file starts with //!");
 }
 
 #[test]
 fn names_are_full_words() {
-    let refused = ["mod", "util", "utils", "common", "helper", "helpers", "manager", "service", "data", "info", "misc", "item"];
+    let refused =
+        ["mod", "util", "utils", "common", "helper", "helpers", "manager", "service", "data", "info", "misc", "item"];
     let names = |path: &str| PathBuf::from(path).file_stem().unwrap().to_string_lossy().into_owned();
-    let offences: Vec<_> =
-        sources("src").into_iter().map(|file| file.path).filter(|path| refused.contains(&names(path).as_str())).collect();
+    let offences: Vec<_> = sources("src")
+        .into_iter()
+        .map(|file| file.path)
+        .filter(|path| refused.contains(&names(path).as_str()))
+        .collect();
     report(&offences, "a module's name says what is in it");
 }
 
@@ -172,7 +191,8 @@ fn long_functions(file: &SourceFile) -> Vec<String> {
     for (start, line) in lines.iter().enumerate() {
         let code = line.trim_start();
         let indent = line.len() - code.len();
-        let is_function = code.starts_with("fn ") || (code.contains(" fn ") && (code.starts_with("pub") || code.starts_with("async")));
+        let is_function = code.starts_with("fn ")
+            || (code.contains(" fn ") && (code.starts_with("pub") || code.starts_with("async")));
         if !is_function || code.ends_with(';') || code.ends_with('}') {
             continue;
         }

@@ -42,7 +42,9 @@ async fn cancel(store: &Store, number: i64) -> Result<Exit, Failure> {
         }
         CancelAnswer::Requested | CancelAnswer::AlreadyRequested => {
             print(&format!("run {number} will be cancelled, but no controller drives it now"));
-            print(&format!("\nhint: `turnus resume {number}` lets running steps finish, releases its hosts and ends it"));
+            print(&format!(
+                "\nhint: `turnus resume {number}` lets running steps finish, releases its hosts and ends it"
+            ));
             Ok(Exit::Done)
         }
     }

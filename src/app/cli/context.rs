@@ -54,7 +54,9 @@ impl Context {
     pub(crate) fn revisions<'a>(&'a self, customer: &'a Customer, job: &'a Job) -> Vec<Revision<'a>> {
         let text = |kind: SourceKind, hash: &ContentHash| {
             let source = self.sources.iter().filter(|source| source.kind == kind);
-            source.filter_map(|source| source.text.as_deref().ok()).find(|text| ContentHash::of(text.as_bytes()) == *hash)
+            source
+                .filter_map(|source| source.text.as_deref().ok())
+                .find(|text| ContentHash::of(text.as_bytes()) == *hash)
         };
         let inventory = text(SourceKind::Inventory, &customer.revision).map(|content| Revision {
             hash: &customer.revision,
@@ -103,9 +105,7 @@ fn list<'a>(names: impl Iterator<Item = &'a Name>) -> String {
 pub(super) async fn read_run(store: &Store, number: i64) -> Result<StoredRun, Failure> {
     let mut transaction = store.begin().await?;
     let found = find_run(&mut transaction, RunNumber(number)).await?;
-    found.ok_or_else(|| {
-        Failure::usage(anyhow!("there is no run {number}")).hint("`turnus runs` lists them")
-    })
+    found.ok_or_else(|| Failure::usage(anyhow!("there is no run {number}")).hint("`turnus runs` lists them"))
 }
 
 /// Who is at the keyboard, for the record: behind sudo, the person and not root.

@@ -65,7 +65,9 @@ pub(super) async fn run(directory: &Path, format: Format) -> Result<Exit, Failur
             findings.push(look_at_state_dir(&state_dir));
             look_at_database(&settings, &state_dir, &mut findings).await;
         }
-        Err(error) => findings.push(missing("state", error.to_string(), Some("set state_dir in turnus.toml".to_owned()))),
+        Err(error) => {
+            findings.push(missing("state", error.to_string(), Some("set state_dir in turnus.toml".to_owned())))
+        }
     }
     findings.push(look_at_clock().await);
     findings.push(ok("time zones", config::describe_time_zone_database()));
@@ -136,7 +138,8 @@ fn look_at_keys(catalog: &Catalog, findings: &mut Vec<Finding>) {
     files.sort_unstable();
     files.dedup();
     if files.is_empty() {
-        findings.push(ok("keys", "the inventory names none: those of ssh_config, of the agent, or ~/.ssh/id_* are used"));
+        findings
+            .push(ok("keys", "the inventory names none: those of ssh_config, of the agent, or ~/.ssh/id_* are used"));
     }
     for file in files {
         findings.push(match config::look_at_private_file(file) {
@@ -185,7 +188,7 @@ async fn look_at_cluster(state_dir: &Path, findings: &mut Vec<Finding>) -> bool 
         }
     };
     let binaries = match &facts.binaries {
-        Ok(binaries) => binaries.to_string(),
+        Ok(binaries) => format!("PostgreSQL {} in {}", binaries.version, binaries.directory.display()),
         Err(error) => {
             findings.push(missing("database", error.to_string(), error.hint()));
             return false;

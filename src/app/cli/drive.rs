@@ -9,8 +9,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::exit::{Exit, Failure};
 use super::Format;
+use super::exit::{Exit, Failure};
+use super::hosts::{local_host, ssh_settings};
 use crate::app::console::{print, say};
 use crate::app::controller::driver::{Assumed, Driver, End, Stopped};
 use crate::app::controller::fleet::{Fleet, Location};
@@ -22,7 +23,7 @@ use crate::domain::run::event::{Recorded, RunResult};
 use crate::domain::run::state::{Run, StepRun};
 use crate::domain::settings::Settings;
 use crate::edge::config;
-use crate::edge::remote::{Remote, ssh};
+use crate::edge::remote::{Remote, SshControl, SshHost};
 use crate::edge::store::run::StoredRun;
 use crate::edge::store::{Store, event, lease, log};
 
@@ -62,7 +63,10 @@ pub(super) async fn drive(around: &Surroundings<'_>, run: &StoredRun, format: Fo
         Some(driven) => finish(around, run, driven, format).await,
         None => {
             progress.close();
-            say(&format!("left run {0}; what is under way on hosts goes on\n\nhint: `turnus resume {0}` picks it up", run.number));
+            say(&format!(
+                "left run {0}; what is under way on hosts goes on\n\nhint: `turnus resume {0}` picks it up",
+                run.number
+            ));
             Ok(Exit::Interrupted)
         }
     }
@@ -122,16 +126,22 @@ async fn read_stored_output(
 }
 
 fn connect_fleet(around: &Surroundings<'_>, run: &StoredRun, epoch: Epoch) -> Result<Fleet, Failure> {
-    let room = ssh::Room::new(&around.settings.ssh, around.state_dir).map_err(Failure::unreachable)?;
+    let settings = ssh_settings(&around.settings.ssh, around.state_dir)?;
+    let control = SshControl::open(settings).map_err(Failure::unreachable)?;
     let plan = Arc::new(run.plan.clone());
     let connections = connections(&plan);
-    let local = around.state_dir.join("capsules");
-    let connect = |location: &Location| match location {
-        Location::Host(name) => match connections.get(name) {
-            Some(connection) => room.remote(&run.plan.customer, name, connection),
-            None => Remote::local(local.clone()),
-        },
-        Location::Controller => Remote::local(local.clone()),
+    let connect = |location: &Location| {
+        let connection = match location {
+            Location::Host(name) => connections.get(name).map(|connection| (name, *connection)),
+            Location::Controller => None,
+        };
+        Arc::new(match connection {
+            Some((name, connection)) => {
+                let name = format!("{}/{name}", run.plan.customer);
+                Remote::Ssh(SshHost::new(control.clone(), &name, connection))
+            }
+            None => Remote::Local(local_host(around.state_dir)),
+        })
     };
     Ok(Fleet::new(run.id, epoch, plan.clone(), connect))
 }
@@ -142,18 +152,13 @@ fn connections(plan: &Plan) -> BTreeMap<&Name, &Connection> {
 
 /// The first signal asks the run to stop; the second leaves at once.
 async fn listen_to_signals(cancel: mpsc::Sender<String>, leave: CancellationToken) {
-    let kinds = [
-        (SignalKind::interrupt(), "Ctrl-C"),
-        (SignalKind::terminate(), "SIGTERM"),
-        (SignalKind::hangup(), "SIGHUP"),
-    ];
+    let kinds =
+        [(SignalKind::interrupt(), "Ctrl-C"), (SignalKind::terminate(), "SIGTERM"), (SignalKind::hangup(), "SIGHUP")];
     let (sender, mut signals) = mpsc::channel(4);
     for (kind, name) in kinds {
         let Ok(mut stream) = signal(kind) else { continue };
         let sender = sender.clone();
-        tokio::spawn(async move {
-            while stream.recv().await.is_some() && sender.send(name).await.is_ok() {}
-        });
+        tokio::spawn(async move { while stream.recv().await.is_some() && sender.send(name).await.is_ok() {} });
     }
     if let Some(name) = signals.recv().await {
         let _ = cancel.send(format!("{} ({name})", config::person())).await;

@@ -6,7 +6,7 @@ use super::exit::Failure;
 use crate::domain::inventory::Connection;
 use crate::domain::settings::Ssh;
 use crate::edge::config;
-use crate::edge::remote::ssh_config::SshSettings;
+use crate::edge::remote::{LocalHost, SshSettings};
 
 /// What holds for all connections of this process.
 pub(super) fn ssh_settings(ssh: &Ssh, state_dir: &Path) -> Result<SshSettings, Failure> {
@@ -19,6 +19,11 @@ pub(super) fn ssh_settings(ssh: &Ssh, state_dir: &Path) -> Result<SshSettings, F
         sessions_per_host: usize::from(ssh.sessions_per_host),
         connect_parallel: usize::from(ssh.connect_parallel),
     })
+}
+
+/// The controller's own machine, for steps that run there.
+pub(super) fn local_host(state_dir: &Path) -> LocalHost {
+    LocalHost::new(config::environment(), Some(state_dir.join("capsules").display().to_string()))
 }
 
 /// turnus's own file of host keys.

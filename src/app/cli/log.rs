@@ -167,11 +167,13 @@ fn find_host(plan: &Plan, name: &str) -> Result<HostIndex, Failure> {
 fn find_steps(plan: &Plan, wanted: Option<&str>) -> Result<Vec<StepIndex>, Failure> {
     let Some(wanted) = wanted else { return Ok(plan.steps().map(|(index, _)| index).collect()) };
     let number = wanted.parse::<usize>().ok();
-    let matches = |index: StepIndex, name: &str, label: &str| {
-        name == wanted || label == wanted || number == Some(index.0 + 1)
-    };
-    let found: Vec<_> =
-        plan.steps().filter(|(index, step)| matches(*index, &step.name, &step.label())).map(|(index, _)| index).collect();
+    let matches =
+        |index: StepIndex, name: &str, label: &str| name == wanted || label == wanted || number == Some(index.0 + 1);
+    let found: Vec<_> = plan
+        .steps()
+        .filter(|(index, step)| matches(*index, &step.name, &step.label()))
+        .map(|(index, _)| index)
+        .collect();
     if found.is_empty() {
         let names: Vec<_> = plan.steps().map(|(_, step)| step.label()).collect();
         return Err(Failure::usage(anyhow!("the run has no step `{wanted}`"))

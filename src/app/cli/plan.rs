@@ -8,6 +8,7 @@ use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::hosts::fill_in_defaults;
 use crate::app::console::print;
+use crate::app::progress::Progress;
 use crate::app::rehearsal::rehearse;
 use crate::domain::job::{BackupRule, Place, Probe};
 use crate::domain::plan::{Choice, Plan, PlannedStep, Refusal, Task, build};
@@ -41,7 +42,11 @@ pub(super) struct Arguments {
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     let plan = make(context, &arguments.what)?;
     if arguments.rehearse {
-        let good = rehearse(&plan, &arguments.failing, arguments.format == Format::Json).await.map_err(Failure::usage)?;
+        let mut progress = match arguments.format {
+            Format::Table => Progress::plain(),
+            Format::Json => Progress::for_programs(),
+        };
+        let good = rehearse(&plan, &arguments.failing, &mut progress).await.map_err(Failure::usage)?;
         return Ok(if good { Exit::Done } else { Exit::Failed });
     }
     match arguments.format {
@@ -55,7 +60,10 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
 pub(super) fn make(context: &Context, what: &Selection) -> Result<Plan, Failure> {
     let customer = context.customer(&what.customer)?;
     let job = context.job(&what.job)?;
-    let choice = Choice { hosts: what.hosts.clone(), parallel_hosts: usize::from(context.catalog.settings.limits.parallel_hosts) };
+    let choice = Choice {
+        hosts: what.hosts.clone(),
+        parallel_hosts: usize::from(context.catalog.settings.limits.parallel_hosts),
+    };
     let mut plan = build(customer, job, &choice).map_err(|refusal| {
         let hint = match &refusal {
             Refusal::NoSuchHost { .. } => {

@@ -12,11 +12,11 @@ use crate::app::console::{ask, confirms, say};
 use crate::domain::id::RunId;
 use crate::domain::inventory::{Customer, Freeze};
 use crate::domain::plan::Plan;
+use crate::edge::store::Store;
 use crate::edge::store::error::Error as StoreError;
 use crate::edge::store::revision::store_revision;
 use crate::edge::store::run::RunNumber;
 use crate::edge::store::run::create::{Created, NewRun, create_run};
-use crate::edge::store::Store;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -39,7 +39,8 @@ pub(super) struct Arguments {
 impl Arguments {
     /// The demo's own run, with nothing to ask.
     pub(super) fn for_demo(customer: &str, job: &str, hosts: &str) -> Self {
-        let what = plan::Selection { customer: customer.to_owned(), job: job.to_owned(), hosts: vec![hosts.to_owned()] };
+        let what =
+            plan::Selection { customer: customer.to_owned(), job: job.to_owned(), hosts: vec![hosts.to_owned()] };
         let reason = Some("to show how turnus works".to_owned());
         Self { what, reason, yes: true, idempotency_key: None, format: Format::Table }
     }

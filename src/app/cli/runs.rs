@@ -26,9 +26,11 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     // A customer whose file is gone still has its runs.
-    let customer = arguments.customer.map(|name| name.parse()).transpose().map_err(|error: crate::domain::id::NotAName| {
-        Failure::usage(error)
-    })?;
+    let customer = arguments
+        .customer
+        .map(|name| name.parse())
+        .transpose()
+        .map_err(|error: crate::domain::id::NotAName| Failure::usage(error))?;
     let show = if arguments.open { Show::Open } else { Show::All };
     let store = context.open_store().await?;
     let listed = async {

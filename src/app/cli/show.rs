@@ -85,7 +85,9 @@ fn describe(stored: &StoredRun, run: &Run) -> String {
 
 fn state(stored: &StoredRun) -> String {
     match &stored.lease {
-        Some(lease) if lease.alive && stored.state == RunState::Running => format!("running, driven by {}", lease.owner),
+        Some(lease) if lease.alive && stored.state == RunState::Running => {
+            format!("running, driven by {}", lease.owner)
+        }
         _ if stored.state == RunState::Running => format!("running, no controller; `turnus resume {}`", stored.number),
         _ if stored.state == RunState::Suspended => {
             format!("suspended; `turnus resume {0}` looks again, `turnus cancel {0}` closes it", stored.number)

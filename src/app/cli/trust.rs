@@ -12,7 +12,7 @@ use crate::app::console::{confirms, print, say};
 use crate::domain::id::Name;
 use crate::domain::inventory::Connection;
 use crate::edge::config;
-use crate::edge::remote::ssh::SshTarget;
+use crate::edge::remote::SshTarget;
 use crate::edge::remote::trust::{KnownKey, OfferedKey, fetch_keys, store_key};
 
 #[derive(Debug, Args)]
@@ -93,7 +93,9 @@ fn find_target(context: &Context, wanted: &str) -> Result<SshTarget, Failure> {
     let (name, mut connection) = match found.as_slice() {
         [(_, connection)] => (wanted.to_owned(), (*connection).clone()),
         [] => {
-            return Err(Failure::usage(anyhow!("there is no host `{wanted}`")).hint("hosts stand in inventories/*.toml"));
+            return Err(
+                Failure::usage(anyhow!("there is no host `{wanted}`")).hint("hosts stand in inventories/*.toml")
+            );
         }
         several => {
             let names: Vec<_> = several.iter().map(|(customer, _)| format!("{customer}/{host}")).collect();
@@ -107,7 +109,8 @@ fn find_target(context: &Context, wanted: &str) -> Result<SshTarget, Failure> {
 }
 
 fn find_connections<'a>(context: &'a Context, customer: Option<&str>, host: &str) -> Vec<(&'a Name, &'a Connection)> {
-    let customers = context.catalog.customers.values().filter(|known| customer.is_none_or(|name| known.name.as_str() == name));
+    let customers =
+        context.catalog.customers.values().filter(|known| customer.is_none_or(|name| known.name.as_str() == name));
     customers
         .flat_map(|customer| customer.hosts.iter().map(move |host| (&customer.name, host)))
         .filter(|(_, known)| known.name.as_str() == host)

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::fleet::Fleet;
 use super::journal::Journal;
-use super::step::{Assignment, carry_out};
+use super::step::{Assignment, Input, carry_out};
 use crate::app::progress::Progress;
 use crate::domain::id::{Epoch, RunId};
 use crate::domain::job::Phase;
@@ -21,10 +21,10 @@ use crate::domain::run::event::{Event, Fault, Recorded, RunResult};
 use crate::domain::run::machine::{Decision, Effect, Machine};
 use crate::domain::run::state::{IllegalTransition, Run, RunStage, StepRun};
 use crate::edge::remote::Error as RemoteError;
+use crate::edge::store::Store;
 use crate::edge::store::error::{Error as StoreError, Kind};
 use crate::edge::store::log::LogChunk;
 use crate::edge::store::record::Batch;
-use crate::edge::store::Store;
 
 /// The lease lasts 30 s. Renewing it also brings requests to cancel, which have to hold within 5 s.
 const HEARTBEAT: Duration = Duration::from_secs(2);
@@ -32,17 +32,6 @@ const HEARTBEAT: Duration = Duration::from_secs(2);
 const INPUTS_PER_BATCH: usize = 512;
 /// A controller whose database hangs stops reading from hosts after so many inputs; their steps go on.
 const INPUTS_QUEUED: usize = 1024;
-
-/// Something that comes back from the world.
-#[derive(Debug)]
-pub(super) enum Input {
-    /// Something happened to the run.
-    Event(Event),
-    /// A step printed something.
-    Output { host: HostIndex, step: StepIndex, at_offset: u64, bytes: Vec<u8> },
-    /// A host refused: a newer controller has the run.
-    Fenced,
-}
 
 /// How driving came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,10 +6,10 @@ use tokio::time::Instant;
 
 use crate::domain::id::{Epoch, RunId};
 use crate::domain::run::event::Recorded;
+use crate::edge::store::Store;
 use crate::edge::store::error::{Error, Kind};
 use crate::edge::store::lease::{self, Renewal};
 use crate::edge::store::record::{self, Batch};
-use crate::edge::store::Store;
 
 /// How long a run waits for a database that does not answer: long enough for a restart or a failover.
 const PATIENCE: Duration = Duration::from_secs(300);

@@ -1,6 +1,5 @@
 //! Carries out one step on one host, wherever it runs, and says how it ended.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -8,7 +7,6 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::driver::Input;
 use super::fleet::{Fleet, Station, Taken};
 use crate::domain::id::RunId;
 use crate::domain::job::Probe;
@@ -32,22 +30,33 @@ const TAKE_AGAIN_AFTER: Duration = Duration::from_secs(2);
 const LINE_BYTES: usize = 1024;
 const LINE_CHARS: usize = 200;
 
+/// Something that comes back from the world.
+#[derive(Debug)]
+pub(in crate::app) enum Input {
+    /// Something happened to the run.
+    Event(Event),
+    /// A step printed something.
+    Output { host: HostIndex, step: StepIndex, at_offset: u64, bytes: Vec<u8> },
+    /// A host refused: a newer controller has the run.
+    Fenced,
+}
+
 /// One step to carry out.
 #[derive(Debug, Clone)]
-pub(super) struct Assignment {
-    pub(super) run: RunId,
-    pub(super) host: HostIndex,
-    pub(super) step: StepIndex,
+pub(in crate::app) struct Assignment {
+    pub(in crate::app) run: RunId,
+    pub(in crate::app) host: HostIndex,
+    pub(in crate::app) step: StepIndex,
     /// When it was recorded as started.
-    pub(super) started_at: Timestamp,
+    pub(in crate::app) started_at: Timestamp,
     /// What it gets as `$FACT_…`.
-    pub(super) facts: Facts,
+    pub(in crate::app) facts: Facts,
     /// Whether it was recorded as started before this controller had the lease.
-    pub(super) resumed: bool,
+    pub(in crate::app) resumed: bool,
     /// Bytes of its output that are stored already.
-    pub(super) stored_bytes: u64,
+    pub(in crate::app) stored_bytes: u64,
     /// How long past its time limit a step with a package manager is waited for.
-    pub(super) overdue: Duration,
+    pub(in crate::app) overdue: Duration,
 }
 
 impl Assignment {
@@ -61,7 +70,7 @@ impl Assignment {
 }
 
 /// Carries it out. Output goes to `inputs` while it comes; the last input is the answer.
-pub(super) async fn carry_out(assignment: Assignment, fleet: &Fleet, inputs: mpsc::Sender<Input>) {
+pub(in crate::app) async fn carry_out(assignment: Assignment, fleet: &Fleet, inputs: mpsc::Sender<Input>) {
     let plan = fleet.plan();
     let host = plan.hosts.get(assignment.host.0);
     let step = plan.steps.get(assignment.step.0);
@@ -73,7 +82,7 @@ pub(super) async fn carry_out(assignment: Assignment, fleet: &Fleet, inputs: mps
             assignment.finished(judge(probe::http(wanted, target).await))
         }
         Task::Script(_) | Task::Reboot { .. } => {
-            let scene = Scene { assignment: &assignment, fleet, host, step, station, tail: RefCell::default() };
+            let scene = Scene { assignment: &assignment, fleet, host, step, station };
             scene.answer(&inputs).await
         }
     };
@@ -94,8 +103,6 @@ struct Scene<'a> {
     host: &'a PlannedHost,
     step: &'a PlannedStep,
     station: &'a Station,
-    /// The end of the output so far.
-    tail: RefCell<Vec<u8>>,
 }
 
 impl Scene<'_> {
@@ -111,7 +118,7 @@ impl Scene<'_> {
             Err(error) => Err(error),
         };
         match ended {
-            Ok(ended) => self.assignment.finished(self.result(ended)),
+            Ok(result) => self.assignment.finished(result),
             Err(Error::Fenced { .. }) => Input::Fenced,
             Err(error @ Error::NotStarted { .. }) => self.assignment.finished(not_started(&error)),
             Err(error) => self.assignment.unknown(error.into_fault()),
@@ -147,7 +154,7 @@ impl Scene<'_> {
         secrets: &[(String, Secret)],
         deadline: Instant,
         inputs: &mpsc::Sender<Input>,
-    ) -> Result<Ended, Error> {
+    ) -> Result<StepResult, Error> {
         let order = self.order(secrets);
         let (pieces, mut received) = mpsc::channel(16);
         let from = self.assignment.stored_bytes;
@@ -160,12 +167,13 @@ impl Scene<'_> {
             }
         };
         let (host, step) = (self.assignment.host, self.assignment.step);
+        let mut tail = Vec::new();
         let forward = async {
             while let Some(piece) = received.recv().await {
                 let input = match piece {
                     Piece::Attached => continue,
                     Piece::Output { at_offset, bytes } => {
-                        keep_tail(&self.tail, &bytes);
+                        keep_tail(&mut tail, &bytes);
                         Input::Output { host, step, at_offset, bytes }
                     }
                     Piece::Overdue => Input::Event(Event::StepOverdue { host, step }),
@@ -176,7 +184,7 @@ impl Scene<'_> {
             }
         };
         let (ended, ()) = tokio::join!(run, forward);
-        ended
+        ended.map(|ended| result_of(ended, &tail))
     }
 
     fn order(&self, secrets: &[(String, Secret)]) -> Order {
@@ -218,18 +226,18 @@ impl Scene<'_> {
         }
         Ok(secrets)
     }
+}
 
-    fn result(&self, ended: Ended) -> StepResult {
-        let end = match ended.end {
-            End::Exit(0) => StepEnd::Succeeded,
-            End::Exit(exit_status) => StepEnd::Failed { exit_status },
-            End::TimedOut => StepEnd::TimedOut,
-            End::Rebooted => StepEnd::Interrupted,
-            End::Lost => StepEnd::Lost,
-        };
-        let Ended { facts, output_bytes, omitted_bytes, .. } = ended;
-        StepResult { end, facts, output_bytes, omitted_bytes, last_line: last_line(&self.tail.borrow()) }
-    }
+fn result_of(ended: Ended, tail: &[u8]) -> StepResult {
+    let end = match ended.end {
+        End::Exit(0) => StepEnd::Succeeded,
+        End::Exit(exit_status) => StepEnd::Failed { exit_status },
+        End::TimedOut => StepEnd::TimedOut,
+        End::Rebooted => StepEnd::Interrupted,
+        End::Lost => StepEnd::Lost,
+    };
+    let Ended { facts, output_bytes, omitted_bytes, .. } = ended;
+    StepResult { end, facts, output_bytes, omitted_bytes, last_line: last_line(tail) }
 }
 
 fn not_started(error: &(dyn std::error::Error + 'static)) -> StepResult {
@@ -252,8 +260,7 @@ fn upper(prefix: &str, name: &str) -> String {
     format!("{prefix}{}", name.to_ascii_uppercase())
 }
 
-fn keep_tail(tail: &RefCell<Vec<u8>>, bytes: &[u8]) {
-    let mut tail = tail.borrow_mut();
+fn keep_tail(tail: &mut Vec<u8>, bytes: &[u8]) {
     tail.extend_from_slice(bytes);
     let surplus = tail.len().saturating_sub(LINE_BYTES);
     tail.drain(..surplus);

@@ -32,7 +32,10 @@ pub async fn serve(directory: &Path) -> anyhow::Result<()> {
 }
 
 fn response(status: &str, text: &str) -> String {
-    format!("HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}", text.len())
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
+        text.len()
+    )
 }
 
 async fn reply(mut stream: TcpStream, answer: &str) -> std::io::Result<()> {

@@ -20,7 +20,10 @@ impl Json {
     pub(super) fn output(&self, run: &Run, host: HostIndex, step: StepIndex, bytes: &[u8]) {
         let plan = run.plan();
         let text = String::from_utf8_lossy(bytes);
-        print(&json!({"kind": "output", "host": host_name(plan, host), "step": step_object(plan, step), "text": text}).to_string());
+        print(
+            &json!({"kind": "output", "host": host_name(plan, host), "step": step_object(plan, step), "text": text})
+                .to_string(),
+        );
     }
 
     pub(super) fn notice(&self, text: &str) {

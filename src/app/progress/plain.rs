@@ -57,7 +57,9 @@ pub(super) fn describe(run: &Run, recorded: &Recorded) -> Option<String> {
         Event::CancelRequested { by } => Some(format!("cancelled by {by}; running steps finish, then release")),
         Event::RunSuspended => Some("suspended: some host can't be told; a person has to look".to_owned()),
         Event::RunFinished { result } => Some(describe_result(*result).to_owned()),
-        Event::LeaseTaken { .. } | Event::HostStarted { .. } | Event::HostReady { .. } | Event::RunClosed { .. } => None,
+        Event::LeaseTaken { .. } | Event::HostStarted { .. } | Event::HostReady { .. } | Event::RunClosed { .. } => {
+            None
+        }
     }
 }
 
@@ -79,7 +81,9 @@ pub(super) fn step_name(plan: &Plan, step: StepIndex) -> String {
 fn describe_end(result: &StepResult) -> String {
     match &result.end {
         StepEnd::Succeeded => "ok".to_owned(),
-        StepEnd::Failed { exit_status } => format!("FAILED with exit status {exit_status}{}", quoted(&result.last_line)),
+        StepEnd::Failed { exit_status } => {
+            format!("FAILED with exit status {exit_status}{}", quoted(&result.last_line))
+        }
         StepEnd::TimedOut => format!("FAILED: over its time limit, ended{}", quoted(&result.last_line)),
         StepEnd::Interrupted => "FAILED: the host was restarted meanwhile".to_owned(),
         StepEnd::Lost => "FAILED: its process is gone and left no exit status".to_owned(),
@@ -104,7 +108,8 @@ fn took(run: &Run, host: HostIndex, step: StepIndex) -> String {
 /// The outcome in a few words.
 #[must_use]
 pub fn describe_outcome(plan: &Plan, outcome: &Outcome) -> String {
-    let at = |step: &StepIndex| plan.steps.get(step.0).map_or_else(String::new, |step| format!(" at `{}`", step.label()));
+    let at =
+        |step: &StepIndex| plan.steps.get(step.0).map_or_else(String::new, |step| format!(" at `{}`", step.label()));
     match outcome {
         Outcome::Updated => "updated".to_owned(),
         Outcome::NothingToDo => "nothing to do".to_owned(),

@@ -44,9 +44,7 @@ impl Terminal {
             }
             _ => {}
         }
-        let is_success = |event: &Event| {
-            matches!(event, Event::StepFinished { result, .. } if result.end == crate::domain::run::event::StepEnd::Succeeded)
-        };
+        let is_success = |event: &Event| matches!(event, Event::StepFinished { result, .. } if result.end == crate::domain::run::event::StepEnd::Succeeded);
         if let Some(line) = describe(run, recorded).filter(|_| !is_success(&recorded.event)) {
             self.notice(&line);
         }

@@ -1,5 +1,6 @@
 //! What this machine and the person at it say of themselves, and the few files that commands write.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -18,6 +19,11 @@ pub fn person() -> String {
     let behind_sudo = std::env::var("SUDO_USER").ok().filter(|name| !name.is_empty());
     let own = || nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten().map(|user| user.name);
     behind_sudo.or_else(own).unwrap_or_else(|| format!("uid {}", nix::unistd::getuid()))
+}
+
+/// What this process was started with.
+pub fn environment() -> impl Iterator<Item = (OsString, OsString)> {
+    std::env::vars_os()
 }
 
 /// The name of this process among controllers: `machine:pid`.

@@ -90,7 +90,8 @@ impl World {
         let ssh_port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut world = Self { directory, sshd: None, ssh_port, hosts, settings: settings.to_owned() };
         for key in ["key", "host_key"] {
-            let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(world.path(key)).status();
+            let made =
+                Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(world.path(key)).status();
             assert!(made.unwrap().success());
         }
         world.write("kit", KIT);
@@ -118,7 +119,8 @@ impl World {
     pub fn write_inventory(&self, port: u16, host_lines: &str) {
         let key = fs::read_to_string(self.path("host_key.pub")).unwrap();
         let mut known = String::new();
-        let mut text = "[customer]\nname = \"Nordwind GmbH\"\nlocale = \"en\"\ntime_zone = \"Europe/Berlin\"\n".to_owned();
+        let mut text =
+            "[customer]\nname = \"Nordwind GmbH\"\nlocale = \"en\"\ntime_zone = \"Europe/Berlin\"\n".to_owned();
         for host in 1..=self.hosts {
             let address = format!("127.0.{}.{}", host / 250, host % 250 + 1);
             known += &format!("[{address}]:{port} {key}");
@@ -155,7 +157,11 @@ impl World {
         }
         let log = fs::File::create(self.path("sshd.log")).unwrap();
         let mut sshd = Command::new("/usr/sbin/sshd");
-        sshd.args(["-D", "-e", "-f"]).arg(self.path("sshd_config")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        sshd.args(["-D", "-e", "-f"])
+            .arg(self.path("sshd_config"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
         let sshd = sshd.spawn().unwrap();
         wait_until("sshd listens", || std::net::TcpStream::connect(("127.0.0.1", self.ssh_port)).is_ok());
         sshd
@@ -278,7 +284,8 @@ impl World {
 }
 
 fn is_zombie(pid: i32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.rsplit(')').next().unwrap().trim().starts_with('Z'))
+    fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| stat.rsplit(')').next().unwrap().trim().starts_with('Z'))
 }
 
 /// A `turnus` in the background.

@@ -201,7 +201,10 @@ fn a_database_that_can_t_be_written_is_told_and_what_was_stopped_is_started_agai
     let mut run = world.start_run("quarterly");
     world.wait_for_gate("save", "h1");
     sql(&world, "alter database turnus set default_transaction_read_only = on");
-    sql(&world, "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()");
+    sql(
+        &world,
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
+    );
     world.open("save");
     wait_until("the host is released", || world.ledger().contains(&"h1 start".to_owned()));
     assert!(run.is_running() || world.ledger().len() == 4);

@@ -19,9 +19,15 @@ fn three_hosts_go_through_every_phase_once_canary_first() {
         assert_eq!(of_host, steps.map(|step| format!("{host} {step}")));
         assert_eq!(world.outcome(1, host), "updated");
     }
-    assert!(!world.path("remote/runs").read_dir().unwrap().flatten().any(|run| {
-        run.path().read_dir().unwrap().flatten().any(|entry| entry.path().join("script").exists())
-    }), "capsules are removed at the end");
+    assert!(
+        !world
+            .path("remote/runs")
+            .read_dir()
+            .unwrap()
+            .flatten()
+            .any(|run| { run.path().read_dir().unwrap().flatten().any(|entry| entry.path().join("script").exists()) }),
+        "capsules are removed at the end"
+    );
 }
 
 #[test]
@@ -75,7 +81,11 @@ fn no_update_without_a_backup_of_this_run() {
     check("fails", "exit 3", "exit status 3");
     check("says-nothing", "true", "wrote no path=");
     check("is-gone", "echo path=/nonexistent/backup >>\"$TURNUS_OUTPUT\"", "does not exist");
-    check("is-empty", ": >\"$VAR_DIRECTORY/empty\"; echo \"path=$VAR_DIRECTORY/empty\" >>\"$TURNUS_OUTPUT\"", "is empty");
+    check(
+        "is-empty",
+        ": >\"$VAR_DIRECTORY/empty\"; echo \"path=$VAR_DIRECTORY/empty\" >>\"$TURNUS_OUTPUT\"",
+        "is empty",
+    );
     check("is-old", "echo \"path=$VAR_DIRECTORY/old.tar\" >>\"$TURNUS_OUTPUT\"", "older than this run");
 }
 
@@ -97,7 +107,8 @@ fn a_host_is_in_one_unfinished_run_only() {
 #[test]
 fn the_same_request_twice_is_one_run() {
     let world = World::new(1);
-    let arguments = ["run", "nordwind", "quarterly", "--host", "h1", "--yes", "--reason", "x", "--idempotency-key", "k"];
+    let arguments =
+        ["run", "nordwind", "quarterly", "--host", "h1", "--yes", "--reason", "x", "--idempotency-key", "k"];
     assert!(world.run(&arguments).status.success());
     let again = world.run(&arguments);
     assert!(again.status.success() && text(&again).contains("made run 1"), "{}", text(&again));
@@ -157,7 +168,10 @@ fn cancel_from_another_terminal_does_the_same() {
 fn output_is_data_on_its_way_to_people() {
     let world = World::new(1);
     let script = r#"printf '\033[31mred\033[0m \033]0;title\007<b>&amp;</b>\nlast \033[2J\xe2\x80\xaeline\n'; exit 1"#;
-    world.job("hostile", &format!("description = \"x\"\n[[step]]\nphase = \"preflight\"\nname = \"hostile\"\nrun = '''{script}'''\n"));
+    world.job(
+        "hostile",
+        &format!("description = \"x\"\n[[step]]\nphase = \"preflight\"\nname = \"hostile\"\nrun = '''{script}'''\n"),
+    );
     let (status, printed) = world.start_run("hostile").finish();
     assert_eq!(status, 1, "{printed}");
     assert!(!printed.contains('\u{1b}') && !printed.contains('\u{202e}'), "{printed:?}");
@@ -182,9 +196,11 @@ fn secrets_reach_the_step_and_nothing_else() {
     assert_eq!(status, 1, "{printed}");
     let log = text(&world.run(&["log", "1"]));
     assert!(log.contains("got 11") && log.contains("it is ***********"), "{log}");
-    let everything = printed + &log + &text(&world.run(&["show", "1", "--format", "json"])) + &world.report(1).to_string();
+    let everything =
+        printed + &log + &text(&world.run(&["show", "1", "--format", "json"])) + &world.report(1).to_string();
     assert!(!everything.contains("canary-7d1f"), "{everything}");
-    let remote = std::process::Command::new("grep").args(["-r", "canary-7d1f"]).arg(world.path("remote")).output().unwrap();
+    let remote =
+        std::process::Command::new("grep").args(["-r", "canary-7d1f"]).arg(world.path("remote")).output().unwrap();
     assert!(remote.stdout.is_empty(), "never on the host's disk: {}", String::from_utf8_lossy(&remote.stdout));
 }
 
@@ -213,10 +229,14 @@ run   = 'set -- $SSH_CONNECTION; echo "$TURNUS_HOST there $3" >>"$VAR_DIRECTORY/
 #[test]
 fn two_hundred_hosts_with_eight_steps() {
     let world = World::with_settings(200, "[limits]\nparallel_hosts = 40\n");
-    let mut job = "description = \"x\"\nbatch = [\"1\", \"50%\", \"100%\"]\nbackup = \"none\"\nbackup_reason = \"test\"\n".to_owned();
+    let mut job =
+        "description = \"x\"\nbatch = [\"1\", \"50%\", \"100%\"]\nbackup = \"none\"\nbackup_reason = \"test\"\n"
+            .to_owned();
     for step in 1..=8 {
         let phase = ["preflight", "preflight", "quiesce", "update", "update", "update", "smoke", "smoke"][step - 1];
-        job += &format!("[[step]]\nphase = \"{phase}\"\nname = \"s{step}\"\nrun = 'echo out; echo \"$TURNUS_HOST s{step}\" >>\"$VAR_DIRECTORY/ledger\"'\n");
+        job += &format!(
+            "[[step]]\nphase = \"{phase}\"\nname = \"s{step}\"\nrun = 'echo out; echo \"$TURNUS_HOST s{step}\" >>\"$VAR_DIRECTORY/ledger\"'\n"
+        );
     }
     world.job("many", &job);
     let (status, printed) = world.start_run("many").finish();
@@ -262,7 +282,8 @@ fn the_plan_changes_nothing_and_says_everything() {
     let plan = world.run(&["plan", "nordwind", "quarterly", "--host", "@all"]);
     let told = text(&plan);
     assert!(plan.status.success(), "{told}");
-    for wanted in ["batch 1: h1", "batch 2: h2", "save (verify)", "save (recheck)", "install (rollback)", "stop (undo)"] {
+    for wanted in ["batch 1: h1", "batch 2: h2", "save (verify)", "save (recheck)", "install (rollback)", "stop (undo)"]
+    {
         assert!(told.contains(wanted), "{wanted}: {told}");
     }
     let rehearsed = world.run(&["plan", "nordwind", "quarterly", "--host", "@all", "--rehearse", "--fail", "h2:ask"]);
