@@ -26,8 +26,9 @@ pub enum Break {
 
 /// The stage, torn down when it is dropped.
 pub struct Stage {
-    directory: TempDir,
+    // In this order: hosts are stopped by what lies in the directory.
     hosts: Vec<StageHost>,
+    directory: TempDir,
 }
 
 struct StageHost {
@@ -48,7 +49,7 @@ impl Stage {
         // As root, Postgres runs under another account, which has to pass through here; nothing secret is readable for it.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o711))?;
         make_key(&directory.path().join("key"))?;
-        let mut stage = Self { directory, hosts: Vec::new() };
+        let mut stage = Self { hosts: Vec::new(), directory };
         for name in HOSTS {
             let host = stage.build_host(name, breaks).with_context(|| format!("can't build the host {name}"))?;
             stage.hosts.push(host);

@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 
 use turnus::domain::id::{ContentHash, Epoch, Name, RunId};
 use turnus::domain::inventory::{Connection, Locale};
-use turnus::domain::job::{Action, BackupRule, Phase, Place};
-use turnus::domain::plan::{HostIndex, Part, Plan, PlannedHost, PlannedStep, StepIndex};
+use turnus::domain::job::{BackupRule, Phase, Place};
+use turnus::domain::plan::{HostIndex, Part, Plan, PlannedHost, PlannedStep, StepIndex, Task};
 use turnus::domain::run::event::{Event, Outcome, Recorded};
 use turnus::edge::store::Store;
 use turnus::edge::store::error::Error;
@@ -50,7 +50,8 @@ fn plan_for(customer: &str, hosts: &[&str]) -> Plan {
             name: "packages".to_owned(),
             part: Part::Run,
             place: Place::Host,
-            action: Action::Script("apt-get upgrade".to_owned()),
+            task: Task::Script("apt-get upgrade".to_owned()),
+            parameters: BTreeMap::new(),
             timeout_s: 3600,
             secrets: BTreeMap::new(),
         }],

@@ -12,7 +12,7 @@ use crate::edge::remote::{LocalHost, SshSettings};
 pub(super) fn ssh_settings(ssh: &Ssh, state_dir: &Path) -> Result<SshSettings, Failure> {
     let user_config = config::ssh_config_file(ssh.config_file.as_deref())?;
     Ok(SshSettings {
-        user_config: user_config.unwrap_or_else(|| PathBuf::from("/dev/null")),
+        user_config: user_config.unwrap_or_else(|| PathBuf::from("~/.ssh/config")),
         known_hosts: known_hosts(state_dir),
         connect_timeout_s: ssh.connect_timeout_s,
         keep_alive_s: ssh.keep_alive_s,
