@@ -195,8 +195,9 @@ impl World {
 
     pub fn start(&self, arguments: &[&str]) -> Running<'_> {
         let output = tempfile::NamedTempFile::new_in(self.directory.path()).unwrap();
-        let file = || output.reopen().unwrap();
-        let child = self.turnus(arguments).stdout(file()).stderr(file()).spawn().unwrap();
+        // One open file for both, so that neither writes over the other.
+        let file = output.reopen().unwrap();
+        let child = self.turnus(arguments).stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
         Running { child, output, world: self }
     }
 

@@ -64,7 +64,10 @@ fn sql(world: &World, statement: &str) {
         use sqlx::{ConnectOptions, Connection};
         let cluster = turnus::edge::store::cluster::Cluster::open(&world.path("state")).await.unwrap();
         let mut connection = cluster.connect_options().connect().await.unwrap();
-        sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
+        // Also where the database is read-only by default.
+        for statement in ["set default_transaction_read_only = off", statement] {
+            sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
+        }
         connection.close().await.unwrap();
         // Not the last to leave where a run goes on.
         cluster.leave().await.unwrap();
@@ -213,7 +216,7 @@ fn a_database_that_can_t_be_written_is_told_and_what_was_stopped_is_started_agai
     assert!(printed.contains("can't be written") && printed.contains("turnus resume 1"), "{printed}");
     assert_eq!(world.ledger(), ["h1 look", "h1 stop", "h1 save", "h1 start"], "nothing went forward");
 
-    sql(&world, "set default_transaction_read_only = off; alter database turnus reset default_transaction_read_only");
+    sql(&world, "alter database turnus reset default_transaction_read_only");
     let (status, printed) = world.start(&["resume", "1"]).finish();
     assert_ne!(status, 0, "a run that was cut short is no success: {printed}");
     assert_eq!(world.ledger(), ["h1 look", "h1 stop", "h1 save", "h1 start"], "and nothing ran twice");
