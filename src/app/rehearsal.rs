@@ -97,7 +97,7 @@ fn model_fleet(plan: &Plan, failing: &Failing) -> Fleet {
 async fn carry_out_in_model(effect: &Effect, machine: &Machine, fleet: &Fleet, failing: &Failing) -> Option<Event> {
     match *effect {
         Effect::Prepare { host } => Some(match fleet.prepare(host).await {
-            Ok(facts) => Event::HostReady { host, facts },
+            Ok(prepared) => Event::HostReady { host, facts: prepared.facts },
             Err((location, error)) => Event::HostUnreachable { host, fault: location.fault(error.into_fault()) },
         }),
         Effect::Run { host, step, .. } => Some(run_in_model(host, step, machine, fleet, failing).await),

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::fleet::Fleet;
 use super::journal::Journal;
-use super::step::{Assignment, Input, carry_out};
+use super::step::{Assignment, Input, carry_out, stop_for_unrecorded};
 use crate::app::progress::Progress;
 use crate::domain::id::{Epoch, RunId};
 use crate::domain::job::Phase;
@@ -101,6 +101,7 @@ impl<'a> Driver<'a> {
         cancel: &'a mut mpsc::Receiver<String>,
     ) -> Result<Self, Stopped> {
         let machine = Machine::new(Run::replay(fleet.plan().clone(), &assumed.record)?);
+        note_recorded(machine.run(), &fleet);
         let journal = Journal::new(store, assumed.run, assumed.epoch, assumed.record.clone());
         let (sender, inputs) = mpsc::channel(INPUTS_QUEUED);
         Ok(Self {
@@ -284,7 +285,12 @@ impl<'a> Driver<'a> {
         self.tasks.spawn(async move {
             let prepared = AssertUnwindSafe(fleet.prepare(host)).catch_unwind().await;
             let input = match prepared {
-                Ok(Ok(facts)) => Input::Event(Event::HostReady { host, facts }),
+                Ok(Ok(prepared)) => {
+                    if let Some(key) = prepared.unrecorded {
+                        let _ = inputs.send(stop_for_unrecorded(&key)).await;
+                    }
+                    Input::Event(Event::HostReady { host, facts: prepared.facts })
+                }
                 Ok(Err((_, RemoteError::Fenced { .. }))) => Input::Fenced,
                 Ok(Err((location, error))) => {
                     Input::Event(Event::HostUnreachable { host, fault: location.fault(error.into_fault()) })
@@ -311,6 +317,7 @@ impl<'a> Driver<'a> {
             stored_bytes: self.assumed.stored_output.get(&(host, step)).copied().unwrap_or(0),
             overdue: self.assumed.overdue,
         };
+        self.fleet.note_started(host, step);
         let (fleet, inputs) = (self.fleet.clone(), self.sender.clone());
         self.tasks.spawn(async move {
             let carried_out = AssertUnwindSafe(carry_out(assignment, &fleet, inputs.clone())).catch_unwind().await;
@@ -323,6 +330,14 @@ impl<'a> Driver<'a> {
     fn spawn_leave(&mut self, host: HostIndex) {
         let fleet = self.fleet.clone();
         self.tasks.spawn(async move { fleet.leave(host).await });
+    }
+}
+
+fn note_recorded(run: &Run, fleet: &Fleet) {
+    for (host, host_run) in run.hosts().iter().enumerate() {
+        for (step, _) in host_run.steps.iter().enumerate().filter(|(_, step)| **step != StepRun::Pending) {
+            fleet.note_started(HostIndex(host), StepIndex(step));
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The machines of one run: one connection each, fenced before its first use by this controller.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
@@ -10,7 +10,7 @@ use crate::domain::id::{Epoch, Name, RunId};
 use crate::domain::job::Place;
 use crate::domain::plan::{HostIndex, Plan, PlannedStep, StepIndex, Task};
 use crate::domain::run::event::{Facts, Fault};
-use crate::edge::remote::capsule::{Capsules, Record};
+use crate::edge::remote::capsule::{Capsules, Record, StepKey};
 use crate::edge::remote::{Error, Remote};
 
 /// Pauses between the tries to reach a machine at the beginning of its work.
@@ -49,6 +49,17 @@ pub struct Taken {
     pub capsules: Capsules,
     /// What was found.
     pub facts: Facts,
+    /// A step that was started there, of which the record knows nothing.
+    pub unrecorded: Option<StepKey>,
+}
+
+/// What was found on a host before its first step.
+#[derive(Debug, Default)]
+pub struct Prepared {
+    /// About the host itself.
+    pub facts: Facts,
+    /// A step that was started there or on one of its delegates, of which the record knows nothing.
+    pub unrecorded: Option<StepKey>,
 }
 
 /// All machines of a run.
@@ -57,6 +68,8 @@ pub struct Fleet {
     epoch: Epoch,
     plan: Arc<Plan>,
     stations: BTreeMap<Location, Station>,
+    /// Steps that the record has as started.
+    recorded: Mutex<BTreeSet<StepKey>>,
 }
 
 impl Fleet {
@@ -69,7 +82,7 @@ impl Fleet {
             (location, Station { remote, taken: OnceCell::new() })
         };
         let stations = locations.into_iter().map(station).collect();
-        Self { run, epoch, plan, stations }
+        Self { run, epoch, plan, stations, recorded: Mutex::default() }
     }
 
     /// The plan that the machines are for.
@@ -112,14 +125,15 @@ impl Fleet {
     ///
     /// # Errors
     /// If one of them can't be reached or prepared, with its name.
-    pub async fn prepare(&self, host: HostIndex) -> Result<Facts, (Location, Error)> {
-        let mut facts = None;
+    pub async fn prepare(&self, host: HostIndex) -> Result<Prepared, (Location, Error)> {
+        let mut prepared = None;
         for location in self.locations_of(host) {
             let Some(station) = self.stations.get(&location) else { continue };
             let taken = self.take_patiently(station).await.map_err(|error| (location, error))?;
-            facts.get_or_insert_with(|| taken.facts.clone());
+            let prepared = prepared.get_or_insert_with(|| Prepared { facts: taken.facts.clone(), unrecorded: None });
+            prepared.unrecorded = prepared.unrecorded.take().or_else(|| taken.unrecorded.clone());
         }
-        Ok(facts.unwrap_or_default())
+        Ok(prepared.unwrap_or_default())
     }
 
     async fn take_patiently<'a>(&self, station: &'a Station) -> Result<&'a Taken, Error> {
@@ -139,9 +153,27 @@ impl Fleet {
     pub async fn take<'a>(&self, station: &'a Station, record: Record) -> Result<&'a Taken, Error> {
         let take = || async {
             let (capsules, facts) = Capsules::prepare(station.remote.clone(), self.run, self.epoch, record).await?;
-            Ok(Taken { capsules, facts })
+            let unrecorded = self.find_unrecorded(&capsules);
+            Ok(Taken { capsules, facts, unrecorded })
         };
         station.taken.get_or_try_init(take).await
+    }
+
+    /// Takes note of a step that is recorded as started. To be called before it is carried out.
+    pub fn note_started(&self, host: HostIndex, step: StepIndex) {
+        if let Some(planned) = self.plan.hosts.get(host.0) {
+            self.recorded().insert(StepKey::new(&planned.name, step.0));
+        }
+    }
+
+    /// After the database was restored from a backup, machines know of steps that it does not.
+    fn find_unrecorded(&self, capsules: &Capsules) -> Option<StepKey> {
+        let recorded = self.recorded();
+        capsules.started().iter().find(|key| !recorded.contains(key)).cloned()
+    }
+
+    fn recorded(&self) -> MutexGuard<'_, BTreeSet<StepKey>> {
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Removes the capsules of `host`, and ends its connection if nobody else needs it.

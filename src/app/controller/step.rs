@@ -90,6 +90,13 @@ pub(in crate::app) async fn carry_out(assignment: Assignment, fleet: &Fleet, inp
     let _ = inputs.send(answer).await;
 }
 
+/// A machine knows of a step that the record does not have: the database was restored from an older state, or could not be written.
+/// What was really done is for a person to find out; nothing more goes forward.
+pub(in crate::app) fn stop_for_unrecorded(key: &StepKey) -> Input {
+    let by = format!("turnus: step {key} was started, but the database does not know of it");
+    Input::Event(Event::CancelRequested { by })
+}
+
 fn judge(finding: probe::Finding) -> StepResult {
     let last_line = clean_line(finding.what.as_bytes(), LINE_CHARS);
     let end = if finding.met { StepEnd::Succeeded } else { StepEnd::NotMet { why: last_line.clone() } };
@@ -114,7 +121,12 @@ impl Scene<'_> {
         };
         let deadline = self.deadline();
         let ended = match self.take(deadline).await {
-            Ok(taken) => self.run_capsule(taken, &secrets, deadline, inputs).await,
+            Ok(taken) => {
+                if let Some(key) = &taken.unrecorded {
+                    let _ = inputs.send(stop_for_unrecorded(key)).await;
+                }
+                self.run_capsule(taken, &secrets, deadline, inputs).await
+            }
             Err(error) => Err(error),
         };
         match ended {

@@ -286,7 +286,9 @@ impl Model {
                 let facts = format!(
                     "boot_id={boot}\nuid=0\nos=Model\nkernel=0\narch=model\nhostname={name}\nsystemd=no\nlocale=C.UTF-8"
                 );
+                let tokens: Vec<String> = machine.runs.values().flat_map(|run| run.steps.keys().cloned()).collect();
                 say(&mut said, &format!("home /model/{}", call.run));
+                tokens.iter().for_each(|key| say(&mut said, &format!("token {key}")));
                 say(&mut said, &format!("facts {}\n{facts}", facts.len()));
             }
         }
