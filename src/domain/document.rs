@@ -92,7 +92,7 @@ fn refuse_whole(text: &str) -> Option<Wrong> {
 }
 
 fn explain_syntax(text: &str, error: &toml::de::Error) -> (usize, Wrong) {
-    let span = error.span().unwrap_or(text.len()..text.len());
+    let span = error.span().unwrap_or_default();
     let (what, expected) = match error.message().split_once(", expected ") {
         Some((what, expected)) => (what, Some(expected)),
         None => (error.message(), None),

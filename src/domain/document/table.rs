@@ -10,6 +10,9 @@ use super::nearest::did_you_mean;
 use super::quote::quoted;
 use super::value::Value;
 
+/// A key with one of these in it, in a place where it is unknown, probably holds a secret in clear.
+const SECRET_WORDS: [&str; 5] = ["password", "passwd", "passphrase", "secret", "token"];
+
 /// A table of the file. Ask for every key that it may have, then call [`Table::finish`].
 pub struct Table<'d> {
     entries: &'d DeTable<'d>,
@@ -148,6 +151,8 @@ impl<'d> Table<'d> {
 
     fn unknown(&self, key: &str) -> Wrong {
         let wrong = Wrong::new(format!("unknown key {} in {}", quoted(key), self.name()));
+        let lower = key.to_lowercase();
+        let wrong = if SECRET_WORDS.iter().any(|word| lower.contains(word)) { wrong.concealed() } else { wrong };
         match did_you_mean(key, self.known.iter().copied()) {
             Some(hint) => wrong.hint(hint),
             None => wrong.expected(self.known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ")),
