@@ -21,7 +21,7 @@ mod table;
 mod value;
 
 pub use distinct::Distinct;
-pub use findings::{Position, Wrong, position_of};
+pub use findings::{Lines, Position, Wrong};
 pub use nearest::{did_you_mean, nearest};
 pub use quote::quoted;
 pub use table::{Key, Table};
@@ -37,7 +37,7 @@ pub const MAX_BYTES: usize = 1024 * 1024;
 pub struct Located<T> {
     /// The value.
     pub value: T,
-    /// Where it begins, in bytes; see [`position_of`].
+    /// Where it begins, in bytes; see [`Lines::position`].
     pub offset: usize,
 }
 

@@ -11,7 +11,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::domain::catalog::{Source, SourceKind};
-use crate::domain::document::{MAX_BYTES, position_of};
+use crate::domain::document::{Lines, MAX_BYTES};
 use crate::domain::problem::Problem;
 
 mod environment;
@@ -189,7 +189,7 @@ fn read_regular(path: &Path) -> Result<Vec<u8>, Whole> {
 }
 
 fn at(file: &str, before: &str, (what, hint): Whole) -> Problem {
-    let position = position_of(before, before.len());
+    let position = Lines::of(before).position(before.len());
     let (line, column) = (position.line, position.column);
     Problem { file: file.to_owned(), line, column, what, expected: None, hint: Some(hint.to_owned()), conceal: true }
 }

@@ -101,8 +101,12 @@ fn place(problem: &Problem) -> (&str, usize) {
 
 /// The line of a problem with a caret under the place; long lines are cut around it.
 fn render_excerpt(problem: &Problem, text: &str) -> Option<String> {
-    let line =
-        text.trim_start_matches('\u{feff}').lines().nth(problem.line - 1).filter(|line| !line.trim().is_empty())?;
+    let line = text
+        .strip_prefix('\u{feff}')
+        .unwrap_or(text)
+        .lines()
+        .nth(problem.line - 1)
+        .filter(|line| !line.trim().is_empty())?;
     let skipped = (problem.column - 1).saturating_sub(SHOWN_BEFORE);
     let shown: String = line.chars().skip(skipped).take(SHOWN_CHARACTERS).map(harmless).collect();
     let gutter = " ".repeat(problem.line.to_string().len());

@@ -95,14 +95,7 @@ impl<'d> Table<'d> {
 
     /// The tables of a key that may be absent; those behind the first `limit` are a problem and left out.
     pub fn tables(&mut self, key: &'static str, limit: usize) -> Vec<Table<'d>> {
-        let mut tables = self.optional(key).map(|value| value.tables()).unwrap_or_default();
-        if let Some(surplus) = tables.get(limit) {
-            surplus.report(
-                Wrong::new(format!("`{key}` is there {} times", tables.len())).expected(format!("at most {limit}")),
-            );
-        }
-        tables.truncate(limit);
-        tables
+        self.optional(key).map(|value| value.tables(limit)).unwrap_or_default()
     }
 
     /// All entries, in the order of their keys; for tables whose keys are the author's own.
