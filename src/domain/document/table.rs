@@ -1,9 +1,7 @@
 //! A table whose keys are asked for one by one.
 
-use std::borrow::Borrow;
-
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::findings::{Findings, Wrong};
 use super::nearest::did_you_mean;
@@ -66,7 +64,7 @@ impl<'d> Table<'d> {
     /// The value of a key that may be absent.
     pub fn optional(&mut self, key: &'static str) -> Option<Value<'d>> {
         self.known.push(key);
-        self.peek(key)
+        Some(Value::of(key, self.entries.get(key)?, self.findings))
     }
 
     /// The value of a key that must be there.
@@ -126,12 +124,6 @@ impl<'d> Table<'d> {
         self.findings.add(self.offset, wrong);
     }
 
-    /// Where the table begins, in bytes.
-    #[must_use]
-    pub fn offset(&self) -> usize {
-        self.offset
-    }
-
     /// Reports the keys that nobody asked for.
     pub fn finish(&self) {
         for key in self.entries.keys() {
@@ -154,10 +146,5 @@ impl<'d> Table<'d> {
 
     fn name(&self) -> String {
         self.title.map_or_else(|| "the file".to_owned(), quoted)
-    }
-
-    fn peek(&self, key: &'static str) -> Option<Value<'d>> {
-        let node: &'d Spanned<DeValue<'d>> = self.entries.get(Borrow::<str>::borrow(key))?;
-        Some(Value::of(key, node, self.findings))
     }
 }

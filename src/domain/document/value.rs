@@ -199,6 +199,13 @@ impl<'d> Value<'d> {
         self.node.get_ref().as_str()
     }
 
+    /// The texts, if it is an array of nothing but strings.
+    #[must_use]
+    pub fn as_strings(&self) -> Option<Vec<String>> {
+        let array = self.node.get_ref().as_array()?;
+        array.iter().map(|node| node.get_ref().as_str().map(str::to_owned)).collect()
+    }
+
     /// Whether it is a table.
     #[must_use]
     pub fn is_table(&self) -> bool {
