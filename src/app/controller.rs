@@ -4,6 +4,8 @@
 //! Invariants: nothing is carried out that is not stored, but the release of hosts when the database can't be written;
 //! a controller that is fenced carries out nothing more.
 
+#![expect(clippy::disallowed_methods, reason = "the role that stamps events with the time")]
+
 pub mod driver;
 pub mod fleet;
 mod journal;

@@ -1,5 +1,7 @@
 //! A run on a model fleet: the real plan, machine and capsule protocol, and nothing behind them. Changes nothing anywhere.
 
+#![expect(clippy::disallowed_methods, reason = "a role that a process plays has the clock")]
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;

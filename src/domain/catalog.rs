@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::document::{Located, Wrong, did_you_mean, stem};
+use super::document::{Lines, Located, Wrong, did_you_mean, stem};
 use super::id::Name;
 use super::inventory::Customer;
 use super::inventory::parse as inventory;
@@ -110,12 +110,13 @@ impl<'s> Drafts<'s> {
 
     fn check_jobs_of_windows(&mut self) {
         for Inventory { file, text, draft } in &self.inventories {
+            let lines = Lines::of(text);
             for named in &draft.jobs {
                 let wrongs = match self.jobs.get(&named.value) {
                     Some(job) => missing_delegates(&named.value, job, draft),
                     None => vec![unknown_job(&named.value, self.jobs.keys())],
                 };
-                self.problems.extend(wrongs.into_iter().map(|wrong| wrong.at(named.offset, text, file)));
+                self.problems.extend(wrongs.into_iter().map(|wrong| wrong.at(named.offset, &lines, file)));
             }
         }
     }

@@ -21,7 +21,7 @@ mod table;
 mod value;
 
 pub use distinct::Distinct;
-pub use findings::{Position, Wrong, position_of};
+pub use findings::{Lines, Position, Wrong};
 pub use nearest::{did_you_mean, nearest};
 pub use quote::quoted;
 pub use table::{Key, Table};
@@ -37,7 +37,7 @@ pub const MAX_BYTES: usize = 1024 * 1024;
 pub struct Located<T> {
     /// The value.
     pub value: T,
-    /// Where it begins, in bytes; see [`position_of`].
+    /// Where it begins, in bytes; see [`Lines::position`].
     pub offset: usize,
 }
 
@@ -92,7 +92,7 @@ fn refuse_whole(text: &str) -> Option<Wrong> {
 }
 
 fn explain_syntax(text: &str, error: &toml::de::Error) -> (usize, Wrong) {
-    let span = error.span().unwrap_or(text.len()..text.len());
+    let span = error.span().unwrap_or_default();
     let (what, expected) = match error.message().split_once(", expected ") {
         Some((what, expected)) => (what, Some(expected)),
         None => (error.message(), None),

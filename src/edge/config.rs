@@ -3,6 +3,8 @@
 //! Knows where things lie; does not know what a file means. A file that can't be read is a problem of that file, so that
 //! the others are still looked at; only a directory that can't be listed is an [`Error`].
 
+#![expect(clippy::disallowed_methods, reason = "the reader of the environment, and of secrets that programs tell")]
+
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -11,7 +13,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::domain::catalog::{Source, SourceKind};
-use crate::domain::document::{MAX_BYTES, position_of};
+use crate::domain::document::{Lines, MAX_BYTES};
 use crate::domain::problem::Problem;
 
 mod environment;
@@ -214,7 +216,7 @@ fn read_regular(path: &Path) -> Result<Vec<u8>, Whole> {
 }
 
 fn at(file: &str, before: &str, (what, hint): Whole) -> Problem {
-    let position = position_of(before, before.len());
+    let position = Lines::of(before).position(before.len());
     let (line, column) = (position.line, position.column);
     Problem { file: file.to_owned(), line, column, what, expected: None, hint: Some(hint.to_owned()), conceal: true }
 }

@@ -1,5 +1,10 @@
 //! What turnus promises, tried against the real thing: one binary, one module per subject.
 
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail by panic")]
+#![expect(clippy::disallowed_methods, reason = "tests act upon the world")]
+
+mod check;
+mod fuzz;
 mod kit;
 mod run;
 mod store;

@@ -2,7 +2,7 @@
 //!
 //! Mistakes for people go to stderr, each with its line; what programs read goes to stdout.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -81,25 +81,33 @@ fn count(number: usize, noun: &str) -> String {
 fn render_problems(problems: &Problems, sources: &[Source]) -> String {
     let texts: BTreeMap<&str, &str> =
         sources.iter().filter_map(|source| Some((source.file.as_str(), source.text.as_deref().ok()?))).collect();
+    // Other problems of a line with a secret must not show it either.
+    let secret: BTreeSet<_> = problems.0.iter().filter(|problem| problem.conceal).map(place).collect();
     let mut rendered = String::new();
     for problem in &problems.0 {
         let told = problem.to_string();
         let (what, remedy) = told.split_at(told.find('\n').unwrap_or(told.len()));
-        let excerpt = texts.get(problem.file.as_str()).and_then(|text| render_excerpt(problem, text));
+        let text = texts.get(problem.file.as_str()).filter(|_| !secret.contains(&place(problem)));
+        let excerpt = text.and_then(|text| render_excerpt(problem, text));
         // Writing to a String cannot fail.
         let _ = write!(rendered, "{what}{}{remedy}\n\n", excerpt.unwrap_or_default());
     }
-    let files: std::collections::BTreeSet<_> = problems.0.iter().map(|problem| &problem.file).collect();
+    let files: BTreeSet<_> = problems.0.iter().map(|problem| &problem.file).collect();
     rendered + &format!("{} in {}\n", count(problems.0.len(), "problem"), count(files.len(), "file"))
 }
 
-/// The line of a problem with a caret under the place; long lines are cut around it. Lines with secrets are not shown.
+fn place(problem: &Problem) -> (&str, usize) {
+    (&problem.file, problem.line)
+}
+
+/// The line of a problem with a caret under the place; long lines are cut around it.
 fn render_excerpt(problem: &Problem, text: &str) -> Option<String> {
-    let line =
-        text.trim_start_matches('\u{feff}').lines().nth(problem.line - 1).filter(|line| !line.trim().is_empty())?;
-    if problem.conceal {
-        return None;
-    }
+    let line = text
+        .strip_prefix('\u{feff}')
+        .unwrap_or(text)
+        .lines()
+        .nth(problem.line - 1)
+        .filter(|line| !line.trim().is_empty())?;
     let skipped = (problem.column - 1).saturating_sub(SHOWN_BEFORE);
     let shown: String = line.chars().skip(skipped).take(SHOWN_CHARACTERS).map(harmless).collect();
     let gutter = " ".repeat(problem.line.to_string().len());

@@ -1,6 +1,6 @@
 //! `turnus trust HOST`: shows the fingerprints of a host's keys, and stores them after a yes.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::anyhow;
 use clap::Args;
@@ -72,7 +72,7 @@ fn choose<'a>(keys: &'a [OfferedKey], arguments: &Arguments) -> Result<Vec<&'a O
     }
 }
 
-fn store(file: &PathBuf, keys: &[&OfferedKey], replace: bool) -> Result<Exit, Failure> {
+fn store(file: &Path, keys: &[&OfferedKey], replace: bool) -> Result<Exit, Failure> {
     // Only the first of a machine's keys may push out old ones, or it would push out its fellows too.
     let mut replaced = Vec::new();
     for key in keys {

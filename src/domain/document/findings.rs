@@ -48,13 +48,12 @@ impl Wrong {
         Self { conceal: true, ..self }
     }
 
-    /// Makes a problem of it that lies at a byte offset of `text`.
+    /// Makes a problem of it that lies at a byte offset of a file.
     #[must_use]
-    pub fn at(self, offset: usize, text: &str, file: &str) -> Problem {
+    pub fn at(self, offset: usize, lines: &Lines<'_>, file: &str) -> Problem {
         let Self { what, expected, hint, first, conceal } = self;
-        let Position { line, column } = position_of(text, offset);
-        let hint =
-            hint.or_else(|| first.map(|first| format!("the first is in line {}", position_of(text, first).line)));
+        let Position { line, column } = lines.position(offset);
+        let hint = hint.or_else(|| first.map(|first| format!("the first is in line {}", lines.position(first).line)));
         Problem { file: file.to_owned(), line, column, what, expected, hint, conceal }
     }
 }
@@ -64,18 +63,34 @@ impl Wrong {
 pub struct Position {
     /// Line, from 1.
     pub line: usize,
-    /// Column in characters, from 1; a byte order mark is not counted, as editors do not show it.
+    /// Column in characters, from 1.
     pub column: usize,
 }
 
-/// The position of a byte offset. An offset inside a character means the character; one behind the end, the end.
-#[must_use]
-pub fn position_of(text: &str, offset: usize) -> Position {
-    let before = &text[..text.floor_char_boundary(offset)];
-    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-    let in_line = before.rsplit('\n').next().unwrap_or_default();
-    let visible = if line == 1 { in_line.strip_prefix('\u{feff}').unwrap_or(in_line) } else { in_line };
-    Position { line, column: visible.chars().count() + 1 }
+/// A text and where its lines begin.
+pub struct Lines<'t> {
+    text: &'t str,
+    starts: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    /// Finds the lines of `text`.
+    #[must_use]
+    pub fn of(text: &'t str) -> Self {
+        // A byte order mark belongs to no line: editors do not show it.
+        let first = text.strip_prefix('\u{feff}').map_or(0, |rest| text.len() - rest.len());
+        let starts = std::iter::once(first).chain(text.match_indices('\n').map(|(offset, _)| offset + 1)).collect();
+        Self { text, starts }
+    }
+
+    /// The position of a byte offset. An offset inside a character means the character; one behind the end, the end.
+    #[must_use]
+    pub fn position(&self, offset: usize) -> Position {
+        let line = self.starts.partition_point(|start| *start <= offset).max(1);
+        let start = self.starts[line - 1];
+        let before = self.text.get(start..self.text.floor_char_boundary(offset)).unwrap_or_default();
+        Position { line, column: before.chars().count() + 1 }
+    }
 }
 
 /// The mistakes of one file. Shared by all readers of its tables, hence the cell.
@@ -107,6 +122,7 @@ impl Findings {
         if omitted > 0 {
             wrongs.push((text.len(), Wrong::new(format!("{omitted} more problems in this file are not listed"))));
         }
-        Problems(wrongs.into_iter().map(|(offset, wrong)| wrong.at(offset, text, file)).collect())
+        let lines = Lines::of(text);
+        Problems(wrongs.into_iter().map(|(offset, wrong)| wrong.at(offset, &lines, file)).collect())
     }
 }

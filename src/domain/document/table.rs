@@ -1,14 +1,15 @@
 //! A table whose keys are asked for one by one.
 
-use std::borrow::Borrow;
-
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::findings::{Findings, Wrong};
 use super::nearest::did_you_mean;
 use super::quote::quoted;
 use super::value::Value;
+
+/// A key with one of these in it, in a place where it is unknown, probably holds a secret in clear.
+const SECRET_WORDS: [&str; 5] = ["password", "passwd", "passphrase", "secret", "token"];
 
 /// A table of the file. Ask for every key that it may have, then call [`Table::finish`].
 pub struct Table<'d> {
@@ -63,7 +64,7 @@ impl<'d> Table<'d> {
     /// The value of a key that may be absent.
     pub fn optional(&mut self, key: &'static str) -> Option<Value<'d>> {
         self.known.push(key);
-        self.peek(key)
+        Some(Value::of(key, self.entries.get(key)?, self.findings))
     }
 
     /// The value of a key that must be there.
@@ -92,14 +93,7 @@ impl<'d> Table<'d> {
 
     /// The tables of a key that may be absent; those behind the first `limit` are a problem and left out.
     pub fn tables(&mut self, key: &'static str, limit: usize) -> Vec<Table<'d>> {
-        let mut tables = self.optional(key).map(|value| value.tables()).unwrap_or_default();
-        if let Some(surplus) = tables.get(limit) {
-            surplus.report(
-                Wrong::new(format!("`{key}` is there {} times", tables.len())).expected(format!("at most {limit}")),
-            );
-        }
-        tables.truncate(limit);
-        tables
+        self.optional(key).map(|value| value.tables(limit)).unwrap_or_default()
     }
 
     /// All entries, in the order of their keys; for tables whose keys are the author's own.
@@ -130,12 +124,6 @@ impl<'d> Table<'d> {
         self.findings.add(self.offset, wrong);
     }
 
-    /// Where the table begins, in bytes.
-    #[must_use]
-    pub fn offset(&self) -> usize {
-        self.offset
-    }
-
     /// Reports the keys that nobody asked for.
     pub fn finish(&self) {
         for key in self.entries.keys() {
@@ -148,6 +136,8 @@ impl<'d> Table<'d> {
 
     fn unknown(&self, key: &str) -> Wrong {
         let wrong = Wrong::new(format!("unknown key {} in {}", quoted(key), self.name()));
+        let lower = key.to_lowercase();
+        let wrong = if SECRET_WORDS.iter().any(|word| lower.contains(word)) { wrong.concealed() } else { wrong };
         match did_you_mean(key, self.known.iter().copied()) {
             Some(hint) => wrong.hint(hint),
             None => wrong.expected(self.known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ")),
@@ -156,10 +146,5 @@ impl<'d> Table<'d> {
 
     fn name(&self) -> String {
         self.title.map_or_else(|| "the file".to_owned(), quoted)
-    }
-
-    fn peek(&self, key: &'static str) -> Option<Value<'d>> {
-        let node: &'d Spanned<DeValue<'d>> = self.entries.get(Borrow::<str>::borrow(key))?;
-        Some(Value::of(key, node, self.findings))
     }
 }

@@ -1,7 +1,7 @@
 //! Positions, quoting, plain types and syntax errors; what is checked per file is in the tests of its parser.
 
 use super::quantity::{parse_duration_s, parse_size_bytes};
-use super::{Located, MAX_BYTES, Position, Table, nearest, position_of, quoted, read, stem};
+use super::{Lines, Located, MAX_BYTES, Position, Table, nearest, quoted, read, stem};
 use crate::domain::problem::Problems;
 
 /// Problems as lines `line:column what (expected: …) (hint: …)`.
@@ -22,7 +22,7 @@ fn problems_of(text: &str, build: impl FnOnce(Table<'_>)) -> Problems {
 #[test]
 fn positions_count_characters_from_one() {
     let check = |text: &str, offset, line, column| {
-        assert_eq!(position_of(text, offset), Position { line, column }, "{text:?} at {offset}");
+        assert_eq!(Lines::of(text).position(offset), Position { line, column }, "{text:?} at {offset}");
     };
     check("", 0, 1, 1);
     check("abc", 0, 1, 1);
@@ -199,12 +199,14 @@ fn wrong_types_are_told_with_what_was_found() {
     check("z = '0'", "1:5 `z` is `0` (expected: a size above zero, such as \"500MB\" or \"2GiB\")");
     check("z = -1", "1:5 `z` is the number `-1` (expected: a whole number, at least 1)");
     check("a = 1", "1:5 `a` is the number `1` (expected: an array)");
+    let many = format!("a = [{}9]", "0,".repeat(2000));
+    check(&many, "1:4006 `a` has 2001 entries (expected: at most 2000)");
     check("a = []", "1:5 `a` is empty (expected: at least one entry)");
     check("t = [{}]", "1:5 `t` is an array (expected: one table, as `[t]`)");
     check("[[t]]", "1:1 `t` is an array (expected: one table, as `[t]`)");
     check("[l]", "1:1 `l` is a table (expected: an array of tables, each as `[[l]]`)");
     check("l = [5]", "1:6 an entry of `l` is the number `5` (expected: a table)");
-    check("[[l]]\n[[l]]\n[[l]]", "3:1 `l` is there 3 times (expected: at most 2)");
+    check("[[l]]\n[[l]]\n[[l]]", "3:1 `l` has 3 entries (expected: at most 2)");
     let day = "(expected: a date without quotes, such as 2026-03-27)";
     check("day = 2026-03-27", "");
     check("day = '2026-03-27'", &format!("1:7 `day` is the string `2026-03-27` {day}"));

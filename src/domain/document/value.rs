@@ -19,6 +19,8 @@ pub const NAME_RULE: &str = "1 to 63 of a-z, 0-9 and `-`, beginning with a lette
 
 /// Longest line of text, in characters.
 const MAX_LINE: usize = 500;
+/// Longest list. Nobody writes one that long; each entry may be a problem of its own.
+const MAX_ENTRIES: usize = 2000;
 /// Longest duration: a leap year.
 const MAX_DURATION_S: u64 = 366 * 24 * 60 * 60;
 
@@ -154,15 +156,14 @@ impl<'d> Value<'d> {
         }
     }
 
-    /// The entries of an array, one or more.
+    /// The entries of an array: one or more, at most 2000.
     pub fn entries(&self) -> Option<Vec<Value<'d>>> {
         let array = self.typed("an array", DeValue::as_array)?;
         if array.is_empty() {
             self.report(Wrong::new(format!("{} is empty", self.label)).expected("at least one entry"));
             return None;
         }
-        let entry = |node| Self { label: Label::EntryOf(self.key()), node, findings: self.findings };
-        Some(array.iter().map(entry).collect())
+        Some(self.first_entries(array, MAX_ENTRIES))
     }
 
     /// A table.
@@ -175,18 +176,34 @@ impl<'d> Value<'d> {
         Some(Table::under(self.key(), self.offset(), entries, self.findings))
     }
 
-    /// The tables of an array; those that are none are reported and left out.
-    pub fn tables(&self) -> Vec<Table<'d>> {
+    /// The tables of an array; those that are none are reported and left out, like those behind the first `limit`.
+    pub fn tables(&self, limit: usize) -> Vec<Table<'d>> {
         let expected = format!("an array of tables, each as `[[{}]]`", self.key());
-        let array = self.typed(&expected, DeValue::as_array);
+        let Some(array) = self.typed(&expected, DeValue::as_array) else { return Vec::new() };
+        self.first_entries(array, limit).iter().filter_map(Value::table).collect()
+    }
+
+    /// The entries as far as `limit` goes; that there are more is a problem.
+    fn first_entries(&self, array: &'d [Spanned<DeValue<'d>>], limit: usize) -> Vec<Value<'d>> {
         let entry = |node| Self { label: Label::EntryOf(self.key()), node, findings: self.findings };
-        array.into_iter().flat_map(|array| array.iter()).filter_map(|node| entry(node).table()).collect()
+        if let Some(surplus) = array.get(limit) {
+            let wrong = Wrong::new(format!("{} has {} entries", self.label, array.len()));
+            entry(surplus).report(wrong.expected(format!("at most {limit}")));
+        }
+        array.iter().take(limit).map(entry).collect()
     }
 
     /// The text, if it is a string.
     #[must_use]
     pub fn as_str(&self) -> Option<&'d str> {
         self.node.get_ref().as_str()
+    }
+
+    /// The texts, if it is an array of nothing but strings.
+    #[must_use]
+    pub fn as_strings(&self) -> Option<Vec<String>> {
+        let array = self.node.get_ref().as_array()?;
+        array.iter().map(|node| node.get_ref().as_str().map(str::to_owned)).collect()
     }
 
     /// Whether it is a table.

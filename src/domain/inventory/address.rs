@@ -61,7 +61,7 @@ pub fn parse_local_path(text: &str) -> Option<String> {
 #[must_use]
 pub fn parse_host_directory(text: &str) -> Option<String> {
     let valid = text.starts_with('/')
-        && text.trim_matches('/') != ""
+        && !text.trim_matches('/').is_empty()
         && text.len() <= 1024
         && text.chars().all(|character| character.is_ascii_alphanumeric() || "/._-".contains(character))
         && text.split('/').all(|part| part != "..");

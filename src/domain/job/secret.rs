@@ -37,25 +37,29 @@ pub(in crate::domain) fn read_reference(value: &Value<'_>, key: &str) -> Option<
 }
 
 fn read_env(value: &Value<'_>) -> Option<SecretReference> {
-    let fits = |text: &str| {
+    let fits = |text: &&str| {
         !text.starts_with(|first: char| first.is_ascii_digit())
             && (1..=255).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     };
-    let name = value.parsed("the name of an environment variable", |text| fits(text).then(|| text.to_owned()));
-    name.map(SecretReference::Env)
+    let name = value.as_str().filter(fits).map(str::to_owned);
+    name.map(SecretReference::Env).or_else(|| refuse(value, "env", "the name of an environment variable"))
 }
 
 fn read_file(value: &Value<'_>) -> Option<SecretReference> {
-    value.parsed(LOCAL_PATH_RULE, parse_local_path).map(SecretReference::File)
+    let path = value.as_str().and_then(parse_local_path);
+    path.map(SecretReference::File).or_else(|| refuse(value, "file", LOCAL_PATH_RULE))
 }
 
 fn read_command(value: &Value<'_>) -> Option<SecretReference> {
-    let entries = value.entries()?;
-    let program = entries.first()?;
-    if program.string().is_some_and(str::is_empty) {
-        program.report(program.wrong().expected("the program that prints the secret"));
-    }
-    let words: Vec<String> = entries.iter().filter_map(|entry| entry.string().map(str::to_owned)).collect();
-    Some(SecretReference::Command(words))
+    let rule = "an array: the program that prints the secret, then its arguments";
+    let words = value.as_strings().filter(|words| words.first().is_some_and(|program| !program.is_empty()));
+    let words = words.filter(|words| words.iter().all(|word| !word.contains('\0')));
+    words.map(SecretReference::Command).or_else(|| refuse(value, "command", rule))
+}
+
+/// Whoever got the reference wrong may have written the secret in its place: its value is not quoted.
+fn refuse<T>(value: &Value<'_>, key: &str, expected: &str) -> Option<T> {
+    value.report(Wrong::new(format!("`{key}` is not what it should be")).expected(expected).concealed());
+    None
 }

@@ -134,3 +134,11 @@ fn a_password_is_refused_and_never_repeated() {
     }
     assert_eq!(problem("[\"hunter2\"]"), "`url` holds a secret in clear");
 }
+
+#[test]
+fn a_line_with_an_unknown_password_is_not_to_be_shown() {
+    let text = "[database]\nurl = \"postgres://db\"\nDB_Password = \"hunter2\"\nuser = \"x\"";
+    let problems = parse(text, "turnus.toml").expect_err("two unknown keys");
+    let concealed: Vec<(usize, bool)> = problems.0.iter().map(|problem| (problem.line, problem.conceal)).collect();
+    assert_eq!(concealed, [(3, true), (4, false)]);
+}

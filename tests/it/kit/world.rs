@@ -15,7 +15,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The job of most tests: every phase, a line in the ledger from every step, a gate in those that a test may hold.
-pub const JOB: &str = r#"
+pub(crate) const JOB: &str = r#"
 description  = "Test of all phases"
 batch        = ["1", "100%"]
 max_failures = 0
@@ -67,10 +67,10 @@ broken() { [ ! -e "$VAR_DIRECTORY/broken-$1" ]; }
 "#;
 
 /// Everything that a run needs, thrown away at the end.
-pub struct World {
+pub(crate) struct World {
     directory: TempDir,
     sshd: Option<Child>,
-    pub ssh_port: u16,
+    pub(crate) ssh_port: u16,
     hosts: usize,
     /// Further lines for turnus.toml.
     settings: String,
@@ -78,12 +78,12 @@ pub struct World {
 
 impl World {
     /// `hosts` hosts named `h1`, `h2`, …, at 127.0.0.1, 127.0.0.2, …
-    pub fn new(hosts: usize) -> Self {
+    pub(crate) fn new(hosts: usize) -> Self {
         Self::with_settings(hosts, "")
     }
 
     /// The same with further lines for `turnus.toml`.
-    pub fn with_settings(hosts: usize, settings: &str) -> Self {
+    pub(crate) fn with_settings(hosts: usize, settings: &str) -> Self {
         let directory = tempfile::Builder::new().prefix("turnus-world-").tempdir().unwrap();
         // Postgres runs under another account when the test runs as root.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o711)).unwrap();
@@ -101,22 +101,22 @@ impl World {
         world
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    pub fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
-    pub fn job(&self, name: &str, text: &str) {
+    pub(crate) fn job(&self, name: &str, text: &str) {
         self.write(&format!("configuration/jobs/{name}.toml"), text);
     }
 
     /// Writes inventory, settings and known hosts for an sshd (or a proxy before it) at `port`.
-    pub fn write_inventory(&self, port: u16, host_lines: &str) {
+    pub(crate) fn write_inventory(&self, port: u16, host_lines: &str) {
         let key = fs::read_to_string(self.path("host_key.pub")).unwrap();
         let mut known = String::new();
         let mut text =
@@ -168,7 +168,7 @@ impl World {
     }
 
     /// Kills every session of the sshd, as if the connections had been cut; the listener stays.
-    pub fn cut_connections(&self) {
+    pub(crate) fn cut_connections(&self) {
         let listener = self.sshd.as_ref().unwrap().id();
         for pid in children(listener) {
             kill(pid, nix::sys::signal::Signal::SIGKILL);
@@ -176,7 +176,7 @@ impl World {
     }
 
     /// `turnus` with this world's configuration.
-    pub fn turnus(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn turnus(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_turnus"));
         command.arg("--config").arg(self.path("configuration")).args(arguments);
         command.stdin(Stdio::null()).env("HOME", self.path("home")).env_remove("SSH_AUTH_SOCK");
@@ -184,16 +184,16 @@ impl World {
     }
 
     /// Runs `turnus` to its end.
-    pub fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.turnus(arguments).output().unwrap()
     }
 
     /// Starts `turnus run nordwind JOB` on all hosts in the background, with its output in files.
-    pub fn start_run(&self, job: &str) -> Running<'_> {
+    pub(crate) fn start_run(&self, job: &str) -> Running<'_> {
         self.start(&["run", "nordwind", job, "--host", "@all", "--yes", "--reason", "test"])
     }
 
-    pub fn start(&self, arguments: &[&str]) -> Running<'_> {
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running<'_> {
         let output = tempfile::NamedTempFile::new_in(self.directory.path()).unwrap();
         // One open file for both, so that neither writes over the other.
         let file = output.reopen().unwrap();
@@ -202,32 +202,32 @@ impl World {
     }
 
     /// Holds steps at this gate from now on.
-    pub fn close(&self, gate: &str) {
+    pub(crate) fn close(&self, gate: &str) {
         self.write(&format!("closed-{gate}"), "");
     }
 
-    pub fn open(&self, gate: &str) {
+    pub(crate) fn open(&self, gate: &str) {
         fs::remove_file(self.path(&format!("closed-{gate}"))).unwrap();
     }
 
     /// Lets this step fail from now on.
-    pub fn break_step(&self, step: &str) {
+    pub(crate) fn break_step(&self, step: &str) {
         self.write(&format!("broken-{step}"), "");
     }
 
-    pub fn wait_for_gate(&self, gate: &str, host: &str) {
+    pub(crate) fn wait_for_gate(&self, gate: &str, host: &str) {
         let path = self.path(&format!("at-{gate}.{host}"));
         wait_until(&format!("{host} stands at the gate {gate}"), || path.exists());
     }
 
     /// The lines that steps left, in order.
-    pub fn ledger(&self) -> Vec<String> {
+    pub(crate) fn ledger(&self) -> Vec<String> {
         let text = fs::read_to_string(self.path("ledger")).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
     }
 
     /// How often each line stands in the ledger.
-    pub fn counts(&self) -> BTreeMap<String, usize> {
+    pub(crate) fn counts(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
         for line in self.ledger() {
             *counts.entry(line).or_default() += 1;
@@ -236,14 +236,14 @@ impl World {
     }
 
     /// The report of a run as JSON.
-    pub fn report(&self, run: i64) -> serde_json::Value {
+    pub(crate) fn report(&self, run: i64) -> serde_json::Value {
         let output = self.run(&["report", &run.to_string(), "--format", "json"]);
         assert!(output.status.success(), "{}", text(&output));
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
     /// One host's outcome of a run, as `turnus show --format json` has it.
-    pub fn outcome(&self, run: i64, host: &str) -> String {
+    pub(crate) fn outcome(&self, run: i64, host: &str) -> String {
         let output = self.run(&["show", &run.to_string(), "--format", "json"]);
         assert!(output.status.success(), "{}", text(&output));
         let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -278,7 +278,7 @@ impl World {
     }
 
     /// Process id of the private cluster's server.
-    pub fn database_pid(&self) -> u32 {
+    pub(crate) fn database_pid(&self) -> u32 {
         let text = fs::read_to_string(self.path("state/postgres/data/postmaster.pid")).unwrap();
         text.lines().next().unwrap().trim().parse().unwrap()
     }
@@ -290,41 +290,41 @@ fn is_zombie(pid: i32) -> bool {
 }
 
 /// A `turnus` in the background.
-pub struct Running<'w> {
+pub(crate) struct Running<'w> {
     child: Child,
     output: tempfile::NamedTempFile,
     world: &'w World,
 }
 
 impl Running<'_> {
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+    pub(crate) fn signal(&self, signal: nix::sys::signal::Signal) {
         kill(self.pid(), signal);
     }
 
     /// As a power failure would.
-    pub fn kill_hard(mut self) {
+    pub(crate) fn kill_hard(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    pub fn is_running(&mut self) -> bool {
+    pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 
-    pub fn printed(&self) -> String {
+    pub(crate) fn printed(&self) -> String {
         fs::read_to_string(self.output.path()).unwrap()
     }
 
-    pub fn wait_for_text(&self, wanted: &str) {
+    pub(crate) fn wait_for_text(&self, wanted: &str) {
         wait_until(&format!("`{wanted}` is printed"), || self.printed().contains(wanted));
     }
 
     /// Waits for its end; returns exit status and all that it printed.
-    pub fn finish(mut self) -> (i32, String) {
+    pub(crate) fn finish(mut self) -> (i32, String) {
         let began = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -347,7 +347,7 @@ impl Drop for Running<'_> {
     }
 }
 
-pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {
         assert!(began.elapsed() < PATIENCE, "waited in vain until {what}");
@@ -355,7 +355,7 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-pub fn text(output: &Output) -> String {
+pub(crate) fn text(output: &Output) -> String {
     format!(
         "status {:?}\n{}{}",
         output.status.code(),
@@ -364,14 +364,14 @@ pub fn text(output: &Output) -> String {
     )
 }
 
-pub fn kill(pid: u32, signal: nix::sys::signal::Signal) {
+pub(crate) fn kill(pid: u32, signal: nix::sys::signal::Signal) {
     let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
     // It may have ended by itself.
     let _ = nix::sys::signal::kill(pid, signal);
 }
 
 /// The direct children of a process.
-pub fn children(parent: u32) -> Vec<u32> {
+pub(crate) fn children(parent: u32) -> Vec<u32> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
         let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
@@ -384,6 +384,6 @@ pub fn children(parent: u32) -> Vec<u32> {
     found
 }
 
-pub fn user() -> String {
+pub(crate) fn user() -> String {
     nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name
 }

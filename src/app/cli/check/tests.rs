@@ -53,8 +53,11 @@ fn long_lines_are_cut_around_the_place() {
 #[test]
 fn lines_with_secrets_and_lines_that_are_not_there_are_not_shown() {
     let secret = Problem { conceal: true, ..problem(1, 1) };
-    let told = rendered("password = \"hunter2\"", vec![secret, problem(7, 1)]);
-    assert_eq!(told, "jobs/j.toml:1:1: wrong\n\njobs/j.toml:7:1: wrong\n\n2 problems in 1 file\n");
+    // The second problem has no secret itself, but the same line.
+    let told = rendered("password = \"hunter2\"", vec![secret, problem(1, 5), problem(7, 1)]);
+    let expected =
+        "jobs/j.toml:1:1: wrong\n\njobs/j.toml:1:5: wrong\n\njobs/j.toml:7:1: wrong\n\n3 problems in 1 file\n";
+    assert_eq!(told, expected);
 }
 
 #[test]

@@ -60,7 +60,7 @@ pub(super) fn read_hosts(tables: Vec<Table<'_>>, defaults: &Vars) -> (Vec<Host>,
     let mut seen = Distinct::default();
     let read = |table| read_host(table, defaults, &mut roster, &mut seen);
     let (mut hosts, routes): (Vec<Host>, Vec<Route<'_>>) = tables.into_iter().filter_map(read).unzip();
-    resolve_routes(&mut hosts, &routes, &roster);
+    resolve_routes(&mut hosts, routes);
     (hosts, roster)
 }
 

@@ -526,7 +526,7 @@ fn impossible_ways() {
 fn limits_keep_a_small_file_small() {
     let hosts: String = (0..2001).map(|number| format!("[[host]]\nname = \"h{number}\"\naddress = \"a\"\n")).collect();
     let text = format!("[customer]\nname = \"N\"\ntime_zone = \"UTC\"\n{hosts}");
-    assert_eq!(problems_in(&text), "6004:1 `host` is there 2001 times (expected: at most 2000)");
+    assert_eq!(problems_in(&text), "6004:1 `host` has 2001 entries (expected: at most 2000)");
 }
 
 #[test]

@@ -520,23 +520,17 @@ fn secrets() {
             "15:18 `pw` names none of `env`, `file`, `command` {rule}\n15:20 unknown key `evn` in `pw` (hint: did you mean `env`?)"
         ),
     );
-    for bad in ["", "1A", "A-B", "A B", "A=B"] {
-        secret(
-            &format!("pw = {{ env = \"{bad}\" }}"),
-            &format!("15:26 `env` is `{bad}` (expected: the name of an environment variable)"),
-        );
+    let wrong = |key: &str, expected: &str| format!("`{key}` is not what it should be (expected: {expected})");
+    for bad in ["\"\"", "\"1A\"", "\"A-B\"", "\"A B\"", "\"A=B\"", "5"] {
+        let expected = wrong("env", "the name of an environment variable");
+        secret(&format!("pw = {{ env = {bad} }}"), &format!("15:26 {expected}"));
     }
-    secret(
-        "pw = { file = \"pw.txt\" }",
-        "15:27 `file` is `pw.txt` (expected: an absolute path or one that begins with `~/`, without quotes and control characters)",
-    );
-    secret("pw = { command = \"pass show x\" }", "15:30 `command` is the string `pass show x` (expected: an array)");
-    secret("pw = { command = [] }", "15:30 `command` is empty (expected: at least one entry)");
-    secret(
-        "pw = { command = [\"\"] }",
-        "15:31 an entry of `command` is `` (expected: the program that prints the secret)",
-    );
-    secret("pw = { command = [\"pass\", 5] }", "15:39 an entry of `command` is the number `5` (expected: a string)");
+    let path = "an absolute path or one that begins with `~/`, without quotes and control characters";
+    secret("pw = { file = \"pw.txt\" }", &format!("15:27 {}", wrong("file", path)));
+    for bad in ["\"pass show x\"", "[]", "[\"\"]", "[\"pass\", 5]", "[\"pass\", \"\\u0000\"]", "{}"] {
+        let expected = wrong("command", "an array: the program that prints the secret, then its arguments");
+        secret(&format!("pw = {{ command = {bad} }}"), &format!("15:30 {expected}"));
+    }
     secret(
         "PW = { env = \"A\" }",
         "15:13 the key `PW` can't become an environment variable (expected: 1 to 63 of a-z, 0-9 and `_`, beginning with a letter)",
@@ -545,9 +539,17 @@ fn secrets() {
 
 #[test]
 fn a_secret_in_clear_is_never_repeated() {
-    let text =
-        "description = \"x\"\n[[step]]\nphase = \"smoke\"\nname = \"x\"\nrun = \"x\"\nsecrets = { pw = \"hunter2\" }";
-    let (_, problems) = draft(text, "jobs/x.toml");
-    assert!(problems.0.iter().all(|problem| problem.conceal && !problem.to_string().contains("hunter2")), "{problems}");
-    assert_eq!(problems.0.len(), 1);
+    let mistakes = [
+        "\"hunter2!\"",
+        "[\"hunter2!\"]",
+        "{ env = \"hunter2!\" }",
+        "{ file = \"hunter2!\" }",
+        "{ command = \"hunter2!\" }",
+    ];
+    for mistake in mistakes {
+        let step = format!("[[step]]\nphase = \"smoke\"\nname = \"x\"\nrun = \"x\"\nsecrets = {{ pw = {mistake} }}");
+        let (_, problems) = draft(&format!("description = \"x\"\n{step}"), "jobs/x.toml");
+        let [problem] = problems.0.as_slice() else { panic!("{mistake}: {problems}") };
+        assert!(problem.conceal && !problem.to_string().contains("hunter2"), "{problem}");
+    }
 }

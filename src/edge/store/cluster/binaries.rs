@@ -2,6 +2,8 @@
 //!
 //! Knows where packages put them; does not know what is done with them.
 
+#![expect(clippy::disallowed_methods, reason = "looks for the programs of Postgres and starts them")]
+
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
