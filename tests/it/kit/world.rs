@@ -146,10 +146,13 @@ impl World {
         fs::copy(self.path("key.pub"), &authorized).unwrap();
         let text = format!(
             "Port {}\nListenAddress 0.0.0.0\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nStrictModes no\nUsePAM no\n\
-             PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nMaxStartups 1000\n",
+             PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nMaxStartups 1000\n\
+             SetEnv HOME={}\n",
             self.ssh_port,
             self.path("host_key").display(),
             authorized.display(),
+            // Start-up files of the account that runs the tests are its own affair.
+            self.directory.path().display(),
         );
         self.write("sshd_config", &text);
         if nix::unistd::geteuid().is_root() {
