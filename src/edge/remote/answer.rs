@@ -3,10 +3,10 @@
 use tokio::io::AsyncReadExt;
 use uuid::Uuid;
 
+use super::Remote;
 use super::error::{Error, excerpt};
 use super::frame::{Frame, Parser};
 use super::running::{Command, Exit, Running};
-use super::Remote;
 
 /// How much is read at once.
 const PART: usize = 16 * 1024;
@@ -99,7 +99,9 @@ fn no_answer(host: String, exit: Exit, said: String) -> Error {
     }
     match exit {
         Exit::Signal => Error::LineLost { host, detail: format!("the command was killed {said}").trim().to_owned() },
-        Exit::Status(status) => Error::NoShell { host, detail: format!("exit status {status} {said}").trim().to_owned() },
+        Exit::Status(status) => {
+            Error::NoShell { host, detail: format!("exit status {status} {said}").trim().to_owned() }
+        }
     }
 }
 

@@ -10,12 +10,12 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::Remote;
 use super::answer::{Answer, Question};
 use super::backoff::Backoff;
 use super::error::Error;
 use super::frame::Frame;
 use super::mask::{Border, Mask, Shown};
-use super::Remote;
 use crate::domain::id::{Epoch, Name, RunId};
 use crate::domain::run::event::Facts;
 
@@ -190,12 +190,7 @@ impl Capsules {
     ///
     /// # Errors
     /// As for [`Capsules::run_step`].
-    pub async fn reboot(
-        &self,
-        order: &Order,
-        pieces: &mpsc::Sender<Piece>,
-        deadline: Instant,
-    ) -> Result<Ended, Error> {
+    pub async fn reboot(&self, order: &Order, pieces: &mpsc::Sender<Piece>, deadline: Instant) -> Result<Ended, Error> {
         let order = Order { script: REBOOT.to_owned(), ..order.clone() };
         let mut progress = Progress::from(0);
         let mut ended = self.pursue(&order, &mut progress, pieces, deadline).await?;

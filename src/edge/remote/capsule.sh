@@ -190,7 +190,8 @@ supervise() { # DIRECTORY LIMIT HEAD TAIL
   echo 2>/dev/null >begun || exit 0
   set +C
   exec 8<>bell.0 7<>ctl 9>ctl
-  directory=$1 bell=0 news='' wanted='' exited='' drained='' members='' timed_out=no
+  # Somebody may have said `want` before `ctl` was open here, and a FIFO that nobody holds forgets.
+  directory=$1 bell=0 news='' wanted=yes exited='' drained='' members='' timed_out=no
   script | cap "$3" "$4" &
   later "$2" limit
   until [ -n "$exited" ] && [ -n "$drained" ] && [ -z "$members" ]; do
@@ -380,8 +381,11 @@ tell() { # OFFSET
     exec 3<>"bell.$bell" && exec 4<"bell.$bell" 3<&-
     # First say that we listen, then look, then wait: no news can fall in between.
     echo want 1<>ctl
+    # The end is looked for before the log is read: then the log is complete.
+    ended=
+    if [ -e rc ]; then ended=yes; fi
     give_log "$offset"
-    if [ -e rc ]; then
+    if [ -n "$ended" ]; then
       read -r code timed_out total omitted <rc
       give_end "$code" "$timed_out" "$total" "$omitted"
     fi
@@ -395,8 +399,10 @@ tell() { # OFFSET
 # The supervisor is gone without a result. The script may go on without it.
 mourn() {
   find_members
+  # Also gives the capper time for the last of the log.
+  sleep 1
   if [ -n "$members" ]; then
-    sleep 1
+    return
   elif read -r code <code && [ -n "$code" ]; then
     give_log "$offset"
     give_end "$code" no "$offset" 0

@@ -122,7 +122,8 @@ impl Error {
         Some(match self {
             Self::CannotResolve { .. } => "check `address` in the inventory and the name servers".to_owned(),
             Self::CannotConnect { .. } => {
-                "check that the machine is up, that `address` and `port` are right, and the firewalls between".to_owned()
+                "check that the machine is up, that `address` and `port` are right, and the firewalls between"
+                    .to_owned()
             }
             Self::HostKeyUnknown { host, .. } => {
                 format!("compare the fingerprint with the machine's own, then accept it with `turnus trust {host}`")
@@ -132,7 +133,8 @@ impl Error {
                  if not, somebody may be in between"
             ),
             Self::AuthenticationRefused { .. } => {
-                "check `user` and `identity_file`, and that the public key is in the account's authorized_keys".to_owned()
+                "check `user` and `identity_file`, and that the public key is in the account's authorized_keys"
+                    .to_owned()
             }
             Self::LineLost { .. } | Self::Unknown { .. } => {
                 "a started step goes on without the line; resume the run to see how it ended".to_owned()

@@ -203,7 +203,9 @@ impl Parser {
             ("started", [booted, _]) => Frame::Started((*booted).to_owned()),
             ("attached", [booted, now]) => Frame::Attached { booted: (*booted).to_owned(), now: (*now).to_owned() },
             ("total", [total]) => Frame::Total(number(total, line)?),
-            ("rc", [status, timed_out]) => Frame::Exit { status: number(status, line)?, timed_out: *timed_out == "yes" },
+            ("rc", [status, timed_out]) => {
+                Frame::Exit { status: number(status, line)?, timed_out: *timed_out == "yes" }
+            }
             ("fenced", [newer]) => Frame::Fenced(number(newer, line)?),
             ("boot", [id]) => Frame::Boot((*id).to_owned()),
             ("overdue", []) => Frame::Overdue,

@@ -370,7 +370,8 @@ impl Step {
             say(said, &format!("tail {} {omitted} {}", output.len() - tail.len(), tail.len()));
             said.extend(tail);
         }
-        let facts: String = self.behaviour.facts.iter().flatten().map(|(name, value)| format!("{name}={value}\n")).collect();
+        let facts: String =
+            self.behaviour.facts.iter().flatten().map(|(name, value)| format!("{name}={value}\n")).collect();
         say(said, &format!("facts {}\n{facts}total {}", facts.len(), output.len()));
         match self.behaviour.course {
             Course::TimesOut => say(said, "rc 143 yes"),

@@ -4,18 +4,18 @@
 //! The only file that knows the openssh crate. Invariants: a command that was handed to a connection is never sent
 //! again from here; a server that allows few sessions or few logins at a time is waited for, not failed.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use openssh::{Child, Session, Stdio};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
+use super::backoff::Backoff;
 use super::error::{Error, Refusal, excerpt};
 use super::master::{ControlDirectory, MasterFiles, end, launch, read_log};
-use super::ssh_config::{KeyCheck, SshSettings, render};
-use super::backoff::Backoff;
 use super::running::{Command, Ending, Exit, Running, shell_line};
+use super::ssh_config::{KeyCheck, SshSettings, render};
 use super::trust;
 use crate::domain::inventory::Connection;
 
@@ -92,7 +92,8 @@ impl SshTarget {
 
     async fn describe_change(&self, messages: &str) -> Error {
         let offered = messages.split_ascii_whitespace().find(|word| word.starts_with("SHA256:")).unwrap_or("?");
-        let place = messages.lines().filter(|line| line.starts_with("Offending")).find_map(|line| line.rsplit_once(" in "));
+        let place =
+            messages.lines().filter(|line| line.starts_with("Offending")).find_map(|line| line.rsplit_once(" in "));
         let place = place.map_or("?", |(_, place)| place.trim());
         let line = place.rsplit_once(':').and_then(|(file, number)| {
             let text = std::fs::read_to_string(file).ok()?;
@@ -183,7 +184,9 @@ impl SshHost {
             match remote.spawn().await {
                 Ok(child) => return self.attach_streams(child, command.stdin, line, permit),
                 // MaxSessions: the connection is fine, others of its sessions must end first.
-                Err(openssh::Error::SshMux(error)) if error.to_string().contains("open refused") => backoff.wait().await,
+                Err(openssh::Error::SshMux(error)) if error.to_string().contains("open refused") => {
+                    backoff.wait().await
+                }
                 Err(error) => {
                     line.broken.store(true, Ordering::Relaxed);
                     return Err(self.lost(&line.trouble(&error.to_string())));

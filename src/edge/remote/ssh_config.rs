@@ -100,7 +100,8 @@ fn write_host(
         let _ = writeln!(text, "  User {}", plain("user", user, "._-@+")?);
     }
     if let Some(identity) = &connection.identity_file {
-        let _ = writeln!(text, "  IdentityFile {}\n  IdentitiesOnly yes", quoted("identity_file", Path::new(identity))?);
+        let _ =
+            writeln!(text, "  IdentityFile {}\n  IdentitiesOnly yes", quoted("identity_file", Path::new(identity))?);
     }
     let own = connection.known_hosts.as_ref().map_or_else(|| settings.known_hosts.clone(), PathBuf::from);
     write_known_hosts(text, &own, check)

@@ -65,7 +65,9 @@ pub async fn fetch_keys(target: &SshTarget) -> Result<Vec<OfferedKey>, Error> {
     }
     let mut keys = Vec::new();
     for line in lines.lines().filter(|line| !line.is_empty()) {
-        keys.push(read_key(line).await.ok_or_else(|| Error::Unusable { what: "ssh-keygen can't read a key".to_owned() })?);
+        keys.push(
+            read_key(line).await.ok_or_else(|| Error::Unusable { what: "ssh-keygen can't read a key".to_owned() })?,
+        );
     }
     Ok(keys)
 }
@@ -79,7 +81,12 @@ async fn read_key(line: &str) -> Option<OfferedKey> {
 /// The fingerprint of the key in a line of known_hosts, as `ssh-keygen -l` tells it.
 pub(super) async fn fingerprint(line: &str) -> Option<String> {
     let mut keygen = tokio::process::Command::new("ssh-keygen");
-    keygen.args(["-l", "-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    keygen
+        .args(["-l", "-f", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
     let mut keygen = keygen.spawn().ok()?;
     let mut input = keygen.stdin.take()?;
     input.write_all(format!("{line}\n").as_bytes()).await.ok()?;

@@ -9,10 +9,16 @@ fn messages_of_ssh_are_sorted_by_what_can_be_done() {
     check("ssh: connect to host 127.0.0.1 port 1: Connection refused", Refusal::Connect);
     check("ssh: connect to host 192.0.2.1 port 22: No route to host", Refusal::Connect);
     check("Connection timed out during banner exchange\nConnection to 127.0.0.1 port 9 timed out", Refusal::Connect);
-    check("kex_exchange_identification: read: Connection reset by peer\nConnection reset by 10.0.0.1", Refusal::Crowded);
+    check(
+        "kex_exchange_identification: read: Connection reset by peer\nConnection reset by 10.0.0.1",
+        Refusal::Crowded,
+    );
     check("Connection closed by 127.0.0.1 port 22", Refusal::Crowded);
     check("root@127.0.0.1: Permission denied (publickey).", Refusal::Login);
-    check("/tmp/c.conf: line 3: Bad configuration option: nonsense\n/tmp/c.conf: terminating, 1 bad", Refusal::Configuration);
+    check(
+        "/tmp/c.conf: line 3: Bad configuration option: nonsense\n/tmp/c.conf: terminating, 1 bad",
+        Refusal::Configuration,
+    );
     check(
         "No ED25519 host key is known for [127.0.0.1]:22 and you have requested strict checking.\r\nHost key \
          verification failed.",

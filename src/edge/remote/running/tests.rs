@@ -17,6 +17,19 @@ fn a_shell_reads_back_the_words_that_went_in() {
             assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{shell}: {}", shell_line(&argv));
         }
     };
-    check(&["plain", "", "two words", "$HOME `id` $(id)", "it's", "\\", "'\\'", "\\'", "''", "a\nb\t", "\"", "*?[!~#;&|<>"]);
+    check(&[
+        "plain",
+        "",
+        "two words",
+        "$HOME `id` $(id)",
+        "it's",
+        "\\",
+        "'\\'",
+        "\\'",
+        "''",
+        "a\nb\t",
+        "\"",
+        "*?[!~#;&|<>",
+    ]);
     check(&["\\\\'\\n''\\"]);
 }

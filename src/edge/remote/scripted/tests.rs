@@ -129,7 +129,8 @@ async fn a_machine_is_restarted_once_and_waited_for_even_by_the_next_controller(
         let record = if epoch == 1 { Record::MayBegin } else { Record::MustExist };
         let capsules = prepare(&fleet, epoch, record).await.expect("prepared");
         let (sender, _receiver) = mpsc::channel(10);
-        let ended = capsules.reboot(&order(5), &sender, Instant::now() + Duration::from_secs(60)).await.expect("an end");
+        let ended =
+            capsules.reboot(&order(5), &sender, Instant::now() + Duration::from_secs(60)).await.expect("an end");
         assert_eq!(ended.end, End::Exit(0));
         assert_eq!(ended.facts["boot_id"], "web1-boot-1");
     }

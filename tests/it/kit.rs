@@ -1,0 +1,4 @@
+//! What several tests need.
+
+pub(crate) mod machine;
+pub(crate) mod sshd;
