@@ -36,7 +36,7 @@ pub use ssh_config::SshSettings;
 #[derive(Debug)]
 pub enum Remote {
     /// Reached by SSH.
-    Ssh(SshHost),
+    Ssh(Box<SshHost>),
     /// The controller itself.
     Local(LocalHost),
     /// A model.

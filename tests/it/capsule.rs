@@ -552,8 +552,7 @@ async fn systemd_run_starts_once_even_if_it_fails(shell: &str) {
     let script = format!("echo started >>{}", machine.word("starts"));
     let run_it = "while [ \"${1#--}\" != \"$1\" ]; do shift; done; \"$@\"";
     // It works; there is no manager to ask; it fails after it has started the command.
-    for (step, text) in [format!("{run_it}"), "exit 1".to_owned(), format!("{run_it}; exit 1")].into_iter().enumerate()
-    {
+    for (step, text) in [run_it.to_owned(), "exit 1".to_owned(), format!("{run_it}; exit 1")].into_iter().enumerate() {
         // Busybox links every applet's name.
         let _ = fs::remove_file(&program);
         fs::write(&program, format!("#!/bin/sh\n{text}\n")).expect("written");
@@ -574,7 +573,7 @@ async fn reattaching_goes_on_at_the_offset(shell: &str) {
     let work = order(0, "echo 0123456789; exit 2");
     run(&capsules, &work).await;
     let heard = run_from(&capsules, &work, 4).await;
-    assert_eq!((heard.end(), heard.text().as_str()), (End::Exit(2), "\0\0\0\0456789\n"));
+    assert_eq!((heard.end(), heard.text().as_str()), (End::Exit(2), "\x00\x00\x00\x00456789\n"));
     let heard = run_from(&capsules, &work, 11).await;
     assert_eq!((heard.end(), heard.text().as_str()), (End::Exit(2), ""));
 }

@@ -113,6 +113,17 @@ pub(super) async fn launch(files: &MasterFiles, address: &str, limit: Duration) 
     Ok(Err(printed))
 }
 
+/// Connects once more without multiplexing, to hear what a jump host's ssh says: a master with `ControlPersist` sends
+/// that to /dev/null. None if it works now.
+pub(super) async fn explain(files: &MasterFiles, address: &str, limit: Duration) -> io::Result<Option<String>> {
+    let mut command = tokio::process::Command::new("ssh");
+    command.arg("-F").arg(&files.config).args(["-T", "--", address, "true"]);
+    command.stdin(Stdio::null()).process_group(0).kill_on_drop(true);
+    let Ok(output) = tokio::time::timeout(limit, command.output()).await else { return Ok(None) };
+    let output = output?;
+    Ok((!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned()))
+}
+
 /// What ssh has printed so far; at most the last 64 KiB.
 pub(super) fn read_log(log: &Path) -> String {
     let bytes = std::fs::read(log).unwrap_or_default();
