@@ -1,3 +1,8 @@
 //! The roles that a process can play; joins edges and domain.
 
 pub mod cli;
+pub mod console;
+pub mod controller;
+pub mod demo;
+pub mod progress;
+pub mod rehearsal;

@@ -5,6 +5,7 @@ pub mod document;
 pub mod id;
 pub mod inventory;
 pub mod job;
+pub mod line;
 pub mod plan;
 pub mod problem;
 pub mod report;

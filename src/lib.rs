@@ -1,4 +1,42 @@
-//! turnus keeps the maintenance promises that an IT service provider makes to its customers.
+//! turnus keeps the maintenance promises that an IT service provider makes to its customers: in the agreed window servers are
+//! backed up, then updated, then smoke-tested over SSH, and the customer gets a written report.
+//!
+//! # Bird's-eye view
+//!
+//! Three layers, one direction: [`app`] → [`edge`] → [`domain`].
+//!
+//! - [`domain`] is what turnus knows: names, inventories, jobs, plans, the life of a run, reports. Synchronous, without I/O,
+//!   clock or randomness; tested exhaustively without any.
+//! - [`edge`] are the foreign worlds, one module each: files and environment, Postgres, hosts, probes, texts. No edge knows another.
+//! - [`app`] are the roles that a process plays: the controller that drives runs, and the command line.
+//!
+//! # A run, step by step
+//!
+//! 1. `turnus run nordwind debian-quarterly` reads all files ([`edge::config`]), parses them and resolves what they say of each
+//!    other ([`domain::catalog`]); every mistake is told at once, and then nothing happens.
+//! 2. [`domain::plan::build()`] freezes what will happen: hosts, batches, steps with the text that will run. The plan has a hash and
+//!    leaves nothing to choose.
+//! 3. The run is stored with its plan; a unique index sees to it that a host is in one unfinished run only
+//!    ([`edge::store::run`]).
+//! 4. A controller takes the run's lease, which carries an *epoch* ([`edge::store::lease`]), and starts the
+//!    [`app::controller::driver`].
+//! 5. The driver feeds events to the [`domain::run::machine`], which answers with events to store and effects to carry out. Both go
+//!    into one transaction and out into the world in this order: *started* is stored before the command goes out.
+//! 6. A step runs in a *capsule* on its host ([`edge::remote::capsule`]): started at most once, fenced by epoch, followed over a
+//!    connection that may break. Its output and its end come back as events.
+//! 7. The end of the run is a fold over its record ([`domain::run::state`]), and so is the report ([`domain::report`]), which
+//!    [`edge::text`] renders.
+//!
+//! # What holds
+//!
+//! - **Two guards against doing something twice.** The record: its key `(run, seq)` and the epoch in every write stop a controller
+//!   that has lost its lease. The host: the capsule's token can be made once, and not at all for an older epoch.
+//! - **The record is the truth.** A restart replays it. State in columns is a cache, written in the same transaction.
+//! - **An error is not a failure.** A step that failed is an outcome; what can't be told is *unknown*, and only another look at the
+//!   capsule or a person ends that. Nothing that may have been started is started again.
+//! - **What was stopped is started again**: the machine has no way to finish a host before what was quiesced is released.
+//! - **No update without a verified backup**: by the files' check, by the plan's order, and by the machine itself.
+//! - **Values are data.** They reach a host as environment variables; output of hosts is cleaned before a person sees it.
 
 pub mod app;
 pub mod domain;

@@ -1,3 +1,7 @@
 //! The `turnus` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    turnus::app::cli::main()
+}

@@ -1,1 +1,143 @@
-//! (to come)
+//! The command line: arguments in, exit status out. One file per command.
+//!
+//! Knows how people ask; every answer comes from elsewhere. Errors are printed here, once, with their whole chain.
+
+#![expect(clippy::disallowed_methods, reason = "a role that a process plays has the clock, and names new runs")]
+
+mod cancel;
+mod check;
+mod context;
+mod demo;
+mod doctor;
+mod drive;
+mod exit;
+mod hosts;
+mod log;
+mod plan;
+mod report;
+mod resume;
+mod run;
+mod runs;
+mod show;
+mod trust;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use self::context::Context;
+use self::exit::{Exit, Failure};
+use super::console::say;
+
+/// Keeps the maintenance promises that an IT service provider makes to its customers.
+#[derive(Debug, Parser)]
+#[command(name = "turnus", version, max_term_width = 100)]
+struct Arguments {
+    /// Directory with inventories/, jobs/ and turnus.toml
+    #[arg(long, global = true, default_value = ".", value_name = "DIR")]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// How data are printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Table,
+    /// For programs
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check all files and report every mistake with file, line and remedy
+    Check {
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Say what turnus finds on this machine and what is missing
+    Doctor {
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Show the fingerprints of a host's keys, and store them after a yes
+    Trust(trust::Arguments),
+    /// Show what a run would do: hosts, batches, steps, time limits
+    Plan(plan::Arguments),
+    /// Execute a job on a customer's hosts now
+    Run(run::Arguments),
+    /// Take over a run whose controller is gone, and carry on
+    Resume(resume::Arguments),
+    /// Let running steps of a run finish, release its hosts, and end it; close a suspended run
+    Cancel {
+        /// Number of the run
+        run: i64,
+    },
+    /// List runs, newest first
+    Runs(runs::Arguments),
+    /// Show a run: hosts, steps, outcomes
+    Show {
+        /// Number of the run
+        run: i64,
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Show what the steps of a run printed
+    Log(log::Arguments),
+    /// Write the report of a run
+    Report(report::Arguments),
+    /// Try turnus on three real sshd hosts of its own, on this machine
+    Demo(demo::Arguments),
+}
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    log_to_stderr();
+    // Fails only if a provider is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            say(&format!("turnus: can't start: {error}"));
+            return Exit::Unreachable.into();
+        }
+    };
+    let outcome = runtime.block_on(execute(arguments));
+    // A thread that waits for a terminal must not keep the process.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.print().into(),
+    }
+}
+
+async fn execute(arguments: Arguments) -> Result<Exit, Failure> {
+    let directory = arguments.config;
+    let context = || Context::load(directory.clone());
+    match arguments.command {
+        Command::Check { format } => check::run(&directory, format),
+        Command::Doctor { format } => doctor::run(&directory, format).await,
+        Command::Trust(arguments) => trust::run(&context()?, arguments).await,
+        Command::Plan(arguments) => plan::run(&context()?, arguments).await,
+        Command::Run(arguments) => run::run(&context()?, arguments).await,
+        Command::Resume(arguments) => resume::run(&context()?, arguments).await,
+        Command::Cancel { run } => cancel::run(&context()?, run).await,
+        Command::Runs(arguments) => runs::run(&context()?, arguments).await,
+        Command::Show { run, format } => show::run(&context()?, run, format).await,
+        Command::Log(arguments) => log::run(&context()?, arguments).await,
+        Command::Report(arguments) => report::run(&context()?, arguments).await,
+        Command::Demo(arguments) => demo::run(arguments).await,
+    }
+}
+
+/// Structured logs go to stderr; `TURNUS_LOG` says how much (`debug`, `turnus=trace`, …), warnings by default.
+fn log_to_stderr() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_env("TURNUS_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{ContentHash, Name};
 
+pub mod address;
+pub mod parse;
+
 /// The language in which a customer reads.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -161,4 +164,21 @@ pub struct Connection {
     /// Directory on the host for capsules; absent: `/var/lib/turnus` for root, else `~/.local/state/turnus`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_dir: Option<String>,
+}
+
+impl Connection {
+    /// The plain connection to `address`: everything else is left to the user's ssh_config.
+    #[must_use]
+    pub fn to(address: String) -> Self {
+        Self {
+            address,
+            port: None,
+            user: None,
+            identity_file: None,
+            proxy_jump: Vec::new(),
+            known_hosts: None,
+            elevate: false,
+            state_dir: None,
+        }
+    }
 }

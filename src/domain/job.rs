@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{ContentHash, Name};
 
+pub mod parse;
+pub(in crate::domain) mod secret;
+
 /// The part of a run that a step belongs to. The first five are what a job declares, in this order;
 /// `rollback` and `release` are derived from undo steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

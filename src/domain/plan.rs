@@ -10,7 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{ContentHash, Name};
 use super::inventory::{Connection, Locale};
-use super::job::{Action, BackupRule, Phase, Place, SecretReference};
+use super::job::{BackupRule, Phase, Place, Probe, SecretReference};
+
+mod build;
+#[cfg(test)]
+mod tests;
+
+pub use build::{Choice, Refusal, build};
 
 /// Position of a host in [`Plan::hosts`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -81,12 +87,30 @@ pub struct PlannedStep {
     /// Where it runs.
     pub place: Place,
     /// What is done.
-    pub action: Action,
+    pub task: Task,
+    /// Values of the plan's own that the step gets in its environment (`TURNUS_PATH`, …).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, String>,
     /// Time limit in seconds, on the host.
     pub timeout_s: u64,
     /// Secrets by reference.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub secrets: BTreeMap<String, SecretReference>,
+}
+
+/// What a planned step does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// POSIX shell text, run in a capsule.
+    Script(String),
+    /// A check from outside.
+    Probe(Probe),
+    /// Restart the host and wait for a new boot id.
+    Reboot {
+        /// Longest time in seconds until the host answers again.
+        within_s: u64,
+    },
 }
 
 /// Which part of a declared step a planned step is.
@@ -97,10 +121,80 @@ pub enum Part {
     Run,
     /// The job's `verify` of that backup step, and turnus's own proof: path, bytes, checksum, age.
     Verify(StepIndex),
-    /// Right before the update: is the proven backup still there, unchanged in size?
+    /// Right before the update: is the backup that this verification proved still there, unchanged in size?
     Recheck(StepIndex),
     /// The job's `rollback` of that update step.
     Rollback(StepIndex),
     /// The job's `undo` of that step.
     Undo(StepIndex),
+}
+
+impl Part {
+    /// The step that this part belongs to; none for the step itself.
+    #[must_use]
+    pub fn of(self) -> Option<StepIndex> {
+        match self {
+            Self::Run => None,
+            Self::Verify(of) | Self::Recheck(of) | Self::Rollback(of) | Self::Undo(of) => Some(of),
+        }
+    }
+
+    /// The word that tells the part from the step itself.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Verify(_) => "verify",
+            Self::Recheck(_) => "recheck",
+            Self::Rollback(_) => "rollback",
+            Self::Undo(_) => "undo",
+        }
+    }
+}
+
+impl PlannedStep {
+    /// The step's name with its part: `archive mail`, `archive mail (verify)`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match self.part {
+            Part::Run => self.name.clone(),
+            part => format!("{} ({})", self.name, part.as_str()),
+        }
+    }
+
+    /// Whether the step is part of the way forward, rather than of rollback or release.
+    #[must_use]
+    pub fn is_forward(&self) -> bool {
+        !matches!(self.phase, Phase::Rollback | Phase::Release)
+    }
+}
+
+impl Plan {
+    /// SHA-256 of the plan's JSON: two plans with the same hash do the same.
+    #[must_use]
+    pub fn hash(&self) -> ContentHash {
+        // Strings, numbers and maps with text keys: serialising them to memory has no way to fail.
+        ContentHash::of(&serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    /// The steps with their positions.
+    pub fn steps(&self) -> impl DoubleEndedIterator<Item = (StepIndex, &PlannedStep)> {
+        self.steps.iter().enumerate().map(|(index, step)| (StepIndex(index), step))
+    }
+
+    /// The first update step that can't be rolled back, if there is one.
+    #[must_use]
+    pub fn point_of_no_return(&self) -> Option<StepIndex> {
+        let can_be_taken_back =
+            |index| self.steps.iter().any(|step| step.phase == Phase::Rollback && step.part.of() == Some(index));
+        self.steps()
+            .find(|(index, step)| step.phase == Phase::Update && !can_be_taken_back(*index))
+            .map(|(index, _)| index)
+    }
+
+    /// Position of the host of this name.
+    #[must_use]
+    pub fn find_host(&self, name: &Name) -> Option<HostIndex> {
+        self.hosts.iter().position(|host| host.name == *name).map(HostIndex)
+    }
 }

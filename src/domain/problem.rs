@@ -23,6 +23,9 @@ pub struct Problem {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// The line holds a secret in clear: nobody quotes it.
+    #[serde(skip)]
+    pub conceal: bool,
 }
 
 impl fmt::Display for Problem {

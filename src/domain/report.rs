@@ -1,1 +1,258 @@
-//! (to come)
+//! The written result of a run: the one view that mail, page and terminal render.
+//!
+//! Knows the record of a run; does not know languages, time zones' rules or layout. Its JSON is the contract of
+//! `turnus report --format json`: snake_case names, units in the names, instants in RFC 3339 UTC.
+//! Invariants: it says what the record says and guesses nothing (G6, G7), for unfinished runs as well; every text in it is
+//! one harmless line; what a customer reads is structured, and texts of faults stand apart in the annex.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::id::{ContentHash, Name, RunId};
+use super::inventory::Locale;
+use super::job::BackupRule;
+use super::line::clean_line;
+use super::plan::HostIndex;
+use super::run::event::{Facts, RunResult};
+use super::run::state::{Run, RunStage};
+
+pub mod host;
+pub mod open_point;
+#[cfg(test)]
+pub(crate) mod samples;
+pub mod step;
+#[cfg(test)]
+mod tests;
+
+use host::{HostReport, OutcomeKind};
+use open_point::OpenPoint;
+
+/// Longest text that a report takes over, in characters; the record has the rest.
+const TEXT_CHARS: usize = 500;
+
+/// What a report is made from.
+#[derive(Debug, Clone)]
+pub struct RunRecord<'a> {
+    /// The number that people use.
+    pub number: i64,
+    /// Identity of the run.
+    pub id: RunId,
+    /// The record, folded.
+    pub run: &'a Run,
+    /// Who started it.
+    pub started_by: String,
+    /// Why it was started, if somebody said so.
+    pub reason: Option<String>,
+}
+
+/// The written result of one run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Version of this contract; grows when a field changes its meaning or goes.
+    pub format_version: u32,
+    /// The number that people use.
+    pub run_number: i64,
+    /// Identity of the run.
+    pub run_id: RunId,
+    /// Whose hosts.
+    pub customer: Name,
+    /// The customer's name as it stands in letters.
+    pub customer_name: String,
+    /// The customer's language.
+    pub locale: Locale,
+    /// The customer's IANA time zone.
+    pub time_zone: String,
+    /// Which recipe.
+    pub job: Name,
+    /// The recipe in one line.
+    pub description: String,
+    /// SHA-256 of the plan.
+    pub plan_hash: ContentHash,
+    /// Revision of the inventory file.
+    pub customer_revision: ContentHash,
+    /// Revision of the job file.
+    pub job_revision: ContentHash,
+    /// Whether updates had to wait for a verified backup.
+    pub backup: BackupPromise,
+    /// Who started the run.
+    pub started_by: String,
+    /// Why it was started, if somebody said so.
+    pub reason: Option<String>,
+    /// Every controller that drove the run, in order; more than one means take-overs.
+    pub controllers: Vec<String>,
+    /// Who asked to stop, if somebody did.
+    pub cancelled_by: Option<String>,
+    /// When the first controller took it.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// The latest instant of which the report tells.
+    pub recorded_until: Option<Timestamp>,
+    /// From start to end; absent while it goes on.
+    pub duration_ms: Option<u64>,
+    /// Where the run stands.
+    pub state: RunState,
+    /// The outcome of the host that came out worst: a run is as good as that. Absent while every host is still to come.
+    pub worst_outcome: Option<OutcomeKind>,
+    /// How many hosts came out how.
+    pub counts: Counts,
+    /// What is left for somebody to do or to know.
+    pub open_points: Vec<OpenPoint>,
+    /// The hosts, in the order in which they were taken.
+    pub hosts: Vec<HostReport>,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// It goes on, or should.
+    Running,
+    /// It waits for a person: some host is unknown.
+    Suspended,
+    /// Every host is updated or had nothing to do.
+    Succeeded,
+    /// Some host is not.
+    Failed,
+    /// It was cancelled before its end.
+    Cancelled,
+}
+
+/// Guarantee G3, or the declared exception.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "rule", rename_all = "snake_case")]
+pub enum BackupPromise {
+    /// No update without a verified backup.
+    Required,
+    /// No backup, as the job declares.
+    None {
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// Number of hosts by outcome.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// All hosts of the run.
+    pub hosts: usize,
+    /// [`OutcomeKind::Updated`]
+    pub updated: usize,
+    /// [`OutcomeKind::NothingToDo`]
+    pub nothing_to_do: usize,
+    /// [`OutcomeKind::Waiting`]
+    pub waiting: usize,
+    /// [`OutcomeKind::InWork`]
+    pub in_work: usize,
+    /// [`OutcomeKind::Skipped`]
+    pub skipped: usize,
+    /// [`OutcomeKind::Cancelled`]
+    pub cancelled: usize,
+    /// [`OutcomeKind::Unreachable`]
+    pub unreachable: usize,
+    /// [`OutcomeKind::FailedAndRolledBack`]
+    pub failed_and_rolled_back: usize,
+    /// [`OutcomeKind::Failed`]
+    pub failed: usize,
+    /// [`OutcomeKind::Unknown`]
+    pub unknown: usize,
+}
+
+/// Writes the report of a run, finished or not.
+#[must_use]
+pub fn from_record(record: &RunRecord<'_>) -> Report {
+    let run = record.run;
+    let plan = run.plan();
+    let hosts: Vec<_> = (0..run.hosts().len()).filter_map(|index| host::write(run, HostIndex(index))).collect();
+    let state = state_of(run.stage());
+    Report {
+        format_version: 1,
+        run_number: record.number,
+        run_id: record.id,
+        customer: plan.customer.clone(),
+        customer_name: clean(&plan.customer_name),
+        locale: plan.locale,
+        time_zone: clean(&plan.time_zone),
+        job: plan.job.clone(),
+        description: clean(&plan.description),
+        plan_hash: plan.hash(),
+        customer_revision: plan.customer_revision.clone(),
+        job_revision: plan.job_revision.clone(),
+        backup: promise(&plan.backup),
+        started_by: clean(&record.started_by),
+        reason: record.reason.as_deref().map(clean),
+        controllers: run.controllers().iter().map(|controller| clean(controller)).collect(),
+        cancelled_by: run.cancelled_by().map(clean),
+        started_at: run.started_at(),
+        finished_at: run.finished_at(),
+        recorded_until: recorded_until(run, &hosts),
+        duration_ms: elapsed_ms(run.started_at(), run.finished_at()),
+        state,
+        worst_outcome: hosts.iter().map(|host| host.outcome.kind).max(),
+        counts: Counts::of(&hosts),
+        open_points: open_point::collect(record, state, &hosts),
+        hosts,
+    }
+}
+
+fn state_of(stage: RunStage) -> RunState {
+    match stage {
+        RunStage::Open | RunStage::Closing => RunState::Running,
+        RunStage::Suspended => RunState::Suspended,
+        RunStage::Finished(RunResult::Succeeded) => RunState::Succeeded,
+        RunStage::Finished(RunResult::Failed) => RunState::Failed,
+        RunStage::Finished(RunResult::Cancelled) => RunState::Cancelled,
+    }
+}
+
+fn promise(rule: &BackupRule) -> BackupPromise {
+    match rule {
+        BackupRule::Required => BackupPromise::Required,
+        BackupRule::None { reason } => BackupPromise::None { reason: clean(reason) },
+    }
+}
+
+/// The fold does not keep the time of every event; the latest that it keeps is near enough to say "as of".
+fn recorded_until(run: &Run, hosts: &[HostReport]) -> Option<Timestamp> {
+    let of_hosts = hosts.iter().flat_map(|host| [host.started_at, host.finished_at]);
+    let of_steps = hosts.iter().flat_map(|host| &host.steps).flat_map(|step| [step.started_at, step.finished_at]);
+    of_hosts.chain(of_steps).chain([run.started_at(), run.finished_at()]).flatten().max()
+}
+
+impl Counts {
+    fn of(hosts: &[HostReport]) -> Self {
+        let mut counts = Self { hosts: hosts.len(), ..Self::default() };
+        for host in hosts {
+            *counts.slot(host.outcome.kind) += 1;
+        }
+        counts
+    }
+
+    fn slot(&mut self, kind: OutcomeKind) -> &mut usize {
+        match kind {
+            OutcomeKind::Updated => &mut self.updated,
+            OutcomeKind::NothingToDo => &mut self.nothing_to_do,
+            OutcomeKind::Waiting => &mut self.waiting,
+            OutcomeKind::InWork => &mut self.in_work,
+            OutcomeKind::Skipped => &mut self.skipped,
+            OutcomeKind::Cancelled => &mut self.cancelled,
+            OutcomeKind::Unreachable => &mut self.unreachable,
+            OutcomeKind::FailedAndRolledBack => &mut self.failed_and_rolled_back,
+            OutcomeKind::Failed => &mut self.failed,
+            OutcomeKind::Unknown => &mut self.unknown,
+        }
+    }
+}
+
+fn clean(text: &str) -> String {
+    clean_line(text.as_bytes(), TEXT_CHARS)
+}
+
+fn clean_facts(facts: &Facts) -> Facts {
+    facts.iter().map(|(key, value)| (clean(key), clean(value))).collect()
+}
+
+/// Never negative, though two controllers' clocks may differ.
+fn elapsed_ms(from: Option<Timestamp>, to: Option<Timestamp>) -> Option<u64> {
+    Some(u64::try_from(to?.duration_since(from?).as_millis()).unwrap_or(0))
+}

@@ -11,6 +11,8 @@
 //! Architecture invariant: nothing above [`Remote::exec`] knows how a machine is reached; a further transport is a
 //! variant here and in `running::Ending`. Nothing here knows plans or stores anything.
 
+#![expect(clippy::disallowed_methods, reason = "starts ssh and local commands; nonces and jitter are chance")]
+
 mod answer;
 mod backoff;
 pub mod capsule;
@@ -34,9 +36,10 @@ pub use ssh_config::SshSettings;
 
 /// A machine on which commands can be run.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one for each machine, and almost all are the large one")]
 pub enum Remote {
     /// Reached by SSH.
-    Ssh(Box<SshHost>),
+    Ssh(SshHost),
     /// The controller itself.
     Local(LocalHost),
     /// A model.

@@ -1,1 +1,200 @@
-//! (to come)
+//! The written word: templates and languages. For now the report of a run, as plain text and as one self-contained page.
+//!
+//! Knows handlebars, the locale files and how numbers and dates are written; does not know where a text goes.
+//! Invariants: no sentence stands in a template; a missing text, value or placeholder is an error; what hosts and
+//! inventories say is escaped in HTML. Templates and locale files are embedded.
+
+use std::sync::Arc;
+
+use handlebars::{
+    Context, Handlebars, Helper, HelperDef, RenderContext, RenderError, RenderErrorReason, ScopedJson, TemplateError,
+    no_escape,
+};
+
+use crate::domain::inventory::Locale;
+use crate::domain::report::Report;
+use catalogue::{Catalogue, code};
+use reader::Reader;
+
+mod catalogue;
+mod layout;
+mod reader;
+mod report;
+#[cfg(test)]
+mod tests;
+
+const LOCALES: [(Locale, &str); 4] = [
+    (Locale::De, include_str!("text/locales/de.toml")),
+    (Locale::En, include_str!("text/locales/en.toml")),
+    (Locale::Hu, include_str!("text/locales/hu.toml")),
+    (Locale::Ru, include_str!("text/locales/ru.toml")),
+];
+
+const HTML_TEMPLATES: [(&str, &str); 5] = [
+    ("report/html", include_str!("text/templates/report/html.hbs")),
+    ("report/style", include_str!("text/templates/report/style.hbs")),
+    ("report/timeline", include_str!("text/templates/report/timeline.hbs")),
+    ("report/host", include_str!("text/templates/report/host.hbs")),
+    ("report/annex", include_str!("text/templates/report/annex.hbs")),
+];
+
+const TEXT_TEMPLATES: [(&str, &str); 1] = [("report/text", include_str!("text/templates/report/text.hbs"))];
+
+/// Why a text could not be written. All of these are mistakes in embedded files, not in what is written about.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A locale file is not TOML.
+    #[error("reading the texts of `{locale}`")]
+    Locale {
+        /// Which language.
+        locale: &'static str,
+        /// What is wrong with it.
+        source: Box<toml::de::Error>,
+    },
+    /// A locale file has something other than texts.
+    #[error("`{key}` of `{locale}` is neither a text nor the plural forms of one")]
+    NotAText {
+        /// Which language.
+        locale: &'static str,
+        /// Which entry.
+        key: String,
+    },
+    /// A locale file lacks a text.
+    #[error("there is no text `{key}` in `{locale}`")]
+    MissingText {
+        /// Which language.
+        locale: &'static str,
+        /// Which text.
+        key: String,
+    },
+    /// A placeholder has no value.
+    #[error("the text `{key}` wants a value `{name}`")]
+    MissingValue {
+        /// Which text.
+        key: String,
+        /// Which placeholder.
+        name: String,
+    },
+    /// A pattern for dates or times is wrong.
+    #[error("writing a time by `{key}` (`{pattern}`)")]
+    Pattern {
+        /// Which entry of the locale file.
+        key: String,
+        /// Its text.
+        pattern: String,
+        /// What is wrong with it.
+        source: jiff::Error,
+    },
+    /// A template can't be read.
+    #[error("reading template `{name}`")]
+    Template {
+        /// Which template.
+        name: &'static str,
+        /// What is wrong with it.
+        source: Box<TemplateError>,
+    },
+    /// A template can't be filled.
+    #[error("filling template `{name}`")]
+    Render {
+        /// Which template.
+        name: &'static str,
+        /// What is missing.
+        source: Box<RenderError>,
+    },
+}
+
+/// The form of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Plain text for terminals and mails, at most 100 columns.
+    Text,
+    /// One self-contained page.
+    Html,
+}
+
+/// All templates in all languages, ready to be filled.
+#[derive(Debug)]
+pub struct Texts {
+    catalogues: Arc<[Catalogue; 4]>,
+    html: Handlebars<'static>,
+    plain: Handlebars<'static>,
+}
+
+impl Texts {
+    /// Reads the embedded templates and locale files.
+    ///
+    /// # Errors
+    /// A mistake in one of them.
+    pub fn new() -> Result<Self, Error> {
+        let [german, english, hungarian, russian] = LOCALES.map(|(locale, text)| Catalogue::parse(locale, text));
+        Self::from_catalogues([german?, english?, hungarian?, russian?])
+    }
+
+    fn from_catalogues(catalogues: [Catalogue; 4]) -> Result<Self, Error> {
+        let catalogues = Arc::new(catalogues);
+        let html = registry(&HTML_TEMPLATES, &catalogues)?;
+        let mut plain = registry(&TEXT_TEMPLATES, &catalogues)?;
+        plain.register_escape_fn(no_escape);
+        layout::register(&mut plain);
+        Ok(Self { catalogues, html, plain })
+    }
+
+    /// Writes the report in the given language, in the customer's time zone.
+    ///
+    /// # Errors
+    /// A mistake in a template or locale file.
+    pub fn render_report(&self, report: &Report, locale: Locale, format: Format) -> Result<String, Error> {
+        let reader = Reader::new(find(&self.catalogues, locale), &report.time_zone);
+        let view = report::view(report, &reader)?;
+        let (registry, name) = match format {
+            Format::Text => (&self.plain, "report/text"),
+            Format::Html => (&self.html, "report/html"),
+        };
+        registry.render(name, &view).map_err(|source| Error::Render { name, source: Box::new(source) })
+    }
+}
+
+fn find(catalogues: &[Catalogue; 4], locale: Locale) -> &Catalogue {
+    let [german, english, hungarian, russian] = catalogues;
+    match locale {
+        Locale::De => german,
+        Locale::En => english,
+        Locale::Hu => hungarian,
+        Locale::Ru => russian,
+    }
+}
+
+fn registry(
+    templates: &[(&'static str, &str)],
+    catalogues: &Arc<[Catalogue; 4]>,
+) -> Result<Handlebars<'static>, Error> {
+    let mut registry = Handlebars::new();
+    registry.set_strict_mode(true);
+    registry.register_helper("t", Box::new(TextHelper(Arc::clone(catalogues))));
+    for (name, text) in templates {
+        let added = registry.register_template_string(name, text);
+        added.map_err(|source| Error::Template { name, source: Box::new(source) })?;
+    }
+    Ok(registry)
+}
+
+/// `{{t "key"}}`: the text of that key in the language of the view that is being rendered.
+struct TextHelper(Arc<[Catalogue; 4]>);
+
+impl HelperDef for TextHelper {
+    fn call_inner<'reg: 'rc, 'rc>(
+        &self,
+        helper: &Helper<'rc>,
+        _: &'reg Handlebars<'reg>,
+        context: &'rc Context,
+        _: &mut RenderContext<'reg, 'rc>,
+    ) -> Result<ScopedJson<'rc>, RenderError> {
+        let key = helper.param(0).and_then(|param| param.value().as_str());
+        let key = key.ok_or(RenderErrorReason::ParamNotFoundForIndex("t", 0))?;
+        let language = context.data().get("language").and_then(|language| language.as_str());
+        let catalogue = self.0.iter().find(|catalogue| Some(code(catalogue.locale())) == language);
+        let catalogue = catalogue.ok_or_else(|| RenderErrorReason::MissingVariable(Some("language".to_owned())))?;
+        let text = catalogue.text(key, &[]).map_err(|error| RenderErrorReason::NestedError(Box::new(error)))?;
+        Ok(ScopedJson::Derived(text.into()))
+    }
+}

@@ -210,6 +210,7 @@ async fn a_take_over_fences_and_attaches(shell: &str) {
     until("the start", || machine.lines("starts").len() == 1).await;
 
     let new = machine.take(2, Record::MustExist).await.expect("taken over");
+    assert_eq!((old.started(), new.started()), ([].as_slice(), [work.key.clone()].as_slice()));
     let refused = run(&old, &order(1, &script)).await.ended;
     assert!(matches!(refused, Err(Error::Fenced { epoch: 1, newer: 2, .. })), "{refused:?}");
     assert!(matches!(machine.take(1, Record::MayBegin).await, Err(Error::Fenced { newer: 2, .. })));
@@ -378,8 +379,15 @@ async fn a_package_manager_is_never_signalled(shell: &str) {
             .any(|entry| entry.path().join("overdue").exists())
     };
     until("the step to be overdue", overdue).await;
-    // Long enough for a second look at it.
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    // Between two looks at it lies a `sleep 3`; the third begins after the second look.
+    let seen = std::cell::RefCell::new(std::collections::BTreeSet::new());
+    let pauses = || {
+        let there =
+            |pid| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(machine.run_directory()));
+        seen.borrow_mut().extend(processes(|pid, command| command.ends_with("sleep 3 ") && there(pid)));
+        seen.borrow().len() >= 3
+    };
+    until("two more looks at the step", pauses).await;
     fs::write(machine.path("go"), "").expect("written");
     let heard = following.await.expect("followed");
     assert_eq!((heard.end(), heard.text().as_str(), heard.overdue), (End::Exit(6), "installed\n", 1));

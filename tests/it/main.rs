@@ -1,7 +1,13 @@
-//! turnus as a whole and its edges, against the real things: shells, sshd, processes, file systems.
+//! What turnus promises, tried against the real thing: one binary, one module per subject.
 
-#![expect(clippy::expect_used, reason = "a test says what it counts on, and fails where that does not hold")]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail by panic")]
+#![expect(clippy::disallowed_methods, reason = "tests act upon the world")]
 
 mod capsule;
+mod check;
+mod fuzz;
 mod kit;
+mod run;
 mod ssh;
+mod store;
+mod tidy;

@@ -212,6 +212,20 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// Updated, or nothing to do.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        matches!(self, Self::Updated | Self::NothingToDo)
+    }
+
+    /// Counts for `max_failures`: anything but good, skipped, or cut short by a cancel.
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        !matches!(self, Self::Updated | Self::NothingToDo | Self::Skipped { .. } | Self::Failed { cancelled: true, .. })
+    }
+}
+
 /// Why a host was not touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -232,4 +246,34 @@ pub enum RunResult {
     Failed,
     /// It was cancelled before its end.
     Cancelled,
+}
+
+impl Event {
+    /// The host that it is about, if it is about one.
+    #[must_use]
+    pub fn host(&self) -> Option<HostIndex> {
+        match self {
+            Self::HostStarted { host }
+            | Self::HostReady { host, .. }
+            | Self::HostUnreachable { host, .. }
+            | Self::StepStarted { host, .. }
+            | Self::StepOverdue { host, .. }
+            | Self::StepFinished { host, .. }
+            | Self::StepUnknown { host, .. }
+            | Self::HostFinished { host, .. } => Some(*host),
+            _ => None,
+        }
+    }
+
+    /// The step that it is about, if it is about one.
+    #[must_use]
+    pub fn step(&self) -> Option<StepIndex> {
+        match self {
+            Self::StepStarted { step, .. }
+            | Self::StepOverdue { step, .. }
+            | Self::StepFinished { step, .. }
+            | Self::StepUnknown { step, .. } => Some(*step),
+            _ => None,
+        }
+    }
 }

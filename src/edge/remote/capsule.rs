@@ -43,8 +43,14 @@ pub enum Record {
 }
 
 /// The identity of a step on every machine: host of the plan, and position of the step.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StepKey(String);
+
+impl std::fmt::Display for StepKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 impl StepKey {
     /// For step number `step` of what the run does for `host`, wherever it runs.
@@ -132,6 +138,8 @@ pub struct Capsules {
     launcher: &'static str,
     /// The UTF-8 locale that the machine has.
     locale: String,
+    /// What had been started there when it was prepared.
+    started: Vec<StepKey>,
 }
 
 impl Capsules {
@@ -153,10 +161,11 @@ impl Capsules {
             let arguments = vec![state.clone(), run.to_string(), epoch.to_string(), create.to_owned()];
             Question { stdin: CAPSULE.as_bytes().to_vec(), ..Question::new(program, "take", arguments) }
         };
-        let (mut home, mut facts) = (None, Facts::new());
+        let (mut home, mut facts, mut started) = (None, Facts::new(), Vec::new());
         for frame in exchange(&remote, question).await? {
             match frame {
                 Frame::Home(directory) => home = Some(directory),
+                Frame::Token(key) => started.push(StepKey(key)),
                 Frame::Facts(bytes) => facts = read_facts(&bytes),
                 other => return Err(refusal(&remote, epoch, other)),
             }
@@ -166,7 +175,13 @@ impl Capsules {
         let fact = |name: &str| facts.get(name).map_or("", String::as_str);
         let launcher = if fact("systemd") == "yes" && fact("uid") == "0" { "scope" } else { "plain" };
         let locale = facts.remove("locale").unwrap_or_else(|| "C".to_owned());
-        Ok((Self { remote, epoch, home, launcher, locale }, facts))
+        Ok((Self { remote, epoch, home, launcher, locale, started }, facts))
+    }
+
+    /// The run's steps that had been started on the machine when it was prepared, whoever did it.
+    #[must_use]
+    pub fn started(&self) -> &[StepKey] {
+        &self.started
     }
 
     /// Starts the step unless it is started, follows it to its end, and finds it again when the line is lost, until

@@ -50,6 +50,10 @@ take() { # STATE RUN EPOCH CREATE
   # After a power failure the epoch must still be this one.
   sync "$run"
   say "home $run"
+  # What was started here: a database that was restored from an old backup may not know it.
+  for token in "$run/e$epoch"/*; do
+    if [ -e "$token" ]; then say "token ${token##*/}"; fi
+  done
   describe_host
 }
 

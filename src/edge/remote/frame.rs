@@ -8,6 +8,8 @@
 pub(super) enum Frame {
     /// The run's directory on the host.
     Home(String),
+    /// A step that was started there.
+    Token(String),
     /// The step was started now, under this boot id.
     Started(String),
     /// The step had been started before.
@@ -199,6 +201,7 @@ impl Parser {
                 return Ok(None);
             }
             ("home", _) => Frame::Home(rest.to_owned()),
+            ("token", _) => Frame::Token(rest.to_owned()),
             ("refused", _) => Frame::Refused(rest.to_owned()),
             ("started", [booted, _]) => Frame::Started((*booted).to_owned()),
             ("attached", [booted, now]) => Frame::Attached { booted: (*booted).to_owned(), now: (*now).to_owned() },

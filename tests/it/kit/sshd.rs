@@ -207,7 +207,7 @@ impl Controller {
     }
 
     pub(crate) fn remote(&self, connection: &Connection) -> Remote {
-        Remote::Ssh(Box::new(SshHost::new(Arc::clone(&self.control), "web1", connection)))
+        Remote::Ssh(SshHost::new(Arc::clone(&self.control), "web1", connection))
     }
 
     pub(crate) fn target(&self, connection: &Connection) -> SshTarget {

@@ -1,0 +1,133 @@
+//! `turnus check`: every mistake in the files, or a summary.
+//!
+//! Mistakes for people go to stderr, each with its line; what programs read goes to stdout.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::Format;
+use super::exit::{Exit, Failure};
+use crate::app::console::{print, say};
+use crate::domain::catalog::{self, Catalog, Source};
+use crate::domain::problem::{Problem, Problems};
+use crate::edge::config;
+
+/// How much of a line is shown, in characters.
+const SHOWN_CHARACTERS: usize = 100;
+/// How much of that stands before the mistake.
+const SHOWN_BEFORE: usize = 60;
+
+/// Checks the files in `directory`.
+pub(super) fn run(directory: &Path, format: Format) -> Result<Exit, Failure> {
+    let sources = config::read_sources(directory).map_err(Failure::from)?;
+    let checked = catalog::build(&sources);
+    match (format, &checked) {
+        (Format::Table, Ok(catalog)) => print(&render_summary(&Summary::of(catalog))),
+        (Format::Table, Err(problems)) => say(render_problems(problems, &sources).trim_end()),
+        (Format::Json, Ok(catalog)) => print_json(&Answer::Right { ok: true, summary: Summary::of(catalog) }),
+        (Format::Json, Err(problems)) => print_json(&Answer::Wrong { ok: false, problems }),
+    }
+    Ok(if checked.is_ok() { Exit::Done } else { Exit::Usage })
+}
+
+/// What `--format json` prints.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Answer<'a> {
+    Right {
+        ok: bool,
+        #[serde(flatten)]
+        summary: Summary,
+    },
+    Wrong {
+        ok: bool,
+        problems: &'a Problems,
+    },
+}
+
+#[derive(Serialize)]
+struct Summary {
+    customers: usize,
+    hosts: usize,
+    windows: usize,
+    jobs: usize,
+}
+
+impl Summary {
+    fn of(catalog: &Catalog) -> Self {
+        Self {
+            customers: catalog.customers.len(),
+            hosts: catalog.customers.values().map(|customer| customer.hosts.len()).sum(),
+            windows: catalog.customers.values().map(|customer| customer.windows.len()).sum(),
+            jobs: catalog.jobs.len(),
+        }
+    }
+}
+
+fn render_summary(summary: &Summary) -> String {
+    let Summary { customers, hosts, windows, jobs } = *summary;
+    let parts = [count(customers, "customer"), count(hosts, "host"), count(windows, "window"), count(jobs, "job")];
+    format!("{}: all right", parts.join(", "))
+}
+
+fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// All problems, each with the line that it is about, and how many there are.
+fn render_problems(problems: &Problems, sources: &[Source]) -> String {
+    let texts: BTreeMap<&str, &str> =
+        sources.iter().filter_map(|source| Some((source.file.as_str(), source.text.as_deref().ok()?))).collect();
+    // Other problems of a line with a secret must not show it either.
+    let secret: BTreeSet<_> = problems.0.iter().filter(|problem| problem.conceal).map(place).collect();
+    let mut rendered = String::new();
+    for problem in &problems.0 {
+        let told = problem.to_string();
+        let (what, remedy) = told.split_at(told.find('\n').unwrap_or(told.len()));
+        let text = texts.get(problem.file.as_str()).filter(|_| !secret.contains(&place(problem)));
+        let excerpt = text.and_then(|text| render_excerpt(problem, text));
+        // Writing to a String cannot fail.
+        let _ = write!(rendered, "{what}{}{remedy}\n\n", excerpt.unwrap_or_default());
+    }
+    let files: BTreeSet<_> = problems.0.iter().map(|problem| &problem.file).collect();
+    rendered + &format!("{} in {}\n", count(problems.0.len(), "problem"), count(files.len(), "file"))
+}
+
+fn place(problem: &Problem) -> (&str, usize) {
+    (&problem.file, problem.line)
+}
+
+/// The line of a problem with a caret under the place; long lines are cut around it.
+fn render_excerpt(problem: &Problem, text: &str) -> Option<String> {
+    let line = text
+        .strip_prefix('\u{feff}')
+        .unwrap_or(text)
+        .lines()
+        .nth(problem.line - 1)
+        .filter(|line| !line.trim().is_empty())?;
+    let skipped = (problem.column - 1).saturating_sub(SHOWN_BEFORE);
+    let shown: String = line.chars().skip(skipped).take(SHOWN_CHARACTERS).map(harmless).collect();
+    let gutter = " ".repeat(problem.line.to_string().len());
+    let before = " ".repeat(problem.column - 1 - skipped);
+    Some(format!("\n  {} | {}\n  {gutter} | {before}^", problem.line, shown.trim_end()))
+}
+
+/// The character itself, or a blank for what would move the cursor or turn the direction of writing.
+fn harmless(character: char) -> char {
+    match character {
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => ' ',
+        _ if character.is_control() => ' ',
+        _ => character,
+    }
+}
+
+fn print_json(answer: &Answer<'_>) {
+    // Text, numbers and lists: serialising them to memory has no way to fail.
+    print(&serde_json::to_string(answer).unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests;

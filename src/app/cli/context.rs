@@ -1,0 +1,114 @@
+//! What most commands need first: the files, all of them right, and the database.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+
+use super::exit::Failure;
+use crate::app::console::say;
+use crate::domain::catalog::{Catalog, Source, SourceKind, build};
+use crate::domain::id::{ContentHash, Name};
+use crate::domain::inventory::Customer;
+use crate::domain::job::Job;
+use crate::domain::settings::Database;
+use crate::edge::config;
+use crate::edge::store::revision::{Revision, RevisionKind};
+use crate::edge::store::run::{RunNumber, StoredRun, find_run};
+use crate::edge::store::{Store, Target};
+
+/// The files of a configuration directory, checked.
+pub(crate) struct Context {
+    pub(crate) catalog: Catalog,
+    pub(crate) state_dir: PathBuf,
+    sources: Vec<Source>,
+}
+
+impl Context {
+    pub(crate) fn load(directory: PathBuf) -> Result<Self, Failure> {
+        let sources = config::read_sources(&directory)?;
+        let catalog = build(&sources).map_err(|problems| {
+            say(&problems.to_string());
+            let count = problems.0.len();
+            Failure::usage(anyhow!("{count} {} in the files", if count == 1 { "mistake" } else { "mistakes" }))
+                .hint("`turnus check` shows each with its line")
+        })?;
+        let state_dir = config::state_dir(catalog.settings.state_dir.as_deref())?;
+        Ok(Self { catalog, state_dir, sources })
+    }
+
+    pub(crate) fn customer(&self, name: &str) -> Result<&Customer, Failure> {
+        find(&self.catalog.customers, "customer", "inventories", name)
+    }
+
+    pub(crate) fn job(&self, name: &str) -> Result<&Job, Failure> {
+        find(&self.catalog.jobs, "job", "jobs", name)
+    }
+
+    /// Opens the database; commands that only look back need it as well as those that run.
+    pub(crate) async fn open_store(&self) -> Result<Store, Failure> {
+        open_store(&self.catalog.settings.database, &self.state_dir).await
+    }
+
+    /// The files that a run is made from, to be stored with it.
+    pub(crate) fn revisions<'a>(&'a self, customer: &'a Customer, job: &'a Job) -> Vec<Revision<'a>> {
+        let text = |kind: SourceKind, hash: &ContentHash| {
+            let source = self.sources.iter().filter(|source| source.kind == kind);
+            source
+                .filter_map(|source| source.text.as_deref().ok())
+                .find(|text| ContentHash::of(text.as_bytes()) == *hash)
+        };
+        let inventory = text(SourceKind::Inventory, &customer.revision).map(|content| Revision {
+            hash: &customer.revision,
+            kind: RevisionKind::Inventory,
+            name: customer.name.as_str(),
+            content,
+        });
+        let job = text(SourceKind::Job, &job.revision).map(|content| Revision {
+            hash: &job.revision,
+            kind: RevisionKind::Job,
+            name: job.name.as_str(),
+            content,
+        });
+        inventory.into_iter().chain(job).collect()
+    }
+}
+
+pub(super) async fn open_store(database: &Database, state_dir: &Path) -> Result<Store, Failure> {
+    let target = match database {
+        Database::Private => Target::Private { state_dir: state_dir.to_owned() },
+        Database::Url(url) => Target::Url(url.clone()),
+        Database::Reference(reference) => Target::Url(config::resolve_secret(reference).await?.expose().to_owned()),
+    };
+    Ok(Store::open(target).await?)
+}
+
+fn find<'a, T>(known: &'a BTreeMap<Name, T>, what: &str, folder: &str, name: &str) -> Result<&'a T, Failure> {
+    if let Some(found) = name.parse().ok().and_then(|name: Name| known.get(&name)) {
+        return Ok(found);
+    }
+    let similar = known.keys().map(|known| (strsim::jaro_winkler(known.as_str(), name), known));
+    let nearest = similar.max_by(|left, right| left.0.total_cmp(&right.0)).filter(|(similarity, _)| *similarity > 0.8);
+    let failure = Failure::usage(anyhow!("there is no {what} `{name}`"));
+    Err(match nearest {
+        Some((_, nearest)) => failure.hint(format!("did you mean `{nearest}`?")),
+        None => failure.hint(format!("each file {folder}/NAME.toml is one; there are: {}", list(known.keys()))),
+    })
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a Name>) -> String {
+    let names: Vec<_> = names.map(Name::as_str).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// The run that people call `number`.
+pub(super) async fn read_run(store: &Store, number: i64) -> Result<StoredRun, Failure> {
+    let mut transaction = store.begin().await?;
+    let found = find_run(&mut transaction, RunNumber(number)).await?;
+    found.ok_or_else(|| Failure::usage(anyhow!("there is no run {number}")).hint("`turnus runs` lists them"))
+}
+
+/// Who is at the keyboard, for the record: behind sudo, the person and not root.
+pub(super) fn person() -> String {
+    config::person()
+}

@@ -1,0 +1,82 @@
+//! `turnus demo`: a whole run on three hosts of its own.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context as _, anyhow};
+use clap::Args;
+
+use super::context::{Context, read_run};
+use super::drive::read_record;
+use super::exit::{Exit, Failure};
+use super::report::{ReportFormat, render};
+use super::run;
+use crate::app::console::{print, say};
+use crate::app::demo::{Break, Stage, shop};
+use crate::edge::config;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Let something go wrong: a new version that does not answer as it should
+    #[arg(long = "break", value_enum)]
+    breaks: Option<Break>,
+    /// Where the HTML report goes
+    #[arg(long, value_name = "FILE", default_value = "turnus-demo-report.html")]
+    report: PathBuf,
+    /// The demo's own shop; used by its hosts
+    #[arg(long, hide = true, value_name = "DIR")]
+    serve: Option<PathBuf>,
+}
+
+pub(super) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
+    if let Some(directory) = &arguments.serve {
+        return shop::serve(directory).await.map(|()| Exit::Done).map_err(Failure::failed);
+    }
+    let began = Instant::now();
+    say("building three hosts on this machine: an sshd and a small shop on each");
+    let stage = Stage::build(arguments.breaks).map_err(Failure::unreachable)?;
+    let context = Context::load(stage.configuration())?;
+    let store = context.open_store().await?;
+    let shown = show(&context, &store, &arguments).await;
+    let answers = stage.answers().await;
+    store.close().await?;
+    let exit = shown?;
+    print("\nthe shops now:");
+    for (name, answer) in &answers {
+        print(&format!("  {name}  {answer}"));
+    }
+    print(&format!("\nthe report for the customer: {}", arguments.report.display()));
+    drop(stage);
+    say(&format!("took {:.1} s; nothing is left running", began.elapsed().as_secs_f64()));
+    judge(exit, arguments.breaks, &answers)
+}
+
+async fn show(context: &Context, store: &crate::edge::store::Store, arguments: &Arguments) -> Result<Exit, Failure> {
+    let plan = run::Arguments::for_demo("demo", "shop-update", "@shops");
+    let (exit, number) = run::execute(context, store, &plan).await?;
+    let stored = read_run(store, number.0).await?;
+    let record = read_record(store, &stored).await?;
+    let html = render(&stored, &record, ReportFormat::Html, None)?;
+    config::write_file(&arguments.report, html.as_bytes())
+        .with_context(|| format!("can't write `{}`", arguments.report.display()))
+        .map_err(Failure::usage)?;
+    Ok(exit)
+}
+
+/// The demo is good when it shows what it promises: all shops new; or, broken on purpose, all of them as they were.
+fn judge(exit: Exit, breaks: Option<Break>, answers: &[(&str, String)]) -> Result<Exit, Failure> {
+    if exit == Exit::Interrupted {
+        return Ok(exit);
+    }
+    let wanted = match breaks {
+        None => "shop 2.0: 241 orders",
+        Some(Break::Smoke) => "shop 1.0: 240 orders",
+    };
+    let as_promised = answers.iter().all(|(_, answer)| answer == wanted);
+    let failed_as_promised = (exit == Exit::Failed) == breaks.is_some();
+    if as_promised && failed_as_promised {
+        Ok(Exit::Done)
+    } else {
+        Err(Failure::failed(anyhow!("every shop should answer `{wanted}`")))
+    }
+}

@@ -1,0 +1,39 @@
+//! From settings and inventory to machines that can be reached.
+
+use std::path::{Path, PathBuf};
+
+use super::exit::Failure;
+use crate::domain::inventory::Connection;
+use crate::domain::settings::Ssh;
+use crate::edge::config;
+use crate::edge::remote::{LocalHost, SshSettings};
+
+/// What holds for all connections of this process.
+pub(super) fn ssh_settings(ssh: &Ssh, state_dir: &Path) -> Result<SshSettings, Failure> {
+    let user_config = config::ssh_config_file(ssh.config_file.as_deref())?;
+    Ok(SshSettings {
+        user_config: user_config.unwrap_or_else(|| PathBuf::from("~/.ssh/config")),
+        known_hosts: known_hosts(state_dir),
+        connect_timeout_s: ssh.connect_timeout_s,
+        keep_alive_s: ssh.keep_alive_s,
+        sessions_per_host: usize::from(ssh.sessions_per_host),
+        connect_parallel: usize::from(ssh.connect_parallel),
+    })
+}
+
+/// The controller's own machine, for steps that run there.
+pub(super) fn local_host(state_dir: &Path) -> LocalHost {
+    LocalHost::new(config::environment(), Some(state_dir.join("capsules").display().to_string()))
+}
+
+/// turnus's own file of host keys.
+pub(super) fn known_hosts(state_dir: &Path) -> PathBuf {
+    state_dir.join("known_hosts")
+}
+
+/// Fills in what the inventory leaves to turnus.toml.
+pub(super) fn fill_in_defaults(connection: &mut Connection, ssh: &Ssh) {
+    connection.user = connection.user.take().or_else(|| ssh.user.clone());
+    connection.port = connection.port.or(ssh.port);
+    connection.identity_file = connection.identity_file.take().or_else(|| ssh.identity_file.clone());
+}

@@ -1,0 +1,142 @@
+//! `turnus plan CUSTOMER JOB`: what a run would do, down to the last step; with `--rehearse`, done on a model fleet.
+
+use clap::Args;
+use serde_json::json;
+
+use super::Format;
+use super::context::Context;
+use super::exit::{Exit, Failure};
+use super::hosts::fill_in_defaults;
+use crate::app::console::print;
+use crate::app::progress::Progress;
+use crate::app::rehearsal::rehearse;
+use crate::domain::job::{BackupRule, Place, Probe};
+use crate::domain::plan::{Choice, Plan, PlannedStep, Refusal, Task, build};
+
+/// Which job on which hosts.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Selection {
+    /// The customer: the name of its file in inventories/
+    pub(super) customer: String,
+    /// The job: the name of its file in jobs/
+    pub(super) job: String,
+    /// A host, or @group; may be given several times. Without it: the hosts of the windows that name the job
+    #[arg(long = "host", value_name = "HOST|@GROUP")]
+    pub(super) hosts: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    what: Selection,
+    /// Carry the plan out on a model fleet in memory, and show what happens in which order
+    #[arg(long)]
+    rehearse: bool,
+    /// In the rehearsal, let this step fail (on all hosts, or on one)
+    #[arg(long = "fail", value_name = "[HOST:]STEP", requires = "rehearse")]
+    failing: Vec<String>,
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
+    let plan = make(context, &arguments.what)?;
+    if arguments.rehearse {
+        let mut progress = match arguments.format {
+            Format::Table => Progress::plain(),
+            Format::Json => Progress::for_programs(),
+        };
+        let good = rehearse(&plan, &arguments.failing, &mut progress).await.map_err(Failure::usage)?;
+        return Ok(if good { Exit::Done } else { Exit::Failed });
+    }
+    match arguments.format {
+        Format::Table => print(&describe(&plan)),
+        Format::Json => print(&json!({"hash": plan.hash(), "plan": plan}).to_string()),
+    }
+    Ok(Exit::Done)
+}
+
+/// Builds the plan.
+pub(super) fn make(context: &Context, what: &Selection) -> Result<Plan, Failure> {
+    let customer = context.customer(&what.customer)?;
+    let job = context.job(&what.job)?;
+    let choice = Choice {
+        hosts: what.hosts.clone(),
+        parallel_hosts: usize::from(context.catalog.settings.limits.parallel_hosts),
+    };
+    let mut plan = build(customer, job, &choice).map_err(|refusal| {
+        let hint = match &refusal {
+            Refusal::NoSuchHost { .. } => {
+                let names: Vec<_> = customer.hosts.iter().map(|host| host.name.as_str()).collect();
+                format!("its hosts are: {}", names.join(", "))
+            }
+            Refusal::NoHostsNamed { .. } => "say which: --host NAME, or --host @GROUP".to_owned(),
+            Refusal::NoSuchDelegate { .. } => "add that host to the inventory, or change `on` in the job".to_owned(),
+        };
+        Failure::usage(refusal).hint(hint)
+    })?;
+    for host in plan.hosts.iter_mut().chain(&mut plan.delegates) {
+        fill_in_defaults(&mut host.connection, &context.catalog.settings.ssh);
+    }
+    Ok(plan)
+}
+
+/// The plan in words.
+pub(super) fn describe(plan: &Plan) -> String {
+    let mut lines = vec![
+        format!("{} for {} ({})", plan.job, plan.customer_name, plan.customer),
+        format!("{}, plan {}", plan.description, plan.hash().short()),
+        String::new(),
+    ];
+    lines.extend(describe_batches(plan));
+    if let BackupRule::None { reason } = &plan.backup {
+        lines.push(format!("no backup: {reason}"));
+    }
+    lines.push(String::new());
+    lines.push("on each host, in this order:".to_owned());
+    let point = plan.point_of_no_return();
+    for (index, step) in plan.steps() {
+        let mark = if point == Some(index) { "   <- point of no return" } else { "" };
+        lines.push(format!("  {:>3}  {}{mark}", index.0 + 1, describe_step(step)));
+    }
+    lines.join("\n")
+}
+
+fn describe_batches(plan: &Plan) -> Vec<String> {
+    let name = |index: &crate::domain::plan::HostIndex| plan.hosts.get(index.0).map_or("?", |host| host.name.as_str());
+    let batch = |(index, batch): (usize, &Vec<_>)| {
+        let names: Vec<_> = batch.iter().map(name).collect();
+        format!("batch {}: {}", index + 1, names.join(", "))
+    };
+    let mut lines: Vec<_> = plan.batches.iter().enumerate().map(batch).collect();
+    lines.push(format!(
+        "{} hosts at a time; the batch in which more than {} failed is the last",
+        plan.parallel_hosts, plan.max_failures
+    ));
+    lines
+}
+
+fn describe_step(step: &PlannedStep) -> String {
+    let place = match &step.place {
+        Place::Host => String::new(),
+        Place::Delegate(name) => format!("on {name}, "),
+        Place::Controller => "on the controller, ".to_owned(),
+    };
+    let what = match &step.task {
+        Task::Script(_) => String::new(),
+        Task::Probe(Probe::Http(probe)) => format!("GET {}, ", probe.url),
+        Task::Reboot { .. } => "reboot, ".to_owned(),
+    };
+    let limit = in_words(step.timeout_s);
+    format!("{:<9}  {:<40}  {place}{what}at most {limit}", step.phase, step.label())
+}
+
+fn in_words(seconds: u64) -> String {
+    match (seconds / 3600, seconds % 3600 / 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, 0) => format!("{minutes} min"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, 0, 0) => format!("{hours} h"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}

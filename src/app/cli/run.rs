@@ -1,0 +1,152 @@
+//! `turnus run CUSTOMER JOB`: executes a job now.
+
+use anyhow::anyhow;
+use clap::Args;
+use uuid::Uuid;
+
+use super::context::{Context, person, read_run};
+use super::drive::{Surroundings, drive};
+use super::exit::{Exit, Failure};
+use super::{Format, plan};
+use crate::app::console::{ask, confirms, say};
+use crate::domain::id::RunId;
+use crate::domain::inventory::{Customer, Freeze};
+use crate::domain::plan::Plan;
+use crate::edge::store::Store;
+use crate::edge::store::error::Error as StoreError;
+use crate::edge::store::revision::store_revision;
+use crate::edge::store::run::RunNumber;
+use crate::edge::store::run::create::{Created, NewRun, create_run};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    what: plan::Selection,
+    /// Why now, by hand; kept in the record and shown in the report
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Don't ask
+    #[arg(long)]
+    yes: bool,
+    /// Two calls with the same key are one run
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    /// `json`: every event as one JSON object a line while the run goes on, the report as the last
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+impl Arguments {
+    /// The demo's own run, with nothing to ask.
+    pub(super) fn for_demo(customer: &str, job: &str, hosts: &str) -> Self {
+        let what =
+            plan::Selection { customer: customer.to_owned(), job: job.to_owned(), hosts: vec![hosts.to_owned()] };
+        let reason = Some("to show how turnus works".to_owned());
+        Self { what, reason, yes: true, idempotency_key: None, format: Format::Table }
+    }
+}
+
+pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
+    let store = context.open_store().await?;
+    let outcome = execute(context, &store, &arguments).await;
+    store.close().await?;
+    outcome.map(|(exit, _)| exit)
+}
+
+/// Makes the plan, asks, creates the run and drives it. Returns its number as well.
+pub(super) async fn execute(
+    context: &Context,
+    store: &Store,
+    arguments: &Arguments,
+) -> Result<(Exit, RunNumber), Failure> {
+    let plan = plan::make(context, &arguments.what)?;
+    let reason = settle_reason(context.customer(&arguments.what.customer)?, arguments)?;
+    if !arguments.yes && !agreed(&plan)? {
+        return Err(Failure::declined());
+    }
+    let number = match create(context, store, &plan, reason.as_deref(), arguments).await? {
+        Created::New { number } => number,
+        Created::Existing { number, .. } => {
+            say(&format!("the same request came before: it made run {number}"));
+            return Ok((super::show::run_with(store, number.0, arguments.format).await?, number));
+        }
+    };
+    say(&format!("run {number}: {} on {} for {}", plan.job, hosts_in_words(&plan), plan.customer));
+    let run = read_run(store, number.0).await?;
+    let around = Surroundings { store, settings: &context.catalog.settings, state_dir: &context.state_dir };
+    Ok((drive(&around, &run, arguments.format).await?, number))
+}
+
+async fn create(
+    context: &Context,
+    store: &Store,
+    plan: &Plan,
+    reason: Option<&str>,
+    arguments: &Arguments,
+) -> Result<Created, Failure> {
+    let customer = context.customer(plan.customer.as_str())?;
+    let job = context.job(plan.job.as_str())?;
+    let hash = plan.hash();
+    let new = NewRun {
+        id: RunId(Uuid::now_v7()),
+        plan,
+        plan_hash: &hash,
+        reason,
+        started_by: &person(),
+        idempotency_key: arguments.idempotency_key.as_deref(),
+    };
+    let mut transaction = store.begin().await?;
+    for revision in context.revisions(customer, job) {
+        store_revision(&mut transaction, &revision).await?;
+    }
+    let created = create_run(&mut transaction, &new).await.map_err(explain_busy)?;
+    transaction.commit().await.map_err(StoreError::from)?;
+    Ok(created)
+}
+
+fn explain_busy(error: StoreError) -> Failure {
+    match error {
+        StoreError::HostBusy { number: RunNumber(number), .. } => Failure::from(error).hint(format!(
+            "`turnus show {number}` shows it; if its controller is gone, `turnus resume {number}` carries it on and `turnus cancel {number}` ends it"
+        )),
+        error => error.into(),
+    }
+}
+
+/// In a freeze a run by hand needs a reason (G2). Elsewhere a person is asked for one, and may leave it out.
+fn settle_reason(customer: &Customer, arguments: &Arguments) -> Result<Option<String>, Failure> {
+    let given = arguments.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
+    if let Some(reason) = given {
+        return Ok(Some(reason.to_owned()));
+    }
+    let frozen = current_freeze(customer)?;
+    if let Some(freeze) = frozen {
+        say(&format!("{} is in a freeze from {} to {}: {}", customer.name, freeze.from, freeze.to, freeze.reason));
+    }
+    let asked = if arguments.yes { None } else { ask("Reason for this run:") };
+    match asked.filter(|reason| !reason.is_empty()) {
+        None if frozen.is_some() => {
+            Err(Failure::usage(anyhow!("a run in a freeze needs a reason")).hint("--reason \"…\""))
+        }
+        reason => Ok(reason),
+    }
+}
+
+fn current_freeze(customer: &Customer) -> Result<Option<&Freeze>, Failure> {
+    let now = jiff::Timestamp::now().in_tz(&customer.time_zone).map_err(Failure::usage)?;
+    Ok(customer.freezes.iter().find(|freeze| (freeze.from..=freeze.to).contains(&now.date())))
+}
+
+fn agreed(plan: &Plan) -> Result<bool, Failure> {
+    say(&plan::describe(plan));
+    confirms("Run this now?").ok_or_else(|| {
+        Failure::usage(anyhow!("without a terminal nobody can be asked whether to run this")).hint("--yes")
+    })
+}
+
+fn hosts_in_words(plan: &Plan) -> String {
+    match plan.hosts.as_slice() {
+        [host] => host.name.to_string(),
+        hosts => format!("{} hosts", hosts.len()),
+    }
+}

@@ -1,0 +1,38 @@
+//! Writing to people and programs. A reader that goes away (a closed pipe, a lost terminal) never disturbs a run.
+
+use std::io::{IsTerminal, Write};
+
+/// Data, with a line break, to stdout.
+pub fn print(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Bytes as they are to stdout.
+pub fn print_bytes(bytes: &[u8]) {
+    let mut stdout = std::io::stdout();
+    let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+}
+
+/// Talk, with a line break, to stderr.
+pub fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Asks on stderr and reads a line from stdin; none without a terminal.
+#[must_use]
+pub fn ask(question: &str) -> Option<String> {
+    if !std::io::stdin().is_terminal() {
+        return None;
+    }
+    let mut stderr = std::io::stderr();
+    let _ = write!(stderr, "{question} ").and_then(|()| stderr.flush());
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).ok()?;
+    Some(line.trim().to_owned())
+}
+
+/// Asks for a yes.
+#[must_use]
+pub fn confirms(question: &str) -> Option<bool> {
+    ask(&format!("{question} [y/N]")).map(|answer| matches!(answer.as_str(), "y" | "Y" | "yes" | "Yes"))
+}

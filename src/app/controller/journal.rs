@@ -1,0 +1,80 @@
+//! Writes to the database that outlast its restarts.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::domain::id::{Epoch, RunId};
+use crate::domain::run::event::Recorded;
+use crate::edge::store::Store;
+use crate::edge::store::error::{Error, Kind};
+use crate::edge::store::lease::{self, Renewal};
+use crate::edge::store::record::{self, Batch};
+
+/// How long a run waits for a database that does not answer: long enough for a restart or a failover.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// How long it waits for one that answers and refuses to write: long enough for a failover to finish.
+const PATIENCE_NOT_WRITABLE: Duration = Duration::from_secs(15);
+
+/// The record of one run, as far as this controller has written or read it.
+pub(super) struct Journal<'a> {
+    store: &'a Store,
+    run: RunId,
+    epoch: Epoch,
+    /// Everything that is stored, in order: what a restart would replay.
+    pub(super) stored: Vec<Recorded>,
+}
+
+impl<'a> Journal<'a> {
+    pub(super) fn new(store: &'a Store, run: RunId, epoch: Epoch, stored: Vec<Recorded>) -> Self {
+        Self { store, run, epoch, stored }
+    }
+
+    /// Stores `batch`; waits as long as that may help, and calls `waiting` once if it has to.
+    ///
+    /// # Errors
+    /// [`Kind::Fenced`] at once; others when waiting was in vain. It is then not known to be stored.
+    pub(super) async fn write(&mut self, batch: &Batch, waiting: impl FnOnce(&Error)) -> Result<(), Error> {
+        let began = Instant::now();
+        let mut pause = Duration::from_millis(50);
+        let mut waiting = Some(waiting);
+        loop {
+            let error = match self.try_write(batch).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            let patience = match error.kind() {
+                Kind::Unreachable => PATIENCE,
+                Kind::NotWritable => PATIENCE_NOT_WRITABLE,
+                _ => return Err(error),
+            };
+            if began.elapsed() > patience {
+                return Err(error);
+            }
+            if let Some(waiting) = waiting.take() {
+                waiting(&error);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(2));
+            // Its failure shows in the next try.
+            let _ = self.store.reconnect().await;
+        }
+    }
+
+    /// Stores `batch` in one transaction, once.
+    pub(super) async fn try_write(&mut self, batch: &Batch) -> Result<(), Error> {
+        let mut transaction = self.store.begin().await?;
+        record::record(&mut transaction, self.run, self.epoch, batch).await?;
+        transaction.commit().await.map_err(Error::from)?;
+        self.stored.extend(batch.events.iter().cloned());
+        Ok(())
+    }
+
+    /// Prolongs the lease, and learns of requests that others left in the database.
+    pub(super) async fn renew(&self) -> Result<Renewal, Error> {
+        let mut transaction = self.store.begin().await?;
+        let renewal = lease::renew_lease(&mut transaction, self.run, self.epoch).await?;
+        transaction.commit().await.map_err(Error::from)?;
+        Ok(renewal)
+    }
+}

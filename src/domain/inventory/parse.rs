@@ -1,0 +1,161 @@
+//! From the text of `inventories/<customer>.toml` to a [`Customer`], or to all that is wrong with it.
+//!
+//! Does not know other files: whether the jobs of the windows exist is for the catalog to say.
+
+use std::collections::BTreeSet;
+
+use super::address::{EMAIL_RULE, parse_email};
+use super::{Contact, Customer, Freeze, Locale, Receives};
+use crate::domain::document::{self, Distinct, Located, Table, Value, Wrong, did_you_mean};
+use crate::domain::id::{ContentHash, Name};
+use crate::domain::problem::Problems;
+
+mod host;
+mod route;
+mod rule;
+mod window;
+
+use host::{read_hosts, read_vars};
+use window::read_windows;
+
+// Every window lists its hosts, every host its variables: without limits a file of 1 MiB could mean gigabytes.
+const MAX_HOSTS: usize = 2000;
+const MAX_WINDOWS: usize = 100;
+const MAX_CONTACTS: usize = 100;
+const MAX_FREEZES: usize = 1000;
+
+const LOCALES: [(&str, Locale); 4] = [("de", Locale::De), ("en", Locale::En), ("hu", Locale::Hu), ("ru", Locale::Ru)];
+const RECEIVES: [(&str, Receives); 2] = [("announcement", Receives::Announcement), ("report", Receives::Report)];
+
+/// What an inventory says to the rest of the files, even if it is not yet right in itself.
+#[derive(Debug, Default)]
+pub struct Draft {
+    /// The customer; absent if anything is wrong.
+    pub customer: Option<Customer>,
+    /// The hosts that have a valid name.
+    pub hosts: BTreeSet<Name>,
+    /// The jobs that windows name, each where it is named.
+    pub jobs: Vec<Located<Name>>,
+}
+
+/// Reads an inventory. `file` gives the customer's name and stands in the problems.
+pub fn parse(text: &str, file: &str) -> Result<Customer, Problems> {
+    let (draft, problems) = draft(text, file);
+    draft.customer.ok_or(problems)
+}
+
+/// Reads an inventory as far as it goes.
+#[must_use]
+pub fn draft(text: &str, file: &str) -> (Draft, Problems) {
+    let (mut draft, problems) = document::read(text, file, |root| read_draft(root, text, file));
+    if !problems.0.is_empty() {
+        draft.customer = None;
+    }
+    (draft, problems)
+}
+
+fn read_draft(mut root: Table<'_>, text: &str, file: &str) -> Draft {
+    let name = document::read_stem(file, &root);
+    let head = root.required("customer").and_then(|value| value.table()).and_then(read_head);
+    let contacts = read_contacts(root.tables("contact", MAX_CONTACTS));
+    let freezes = root.tables("freeze", MAX_FREEZES).into_iter().filter_map(read_freeze).collect();
+    let vars = root.table("vars").map(read_vars).unwrap_or_default();
+    let (hosts, roster) = read_hosts(root.required_tables("host", MAX_HOSTS), &vars);
+    let (windows, jobs) = read_windows(root.tables("window", MAX_WINDOWS), &roster);
+    root.finish();
+    let customer = name.zip(head).map(|(name, head)| Customer {
+        name,
+        display_name: head.display_name,
+        locale: head.locale,
+        time_zone: head.time_zone,
+        holidays: head.holidays,
+        contacts,
+        windows,
+        freezes,
+        hosts,
+        revision: ContentHash::of(text.as_bytes()),
+    });
+    Draft { customer, hosts: roster.into_names(), jobs }
+}
+
+/// `[customer]`.
+struct Head {
+    display_name: String,
+    locale: Locale,
+    time_zone: String,
+    holidays: Option<String>,
+}
+
+fn read_head(mut table: Table<'_>) -> Option<Head> {
+    let display_name = table.required("name").and_then(|value| value.line()).map(str::to_owned);
+    let locale = table.optional("locale").and_then(|value| value.word(&LOCALES)).unwrap_or_default();
+    let time_zone = table.required("time_zone").and_then(|value| read_time_zone(&value));
+    let holidays = table.optional("holidays").and_then(|value| value.parsed("a region such as `DE-BY`", parse_region));
+    table.finish();
+    Some(Head { display_name: display_name?, locale, time_zone: time_zone?, holidays })
+}
+
+/// The zone's name in its usual spelling. The zone data is that of this machine, the same that later gives the windows their time.
+fn read_time_zone(value: &Value<'_>) -> Option<String> {
+    let text = value.line()?;
+    if let Ok(zone) = jiff::tz::db().get(text) {
+        return Some(zone.iana_name().unwrap_or(text).to_owned());
+    }
+    let known: Vec<String> = jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect();
+    let wrong = value.wrong().expected("an IANA time zone such as `Europe/Berlin`");
+    value.report(did_you_mean(text, known.iter().map(String::as_str)).into_iter().fold(wrong, Wrong::hint));
+    None
+}
+
+/// ISO 3166 country, with or without subdivision.
+fn parse_region(text: &str) -> Option<String> {
+    let (country, part) = text.split_once('-').unwrap_or((text, "X"));
+    let country_fits = country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase());
+    let part_fits =
+        (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    (country_fits && part_fits).then(|| text.to_owned())
+}
+
+fn read_contacts(tables: Vec<Table<'_>>) -> Vec<Contact> {
+    let mut emails = Distinct::default();
+    tables.into_iter().filter_map(|table| read_contact(table, &mut emails)).collect()
+}
+
+fn read_contact(mut table: Table<'_>, emails: &mut Distinct) -> Option<Contact> {
+    let name = table.required("name").and_then(|value| value.line()).map(str::to_owned);
+    let email = table.required("email").and_then(|value| {
+        let email = value.parsed(EMAIL_RULE, parse_email)?;
+        emails.admit(&email.to_lowercase(), &value);
+        Some(email)
+    });
+    let receives = table.required("receives").and_then(|value| read_receives(&value));
+    table.finish();
+    Some(Contact { name: name?, email: email?, receives: receives? })
+}
+
+fn read_receives(value: &Value<'_>) -> Option<Vec<Receives>> {
+    let mut seen = Distinct::default();
+    let read = |entry: Value<'_>| {
+        let receives = entry.word(&RECEIVES)?;
+        seen.admit(entry.string()?, &entry);
+        Some(receives)
+    };
+    Some(value.entries()?.into_iter().filter_map(read).collect())
+}
+
+fn read_freeze(mut table: Table<'_>) -> Option<Freeze> {
+    let from = table.required("from").and_then(|value| value.date());
+    let to = table.required("to");
+    let last = to.and_then(|value| value.date());
+    let reason = table.required("reason").and_then(|value| value.line()).map(str::to_owned);
+    table.finish();
+    if let (Some(from), Some(last), Some(to)) = (from, last, to)
+        && last < from
+    {
+        to.report(to.wrong().expected(format!("a day not before `from`, {from}")));
+    }
+    Some(Freeze { from: from?, to: last?, reason: reason? })
+}
+
+#[cfg(test)]
+mod tests;

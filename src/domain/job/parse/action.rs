@@ -1,0 +1,51 @@
+//! What a step does: exactly one of `run`, `disk_free`, `probe` and `reboot`.
+
+use super::probe::read_probe;
+use super::step::read_script;
+use crate::domain::document::{Table, Value, Wrong};
+use crate::domain::job::Action;
+
+const ACTION_RULE: &str = "exactly one of `run`, `disk_free`, `probe`, `reboot`";
+/// What `path` of `disk_free` may be, for messages.
+const PATH_RULE: &str = "an absolute path";
+
+/// Reads the action of a step.
+pub(super) fn read_action(table: &mut Table<'_>) -> Option<Action> {
+    let run = table.optional("run");
+    let disk_free = table.optional("disk_free");
+    let probe = table.optional("probe");
+    let reboot = table.optional("reboot");
+    table.forbid("packages", || {
+        let wrong = Wrong::new("`packages` is not in this version of turnus yet");
+        wrong.hint("call the package manager in `run`, as jobs/debian-quarterly.toml does")
+    });
+    let given: Vec<Value<'_>> = [run, disk_free, probe, reboot].into_iter().flatten().collect();
+    match given.as_slice() {
+        [] if !table.has("packages") => table.report(Wrong::new("the step does nothing").expected(ACTION_RULE)),
+        [_, second, ..] => second.report(Wrong::new("the step does more than one thing").expected(ACTION_RULE)),
+        _ => {}
+    }
+    let run = run.and_then(|value| read_script(&value).map(Action::Script));
+    let disk_free = disk_free.and_then(|value| read_disk_free(value.table()?));
+    let probe = probe.and_then(|value| read_probe(value.table()?).map(Action::Probe));
+    let reboot = reboot.and_then(|value| read_reboot(value.table()?));
+    run.or(disk_free).or(probe).or(reboot)
+}
+
+fn read_disk_free(mut table: Table<'_>) -> Option<Action> {
+    let path = table.required("path").and_then(|value| value.parsed(PATH_RULE, parse_path));
+    let at_least = table.required("at_least").and_then(|value| value.size_bytes());
+    table.finish();
+    Some(Action::DiskFree { path: path?, at_least_bytes: at_least? })
+}
+
+fn parse_path(text: &str) -> Option<String> {
+    let fits = text.starts_with('/') && text.len() <= 4096 && !text.contains(char::is_control);
+    fits.then(|| text.to_owned())
+}
+
+fn read_reboot(mut table: Table<'_>) -> Option<Action> {
+    let within_s = table.required("within").and_then(|value| value.duration_s());
+    table.finish();
+    Some(Action::Reboot { within_s: within_s? })
+}

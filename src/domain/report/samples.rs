@@ -1,0 +1,272 @@
+//! Records to write reports from, made by driving the machine with hand-made answers: only for tests.
+//!
+//! A [`Story`] is a plan, what a world without surprises would answer, and the surprises.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Report, RunRecord, from_record};
+use crate::domain::id::{ContentHash, Epoch, Name, RunId};
+use crate::domain::inventory::{Connection, Customer, Host, Locale};
+use crate::domain::job::{Action, BackupRule, BatchSize, HttpProbe, Job, Phase, Place, Probe, Step};
+use crate::domain::plan::{Choice, HostIndex, Plan, StepIndex, build};
+use crate::domain::run::event::{Event, Facts, Fault, StepEnd, StepResult};
+use crate::domain::run::machine::{Decision, Effect, Machine};
+use crate::domain::run::state::Run;
+
+/// What the world answers to an effect.
+#[derive(Debug, Clone)]
+pub(crate) enum Answer {
+    /// The step ends well, with these facts.
+    Well(Facts),
+    /// The step ends otherwise, with this last line.
+    Ends(StepEnd, &'static str),
+    /// The host can't be reached, or the step can't be told.
+    Fault(Fault),
+    /// The step is over its time limit, and nothing more is heard.
+    Overdue,
+    /// Nothing is ever heard.
+    Silence,
+}
+
+/// A run and what happens in it.
+pub(crate) struct Story {
+    pub(crate) customer: Customer,
+    pub(crate) job: Job,
+    pub(crate) reason: Option<String>,
+    /// Answers that differ from the usual, by host and label; the label of preparing a host is `prepare`.
+    surprises: BTreeMap<(String, String), Vec<Answer>>,
+    /// Events from elsewhere, so many seconds after the start.
+    meanwhile: Vec<(i64, Event)>,
+}
+
+impl Story {
+    /// Three hosts of which two have something to update; nothing goes wrong.
+    pub(crate) fn new() -> Self {
+        let unchanged = facts(&[("changed", "false"), ("version", "3.1.4")]);
+        Self {
+            customer: customer(&["mail01", "web01", "db01"]),
+            job: job(),
+            reason: None,
+            surprises: BTreeMap::new(),
+            meanwhile: Vec::new(),
+        }
+        .with("db01", "application", Answer::Well(unchanged.clone()))
+        .with("db01", "configuration", Answer::Well(facts(&[("changed", "false")])))
+    }
+
+    /// Replaces the usual answer; more than one for the same step are given one after the other.
+    pub(crate) fn with(mut self, host: &str, label: &str, answer: Answer) -> Self {
+        self.surprises.entry((host.to_owned(), label.to_owned())).or_default().push(answer);
+        self
+    }
+
+    /// Lets something happen from elsewhere.
+    pub(crate) fn meanwhile(mut self, after_s: i64, event: Event) -> Self {
+        self.meanwhile.push((after_s, event));
+        self
+    }
+
+    /// Changes the job.
+    pub(crate) fn job(mut self, change: impl FnOnce(&mut Job)) -> Self {
+        change(&mut self.job);
+        self
+    }
+
+    pub(crate) fn plan(&self) -> Plan {
+        let hosts = self.customer.hosts.iter().map(|host| host.name.to_string()).collect();
+        build(&self.customer, &self.job, &Choice { hosts, parallel_hosts: 2 }).unwrap()
+    }
+
+    /// Lets it happen and writes the report.
+    pub(crate) fn report(self) -> Report {
+        let reason = self.reason.clone();
+        let run = self.happen();
+        from_record(&RunRecord { number: 7, id: run_id(), run: &run, started_by: "anna".to_owned(), reason })
+    }
+
+    fn happen(mut self) -> Run {
+        let plan = self.plan();
+        let mut machine = Machine::new(Run::new(plan.clone()));
+        let first = machine.take_lease(Epoch(1), "office:4711", at(0)).unwrap();
+        let mut coming: Vec<_> = self.meanwhile.drain(..).map(|(after_s, event)| (at(after_s), event)).collect();
+        coming.extend(self.answers(&plan, first, at(0)));
+        while let Some(next) = (0..coming.len()).min_by_key(|index| coming[*index].0) {
+            let (now, event) = coming.remove(next);
+            let decision = machine.handle(event, now).unwrap();
+            coming.extend(self.answers(&plan, decision, now));
+        }
+        machine.run().clone()
+    }
+
+    fn answers(&mut self, plan: &Plan, decision: Decision, now: Timestamp) -> Vec<(Timestamp, Event)> {
+        let mut events = Vec::new();
+        for effect in decision.effects {
+            match effect {
+                Effect::Prepare { host } => events.extend(self.prepare(plan, host, now)),
+                Effect::Run { host, step, .. } => events.extend(self.run(plan, host, step, now)),
+                Effect::Leave { .. } | Effect::Stop => {}
+            }
+        }
+        events
+    }
+
+    fn surprise(&mut self, host: &Name, label: &str) -> Option<Answer> {
+        let answers = self.surprises.get_mut(&(host.to_string(), label.to_owned()))?;
+        if answers.is_empty() { None } else { Some(answers.remove(0)) }
+    }
+
+    fn prepare(&mut self, plan: &Plan, host: HostIndex, now: Timestamp) -> Option<(Timestamp, Event)> {
+        let event = match self.surprise(&plan.hosts[host.0].name, "prepare") {
+            None => {
+                let found = facts(&[("kernel", "6.1.0-28-amd64"), ("os", "Debian GNU/Linux 12 (bookworm)")]);
+                Event::HostReady { host, facts: found }
+            }
+            Some(Answer::Fault(fault)) => Event::HostUnreachable { host, fault },
+            Some(_) => return None,
+        };
+        Some((later(now, 2), event))
+    }
+
+    fn run(&mut self, plan: &Plan, host: HostIndex, step: StepIndex, now: Timestamp) -> Option<(Timestamp, Event)> {
+        let planned = &plan.steps[step.0];
+        let name = &plan.hosts[host.0].name;
+        let label = planned.label();
+        let usual = || Answer::Well(usual_facts(name.as_str(), &label));
+        let event = match self.surprise(name, &label).unwrap_or_else(usual) {
+            Answer::Well(facts) => finished(host, step, StepEnd::Succeeded, facts, "done"),
+            Answer::Ends(end, last_line) => finished(host, step, end, Facts::new(), last_line),
+            Answer::Fault(fault) => Event::StepUnknown { host, step, fault },
+            Answer::Overdue => Event::StepOverdue { host, step },
+            Answer::Silence => return None,
+        };
+        Some((later(now, usual_length_s(&label)), event))
+    }
+}
+
+fn finished(host: HostIndex, step: StepIndex, end: StepEnd, facts: Facts, last_line: &str) -> Event {
+    let result = StepResult { end, facts, output_bytes: 2048, omitted_bytes: 0, last_line: last_line.to_owned() };
+    Event::StepFinished { host, step, result }
+}
+
+fn usual_length_s(label: &str) -> i64 {
+    match label {
+        "archive data" => 252,
+        "archive data (verify)" => 31,
+        "application" | "application (rollback)" => 95,
+        "stop service" | "stop service (undo)" => 6,
+        "service answers" => 4,
+        _ => 1,
+    }
+}
+
+fn usual_facts(host: &str, label: &str) -> Facts {
+    let path = format!("/var/backups/{host}.tar");
+    match label {
+        "archive data" => facts(&[("path", &path)]),
+        "archive data (verify)" => facts(&[
+            ("path", &path),
+            ("bytes", "12582912"),
+            ("checksum", "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),
+        ]),
+        "application" => facts(&[("from", "3.1.3"), ("to", "3.1.4")]),
+        _ => Facts::new(),
+    }
+}
+
+pub(crate) fn facts(pairs: &[(&str, &str)]) -> Facts {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+pub(crate) fn fault(what: &str) -> Answer {
+    Answer::Fault(Fault { what: what.to_owned(), hint: Some("look at the network".to_owned()) })
+}
+
+pub(crate) fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+/// So many seconds after the start of every story: a Friday in Berlin, 14:00.
+pub(crate) fn at(after_s: i64) -> Timestamp {
+    later("2026-03-27T13:00:00Z".parse().unwrap(), after_s)
+}
+
+fn later(instant: Timestamp, seconds: i64) -> Timestamp {
+    instant + SignedDuration::from_secs(seconds)
+}
+
+fn run_id() -> RunId {
+    RunId(uuid::Uuid::from_u128(0x0195_d7f0_0000_7000_8000_0000_0000_0007))
+}
+
+pub(crate) fn customer(hosts: &[&str]) -> Customer {
+    Customer {
+        name: name("nordwind"),
+        display_name: "Nordwind Logistik GmbH".to_owned(),
+        locale: Locale::De,
+        time_zone: "Europe/Berlin".to_owned(),
+        holidays: None,
+        contacts: Vec::new(),
+        windows: Vec::new(),
+        freezes: Vec::new(),
+        hosts: hosts.iter().map(|host| planned_host(host)).collect(),
+        revision: ContentHash::of(b"inventory"),
+    }
+}
+
+fn planned_host(text: &str) -> Host {
+    let connection = Connection {
+        address: format!("{text}.example"),
+        port: None,
+        user: None,
+        identity_file: None,
+        proxy_jump: Vec::new(),
+        known_hosts: None,
+        elevate: false,
+        state_dir: None,
+    };
+    Host { name: name(text), connection, groups: Vec::new(), vars: BTreeMap::new() }
+}
+
+pub(crate) fn step(phase: Phase, text: &str) -> Step {
+    Step {
+        phase,
+        name: text.to_owned(),
+        place: Place::Host,
+        action: Action::Script(format!("do {text}")),
+        undo: None,
+        rollback: None,
+        verify: None,
+        timeout_s: 600,
+        secrets: BTreeMap::new(),
+    }
+}
+
+fn job() -> Job {
+    let answers = HttpProbe { url: "http://$ADDRESS/".to_owned(), status: 200, contains: None, within_s: 30 };
+    let steps = vec![
+        Step {
+            action: Action::DiskFree { path: "/var".to_owned(), at_least_bytes: 2 << 30 },
+            ..step(Phase::Preflight, "disk space")
+        },
+        Step { undo: Some("start".to_owned()), ..step(Phase::Quiesce, "stop service") },
+        Step { verify: Some("tar -t".to_owned()), ..step(Phase::Backup, "archive data") },
+        Step { rollback: Some("downgrade".to_owned()), ..step(Phase::Update, "application") },
+        Step { rollback: Some("restore".to_owned()), ..step(Phase::Update, "configuration") },
+        Step {
+            action: Action::Probe(Probe::Http(answers)),
+            place: Place::Controller,
+            ..step(Phase::Smoke, "service answers")
+        },
+    ];
+    Job {
+        name: name("app-quarterly"),
+        description: "Quartalswartung der Anwendungsserver".to_owned(),
+        batch: vec![BatchSize::Count(1), BatchSize::Percent(100)],
+        max_failures: 0,
+        backup: BackupRule::Required,
+        steps,
+        revision: ContentHash::of(b"job"),
+    }
+}

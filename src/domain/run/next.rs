@@ -1,0 +1,158 @@
+//! What has to come next for a host in work, and how it came out: forward, then the way back after a failure, then release.
+
+use super::event::{Outcome, SkipCause};
+use super::state::{HostRun, Run, StepRun};
+use crate::domain::job::Phase;
+use crate::domain::plan::{Part, StepIndex};
+
+/// What has to come next for a host in work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Next {
+    /// A step is under way.
+    Wait,
+    /// This step has to be started.
+    Start(StepIndex),
+    /// Nothing is left to do.
+    Finish(Outcome),
+    /// Nothing can be done: some step can't be told.
+    Hold,
+}
+
+/// One host's steps seen with the plan.
+pub(super) struct Sight<'a> {
+    run: &'a Run,
+    host: &'a HostRun,
+}
+
+/// Why the way forward ended.
+enum Stop {
+    /// All forward steps are done.
+    Done,
+    /// This step has not been begun, and will not be: the run is cancelled.
+    Cancelled(StepIndex),
+    /// This step failed.
+    Failed(StepIndex),
+    /// This step was lost sight of.
+    Lost(StepIndex),
+}
+
+impl<'a> Sight<'a> {
+    pub(super) fn new(run: &'a Run, host: &'a HostRun) -> Self {
+        Self { run, host }
+    }
+
+    /// What has to come next. The whole policy of a host is here.
+    pub(super) fn next(&self) -> Next {
+        if self.host.steps.iter().any(|step| matches!(step, StepRun::Started { .. })) {
+            return Next::Wait;
+        }
+        let stop = match self.forward() {
+            Ok(step) => return Next::Start(step),
+            Err(stop) => stop,
+        };
+        let rollback = match stop {
+            Stop::Failed(step) if self.rolls_back_after(step) => self.first_due(Phase::Rollback),
+            _ => None,
+        };
+        if let Some(step) = rollback.or_else(|| self.first_due(Phase::Release)) {
+            return Next::Start(step);
+        }
+        if self.host.steps.iter().any(|step| matches!(step, StepRun::Unknown { .. })) {
+            return Next::Hold;
+        }
+        Next::Finish(self.outcome(&stop))
+    }
+
+    /// The next step forward, or why there is none.
+    fn forward(&self) -> Result<StepIndex, Stop> {
+        for (index, planned) in self.run.plan.steps() {
+            let Some(step) = self.host.steps.get(index.0) else { break };
+            if !planned.is_forward() {
+                break;
+            }
+            if let Some(lost) = self.host.lost_sight_of
+                && (matches!(step, StepRun::Pending) || matches!(step, StepRun::Unknown { .. }))
+            {
+                return Err(Stop::Lost(lost));
+            }
+            match step {
+                StepRun::Pending if self.run.cancelled_by.is_some() => return Err(Stop::Cancelled(index)),
+                StepRun::Pending => return Ok(index),
+                step if step.succeeded() => {}
+                _ => return Err(Stop::Failed(index)),
+            }
+        }
+        Err(Stop::Done)
+    }
+
+    /// Only failures in update and smoke are taken back, and never after turnus lost sight of a step: it may still be at work.
+    fn rolls_back_after(&self, step: StepIndex) -> bool {
+        let phase = self.run.plan.steps.get(step.0).map(|planned| planned.phase);
+        matches!(phase, Some(Phase::Update | Phase::Smoke)) && self.host.lost_sight_of.is_none()
+    }
+
+    /// The first step of a derived phase that has not been begun, though what it takes back has.
+    fn first_due(&self, phase: Phase) -> Option<StepIndex> {
+        let is = |index: StepIndex, wanted: fn(&StepRun) -> bool| self.host.steps.get(index.0).is_some_and(wanted);
+        self.run.plan.steps().find_map(|(index, planned)| {
+            let begun = is(planned.part.of()?, |step| !matches!(step, StepRun::Pending));
+            let due = planned.phase == phase && begun && is(index, |step| matches!(step, StepRun::Pending));
+            due.then_some(index)
+        })
+    }
+
+    fn outcome(&self, stop: &Stop) -> Outcome {
+        match *stop {
+            Stop::Failed(step) if self.is_rolled_back() => Outcome::FailedAndRolledBack { step },
+            Stop::Failed(step) | Stop::Lost(step) => Outcome::Failed { step, cancelled: false },
+            Stop::Cancelled(_) if self.is_untouched() => Outcome::Skipped { cause: SkipCause::Cancelled },
+            Stop::Cancelled(step) => match self.failed_release() {
+                Some(release) => Outcome::Failed { step: release, cancelled: false },
+                None => Outcome::Failed { step, cancelled: true },
+            },
+            Stop::Done => match self.failed_release() {
+                Some(step) => Outcome::Failed { step, cancelled: false },
+                None if self.changed_something() => Outcome::Updated,
+                None => Outcome::NothingToDo,
+            },
+        }
+    }
+
+    fn is_untouched(&self) -> bool {
+        self.host.steps.iter().all(|step| *step == StepRun::Pending)
+    }
+
+    fn failed_release(&self) -> Option<StepIndex> {
+        self.run.plan.steps().find_map(|(index, planned)| {
+            let failed = planned.phase == Phase::Release && self.host.steps.get(index.0).is_some_and(StepRun::failed);
+            failed.then_some(index)
+        })
+    }
+
+    /// Every update step that had begun was taken back with success, and there was one.
+    fn is_rolled_back(&self) -> bool {
+        let step = |index: StepIndex| self.host.steps.get(index.0);
+        let taken_back = |of: StepIndex| {
+            self.run.plan.steps().any(|(index, planned)| {
+                planned.part == Part::Rollback(of) && step(index).is_some_and(StepRun::succeeded)
+            })
+        };
+        let mut begun = self.begun_updates().peekable();
+        begun.peek().is_some() && begun.all(taken_back)
+    }
+
+    fn begun_updates(&self) -> impl Iterator<Item = StepIndex> {
+        self.run.plan.steps().filter_map(|(index, planned)| {
+            let begun = self.host.steps.get(index.0).is_some_and(|step| *step != StepRun::Pending);
+            (planned.phase == Phase::Update && begun).then_some(index)
+        })
+    }
+
+    /// An update step that does not say `changed=false` counts as a change.
+    fn changed_something(&self) -> bool {
+        self.begun_updates().any(|index| {
+            let result = self.host.steps.get(index.0).and_then(StepRun::result);
+            result.and_then(|result| result.facts.get("changed")).is_none_or(|changed| changed != "false")
+        })
+    }
+}

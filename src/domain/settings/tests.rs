@@ -1,0 +1,144 @@
+//! Every value of `turnus.toml`, its default, and what it refuses.
+
+use super::{Database, Limits, Provider, Settings, Ssh, parse};
+use crate::domain::document::tests::told;
+use crate::domain::job::SecretReference;
+
+#[track_caller]
+fn check(text: &str, expected: &str) {
+    let told = parse(text, "turnus.toml").map_or_else(|problems| told(&problems), |_| String::new());
+    assert_eq!(told, expected, "{text}");
+}
+
+#[test]
+fn an_empty_file_means_the_defaults() {
+    let settings = parse("", "turnus.toml").expect("an empty file is fine");
+    assert_eq!(settings, Settings::default());
+    assert_eq!(settings.database, Database::Private);
+    assert_eq!((settings.ssh.connect_timeout_s, settings.ssh.keep_alive_s), (15, 7));
+    assert_eq!((settings.ssh.connect_parallel, settings.ssh.sessions_per_host), (16, 8));
+    assert_eq!((settings.limits.parallel_hosts, settings.limits.overdue_s), (20, 600));
+}
+
+#[test]
+fn everything_that_the_settings_say_is_kept() {
+    let text = r#"
+        state_dir = "/srv/turnus"
+        provider = { name = "Systemhaus", email = "wartung@systemhaus.example" }
+        database = { url = "postgres://turnus@db/turnus?sslmode=verify-full" }
+        [ssh]
+        user = "turnus"
+        port = 2222
+        identity_file = "~/.ssh/key"
+        config_file = "/etc/turnus/ssh_config"
+        connect_timeout = "20s"
+        keep_alive = "5s"
+        connect_parallel = 4
+        sessions_per_host = 2
+        [limits]
+        parallel_hosts = 3
+        overdue = "1h"
+    "#;
+    let expected = Settings {
+        state_dir: Some("/srv/turnus".to_owned()),
+        provider: Provider {
+            name: Some("Systemhaus".to_owned()),
+            email: Some("wartung@systemhaus.example".to_owned()),
+        },
+        database: Database::Url("postgres://turnus@db/turnus?sslmode=verify-full".to_owned()),
+        ssh: Ssh {
+            user: Some("turnus".to_owned()),
+            port: Some(2222),
+            identity_file: Some("~/.ssh/key".to_owned()),
+            config_file: Some("/etc/turnus/ssh_config".to_owned()),
+            connect_timeout_s: 20,
+            keep_alive_s: 5,
+            connect_parallel: 4,
+            sessions_per_host: 2,
+        },
+        limits: Limits { parallel_hosts: 3, overdue_s: 3600 },
+    };
+    assert_eq!(parse(text, "turnus.toml"), Ok(expected));
+}
+
+#[test]
+fn unknown_keys_are_refused_in_every_table() {
+    check(
+        "zzz = 1",
+        "1:1 unknown key `zzz` in the file (expected: `provider`, `database`, `state_dir`, `ssh`, `limits`)",
+    );
+    check("[provider]\nmail = \"x\"", "2:1 unknown key `mail` in `provider` (hint: did you mean `email`?)");
+    check("[database]\nurl = \"postgres://x\"\nzzz = 1", "3:1 unknown key `zzz` in `database` (expected: `url`)");
+    check("[ssh]\nusr = \"x\"", "2:1 unknown key `usr` in `ssh` (hint: did you mean `user`?)");
+    check(
+        "[limits]\nparallel_host = 1",
+        "2:1 unknown key `parallel_host` in `limits` (hint: did you mean `parallel_hosts`?)",
+    );
+}
+
+#[test]
+fn values() {
+    let duration = "(expected: a duration from 1s to 366d, such as \"45m\" or \"1h 30m\")";
+    let count = "(expected: a whole number from 1 to 1000)";
+    let path = "(expected: an absolute path or one that begins with `~/`, without quotes and control characters)";
+    check("state_dir = \"turnus\"", &format!("1:13 `state_dir` is `turnus` {path}"));
+    check("[provider]\nemail = \"x\"", "2:9 `email` is `x` (expected: a mail address such as `it@nordwind.example`)");
+    check(
+        "[ssh]\nuser = \"-l\"",
+        "2:8 `user` is `-l` (expected: 1 to 64 letters, digits, `.`, `-`, `_` and `+`, beginning with a letter, digit or `_`)",
+    );
+    check("[ssh]\nport = 70000", "2:8 `port` is the number `70000` (expected: a whole number from 1 to 65535)");
+    check("[ssh]\nconnect_timeout = \"0s\"", &format!("2:19 `connect_timeout` is `0s` {duration}"));
+    check("[ssh]\nkeep_alive = 7", &format!("2:14 `keep_alive` is the number `7` {duration}"));
+    check("[ssh]\nconnect_parallel = 0", &format!("2:20 `connect_parallel` is the number `0` {count}"));
+    check("[limits]\nparallel_hosts = 0", &format!("2:18 `parallel_hosts` is the number `0` {count}"));
+    check("[limits]\noverdue = \"-1m\"", &format!("2:11 `overdue` is `-1m` {duration}"));
+    check("[database]", "1:1 `url` is missing in `database`");
+}
+
+#[test]
+fn a_database_with_a_secret_is_named_by_reference() {
+    let database = |text: &str| parse(&format!("[database]\nurl = {text}"), "turnus.toml").expect("right").database;
+    assert_eq!(database("{ env = \"URL\" }"), Database::Reference(SecretReference::Env("URL".to_owned())));
+    assert_eq!(database("{ file = \"/x\" }"), Database::Reference(SecretReference::File("/x".to_owned())));
+    let command = SecretReference::Command(vec!["pass".to_owned(), "x".to_owned()]);
+    assert_eq!(database("{ command = [\"pass\", \"x\"] }"), Database::Reference(command));
+    for plain in
+        ["postgres://db/turnus", "postgresql://turnus@db:5432/turnus", "postgres:///turnus?host=/run/postgresql"]
+    {
+        assert_eq!(database(&format!("\"{plain}\"")), Database::Url(plain.to_owned()));
+    }
+}
+
+#[test]
+fn a_password_is_refused_and_never_repeated() {
+    let problem = |url: &str| {
+        let problems = parse(&format!("[database]\nurl = {url}"), "turnus.toml").expect_err("a password in clear");
+        let [problem] = problems.0.as_slice() else { panic!("{problems}") };
+        assert!(!problem.to_string().contains("hunter2"), "{problem}");
+        assert!(problem.conceal, "{problem}");
+        assert_eq!((problem.line, problem.column), (2, 7));
+        problem.what.clone()
+    };
+    for url in [
+        "postgres://u:hunter2@db/x",
+        "postgresql://u:@db/x",
+        "postgres://u:hunter2@h@db",
+        "postgres://db/x?password=hunter2",
+        "postgres://db/x?PASSWORD=hunter2",
+    ] {
+        assert_eq!(problem(&format!("\"{url}\"")), "`url` holds a password in clear");
+    }
+    for url in ["mysql://u:hunter2@db", "hunter2", "", "postgres://db/a b"] {
+        assert_eq!(problem(&format!("\"{url}\"")), "`url` is no URL of a Postgres database");
+    }
+    assert_eq!(problem("[\"hunter2\"]"), "`url` holds a secret in clear");
+}
+
+#[test]
+fn a_line_with_an_unknown_password_is_not_to_be_shown() {
+    let text = "[database]\nurl = \"postgres://db\"\nDB_Password = \"hunter2\"\nuser = \"x\"";
+    let problems = parse(text, "turnus.toml").expect_err("two unknown keys");
+    let concealed: Vec<(usize, bool)> = problems.0.iter().map(|problem| (problem.line, problem.conceal)).collect();
+    assert_eq!(concealed, [(3, true), (4, false)]);
+}

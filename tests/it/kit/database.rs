@@ -1,0 +1,103 @@
+//! A database of its own for each test, on one private cluster that all test processes share: its data stay in `target/tmp`, its
+//! server stops with the last test that uses it.
+
+#![expect(clippy::expect_used, reason = "a test may fail by panic")]
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use sqlx::{ConnectOptions, Connection, PgConnection};
+use turnus::edge::store::cluster::Cluster;
+use turnus::edge::store::error::Error;
+use turnus::edge::store::{Store, Target};
+
+/// An empty database. To be closed; after a panic the next test removes it.
+pub(crate) struct Database {
+    cluster: Cluster,
+    name: String,
+}
+
+impl Database {
+    pub(crate) async fn open() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let cluster = open_shared_cluster().await;
+        let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let mut server = cluster.connect_options().connect().await.expect("the shared server answers");
+        drop_leftovers(&mut server).await;
+        execute(&mut server, format!("create database {name}")).await;
+        server.close().await.expect("the server lets go");
+        Self { cluster, name }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.cluster.connect_options().database(&self.name).to_url_lossy().to_string()
+    }
+
+    pub(crate) async fn store(&self) -> Store {
+        Store::open(Target::Url(self.url())).await.expect("an empty database takes the schema")
+    }
+
+    /// A connection beside any store.
+    pub(crate) async fn connect(&self) -> PgConnection {
+        self.cluster.connect_options().database(&self.name).connect().await.expect("the shared server answers")
+    }
+
+    pub(crate) async fn close(self) {
+        let mut server = self.cluster.connect_options().connect().await.expect("the shared server answers");
+        execute(&mut server, format!("drop database {} with (force)", self.name)).await;
+        server.close().await.expect("the server lets go");
+        self.cluster.leave().await.expect("the cluster can be left");
+    }
+}
+
+/// Runs any SQL, several statements as well.
+pub(crate) async fn execute(connection: &mut PgConnection, sql: String) {
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(connection).await.expect("the statement is right");
+}
+
+/// A new state directory that the account of Postgres can reach if the tests run as root.
+pub(crate) fn make_state_dir() -> tempfile::TempDir {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("turnus-test-").permissions(Permissions::from_mode(0o755));
+    builder.tempdir_in("/tmp").expect("/tmp is writable")
+}
+
+/// Waits until `reached`, or fails.
+pub(crate) async fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !reached() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn open_shared_cluster() -> Cluster {
+    let beside_build = Path::new(env!("CARGO_TARGET_TMPDIR")).join("database");
+    match Cluster::open(&beside_build).await {
+        // A clone in root's home: the account of Postgres can't get there.
+        Err(Error::DirectoryOutOfReach { .. }) => {
+            let elsewhere = PathBuf::from("/var/tmp/turnus-test");
+            Cluster::open(&elsewhere).await.expect("the shared cluster starts")
+        }
+        opened => opened.expect("the shared cluster starts"),
+    }
+}
+
+async fn drop_leftovers(server: &mut PgConnection) {
+    let names: Vec<String> = sqlx::query_scalar("select datname from pg_database where datname like 'test\\_%'")
+        .fetch_all(&mut *server)
+        .await
+        .expect("databases can be listed");
+    for name in names {
+        let alive = name.split('_').nth(1).is_some_and(|pid| Path::new("/proc").join(pid).exists());
+        if !alive {
+            // Another test may do the same at this moment.
+            let _ = sqlx::raw_sql(sqlx::AssertSqlSafe(format!("drop database if exists {name} with (force)")))
+                .execute(&mut *server)
+                .await;
+        }
+    }
+}
