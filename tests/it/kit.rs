@@ -1,4 +1,6 @@
 //! What the tests share.
 
 pub(crate) mod database;
+pub(crate) mod machine;
+pub(crate) mod sshd;
 pub(crate) mod world;

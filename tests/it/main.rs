@@ -3,9 +3,11 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail by panic")]
 #![expect(clippy::disallowed_methods, reason = "tests act upon the world")]
 
+mod capsule;
 mod check;
 mod fuzz;
 mod kit;
 mod run;
+mod ssh;
 mod store;
 mod tidy;

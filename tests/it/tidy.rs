@@ -86,8 +86,16 @@ fn imports_run_one_way() {
 fn the_domain_knows_no_world() {
     let allowed =
         ["std", "crate", "super", "self", "serde", "serde_json", "jiff", "thiserror", "uuid", "toml", "sha2", "strsim"];
-    let foreign =
-        ["std::fs", "std::env", "std::net::Tcp", "std::net::Udp", "std::process", "std::time::SystemTime", "std::time::Instant", "std::io"];
+    let foreign = [
+        "std::fs",
+        "std::env",
+        "std::net::Tcp",
+        "std::net::Udp",
+        "std::process",
+        "std::time::SystemTime",
+        "std::time::Instant",
+        "std::io",
+    ];
     let mut offences = Vec::new();
     for file in sources("src/domain").into_iter().filter(|file| !is_test(&file.path)) {
         for line in file.text.lines().map(str::trim_start).filter(|line| line.starts_with("use ")) {

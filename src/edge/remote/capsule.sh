@@ -13,6 +13,8 @@
 
 verb=$1 nonce=$2
 shift 2
+# For the capsule's own tools; loading another locale costs each of them more than its work.
+export LC_ALL=C
 
 say() { printf '%s\n' "$*"; }
 conclude() { say "$*"; say end; exit 0; }
@@ -102,7 +104,7 @@ arch=$(uname -m)
 hostname=$(uname -n)
 systemd=$(if [ -d /run/systemd/system ]; then say yes; else say no; fi)
 locale=$locale"
-  bytes=$(LC_ALL=C; printf '%s' "$facts" | wc -c)
+  bytes=$(printf '%s' "$facts" | wc -c)
   say "facts $((bytes))"
   printf '%s' "$facts"
 }
@@ -156,8 +158,10 @@ prepare() {
   # `l`: needrestart lists and neither asks nor restarts anything on its own.
   export NEEDRESTART_MODE=l TERM=dumb PAGER=cat SYSTEMD_PAGER= TURNUS_OUTPUT="$directory/output"
   export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+  # The environment, up to an empty line. The script's locale waits under another name until the script begins.
   while IFS= read -r line && [ -n "$line" ]; do
     case $line in
+      LC_ALL=*) line=TURNUS_$line ;;
       # Backslashes and line breaks are escaped; the x keeps line breaks at the end.
       *[\\]*) line=$(printf '%bx' "$line") line=${line%x} ;;
     esac
@@ -239,7 +243,10 @@ later() { # SECONDS EVENT
 
 script() {
   exec 7<&- 8<&-
-  (cd / && exec setsid sh "$directory/script" </dev/null 2>&1 9>&-) &
+  (
+    cd / && export LC_ALL="${TURNUS_LC_ALL-C}" && unset TURNUS_LC_ALL
+    exec setsid sh "$directory/script" </dev/null 2>&1 9>&-
+  ) &
   echo "$!" >pid
   wait "$!"
   printf '%s ' "$?" 1<>code
@@ -341,7 +348,8 @@ find_members() {
 
 record_end() { # TAIL
   read -r code <code
-  total=$(($(wc -c <log))) omitted=0
+  total=0 omitted=0
+  if [ -s log ]; then total=$(($(wc -c <log))); fi
   if [ -e span ]; then
     read -r before turn <span
     kept=$total total=$((before + $(wc -c <"tail.$turn")))

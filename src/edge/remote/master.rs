@@ -10,7 +10,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getuid};
@@ -55,7 +55,9 @@ impl ControlDirectory {
 fn remove_leftovers(parent: &Path) {
     for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
         let ours = entry.metadata().is_ok_and(|metadata| metadata.is_dir() && metadata.uid() == getuid().as_raw());
-        if !ours || !entry.file_name().to_string_lossy().starts_with(PREFIX) {
+        let named =
+            |name: &str| name.strip_prefix(PREFIX).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        if !ours || !named(&entry.file_name().to_string_lossy()) {
             continue;
         }
         let Ok(lock) = File::open(entry.path().join(LOCK)) else { continue };
@@ -113,6 +115,17 @@ pub(super) async fn launch(files: &MasterFiles, address: &str, limit: Duration) 
     Ok(Err(printed))
 }
 
+/// Connects once more without multiplexing, to hear what a jump host's ssh says: a master with `ControlPersist` sends
+/// that to /dev/null. None if it works now.
+pub(super) async fn explain(files: &MasterFiles, address: &str, limit: Duration) -> io::Result<Option<String>> {
+    let mut command = tokio::process::Command::new("ssh");
+    command.arg("-F").arg(&files.config).args(["-T", "--", address, "true"]);
+    command.stdin(Stdio::null()).process_group(0).kill_on_drop(true);
+    let Ok(output) = tokio::time::timeout(limit, command.output()).await else { return Ok(None) };
+    let output = output?;
+    Ok((!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned()))
+}
+
 /// What ssh has printed so far; at most the last 64 KiB.
 pub(super) fn read_log(log: &Path) -> String {
     let bytes = std::fs::read(log).unwrap_or_default();
@@ -125,44 +138,44 @@ pub(super) fn read_log(log: &Path) -> String {
 /// The openssh crate only asks a master to stop listening, after which it lives for as long as its last session;
 /// this is what `ssh -O exit` says, without a process for it.
 pub(super) fn end(socket: &Path) {
-    let Ok(master) = UnixStream::connect(socket) else { return };
-    match ask_to_leave(master) {
-        Ok(()) => {}
-        Err((Some(pid), _)) if is_master_of(pid, socket) => {
+    let Ok(mut master) = UnixStream::connect(socket) else { return };
+    let pid = match ask_to_leave(&mut master) {
+        Ok(Some(pid)) => pid,
+        Ok(None) => return,
+        Err(error) => return tracing::debug!(socket = %socket.display(), %error, "can't end an ssh master"),
+    };
+    let asked_at = Instant::now();
+    while is_master_of(pid, socket) {
+        if asked_at.elapsed() > END_LIMIT {
             // It hangs (a dead line with unsent bytes). Nothing on the host depends on an orderly end.
             if let Err(error) = kill(Pid::from_raw(pid), Signal::SIGKILL) {
                 tracing::debug!(pid, %error, "can't kill an ssh master");
             }
+            return;
         }
-        Err((_, error)) => tracing::debug!(socket = %socket.display(), %error, "can't end an ssh master"),
+        // Its exit can't be waited for: it is no child of this process.
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
-/// Returns when the master has closed its end, which it does by exiting; on failure with its pid, if it said so.
-fn ask_to_leave(mut master: UnixStream) -> Result<(), (Option<i32>, io::Error)> {
+/// Tells the master to exit; gives back its pid, or none if it was on its way out already.
+fn ask_to_leave(master: &mut UnixStream) -> io::Result<Option<i32>> {
     const HELLO: u32 = 0x0000_0001;
     const VERSION: u32 = 4;
     const ALIVE_CHECK: u32 = 0x1000_0004;
     const IS_ALIVE: u32 = 0x8000_0005;
     const TERMINATE: u32 = 0x1000_0005;
-    let mut pid = None;
-    let mut converse = || -> io::Result<()> {
-        master.set_read_timeout(Some(END_LIMIT))?;
-        master.set_write_timeout(Some(END_LIMIT))?;
-        write_packet(&mut master, &[HELLO, VERSION])?;
-        write_packet(&mut master, &[ALIVE_CHECK, 0])?;
-        while let Some(packet) = read_packet(&mut master)? {
-            if let [IS_ALIVE, 0, its_pid, ..] = packet[..] {
-                pid = i32::try_from(its_pid).ok();
-                write_packet(&mut master, &[TERMINATE, 1])?;
-            }
+    master.set_read_timeout(Some(END_LIMIT))?;
+    master.set_write_timeout(Some(END_LIMIT))?;
+    write_packet(master, &[HELLO, VERSION])?;
+    write_packet(master, &[ALIVE_CHECK, 0])?;
+    while let Some(packet) = read_packet(master)? {
+        if let [IS_ALIVE, 0, pid, ..] = packet[..] {
+            write_packet(master, &[TERMINATE, 1])?;
+            return Ok(i32::try_from(pid).ok());
         }
-        Ok(())
-    };
-    match converse() {
-        Err(error) if error.kind() != io::ErrorKind::ConnectionReset => Err((pid, error)),
-        _ => Ok(()),
     }
+    Ok(None)
 }
 
 fn write_packet(master: &mut UnixStream, words: &[u32]) -> io::Result<()> {

@@ -281,12 +281,13 @@ impl Model {
             None if !create => say(&mut said, "vanished"),
             Some(newer) if newer > epoch => say(&mut said, &format!("fenced {newer}")),
             _ => {
-                machine.runs.entry(call.run.clone()).or_default().epoch = epoch;
+                let run = machine.runs.entry(call.run.clone()).or_default();
+                run.epoch = epoch;
+                let tokens: Vec<String> = run.steps.keys().cloned().collect();
                 let boot = boot_id(name, machine.boots);
                 let facts = format!(
                     "boot_id={boot}\nuid=0\nos=Model\nkernel=0\narch=model\nhostname={name}\nsystemd=no\nlocale=C.UTF-8"
                 );
-                let tokens: Vec<String> = machine.runs.values().flat_map(|run| run.steps.keys().cloned()).collect();
                 say(&mut said, &format!("home /model/{}", call.run));
                 tokens.iter().for_each(|key| say(&mut said, &format!("token {key}")));
                 say(&mut said, &format!("facts {}\n{facts}", facts.len()));

@@ -13,14 +13,14 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 use super::backoff::Backoff;
 use super::error::{Error, Refusal, excerpt};
-use super::master::{ControlDirectory, MasterFiles, end, launch, read_log};
+use super::master::{ControlDirectory, MasterFiles, end, explain, launch, read_log};
 use super::running::{Command, Ending, Exit, Running, shell_line};
 use super::ssh_config::{KeyCheck, SshSettings, render};
 use super::trust;
 use crate::domain::inventory::Connection;
 
 /// How often a server that hung up on a new connection (`MaxStartups`) is called again at once.
-const CROWDED_ATTEMPTS: u32 = 6;
+pub(super) const CROWDED_ATTEMPTS: u32 = 6;
 
 /// What all SSH connections of a process share. Dropping it ends connections that are still open.
 #[derive(Debug)]
@@ -41,6 +41,12 @@ impl SshControl {
             .map_err(|error| Error::Unusable { what: format!("a private directory in /tmp: {error}") })?;
         let connecting = Semaphore::new(settings.connect_parallel.max(1));
         Ok(Arc::new(Self { settings, directory, connecting, made: AtomicUsize::new(0) }))
+    }
+
+    /// Where the sockets are; the process title of every connection names it.
+    #[must_use]
+    pub fn directory(&self) -> &std::path::Path {
+        self.directory.path()
     }
 
     fn next_files(&self) -> MasterFiles {
@@ -237,7 +243,12 @@ impl SshHost {
                     let broken = AtomicBool::new(false);
                     return Ok(Line { session: Arc::new(session), files, broken, _control: control });
                 }
-                Err(messages) => {
+                Err(mut messages) => {
+                    if messages.contains("UNKNOWN port") {
+                        let limit = self.target.connect_limit();
+                        let said = explain(&files, &self.target.connection.address, limit).await;
+                        messages = said.ok().flatten().unwrap_or(messages);
+                    }
                     files.remove();
                     let refusal = Refusal::of(&messages);
                     if refusal != Refusal::Crowded || attempt == CROWDED_ATTEMPTS {

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 
+use super::backoff::Backoff;
 use super::error::{Error, Refusal, excerpt};
-use super::ssh::SshTarget;
+use super::ssh::{CROWDED_ATTEMPTS, SshTarget};
 use super::ssh_config::{KeyCheck, render};
 
 /// A key that a machine, or a hop on the way to it, offers and that is not known yet.
@@ -41,6 +42,37 @@ pub enum KnownKey {
 /// # Errors
 /// As for any connection; that the machine then refuses the login is expected.
 pub async fn fetch_keys(target: &SshTarget) -> Result<Vec<OfferedKey>, Error> {
+    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(3));
+    let mut attempt = 1;
+    let lines = loop {
+        match collect_lines(target).await? {
+            Ok(lines) => break lines,
+            Err(messages) => {
+                // Unknown keys are accepted here; what is said about one can only be said about a hop's login. (Sorting
+                // it as unknown would ask for keys again, and so on.)
+                let refusal = match Refusal::of(&messages) {
+                    Refusal::KeyUnknown => Refusal::Connect,
+                    other => other,
+                };
+                if refusal != Refusal::Crowded || attempt == CROWDED_ATTEMPTS {
+                    return Err(target.sort_out(refusal, &messages).await);
+                }
+            }
+        }
+        attempt += 1;
+        backoff.wait().await;
+    };
+    let mut keys = Vec::new();
+    for line in lines.lines().filter(|line| !line.is_empty()) {
+        keys.push(
+            read_key(line).await.ok_or_else(|| Error::Unusable { what: "ssh-keygen can't read a key".to_owned() })?,
+        );
+    }
+    Ok(keys)
+}
+
+/// What ssh would add to known_hosts, or what it printed.
+async fn collect_lines(target: &SshTarget) -> Result<Result<String, String>, Error> {
     let directory = tempfile::tempdir().map_err(|error| unusable("a temporary directory", &error))?;
     let collected = directory.path().join("known_hosts");
     let config = directory.path().join("config");
@@ -53,23 +85,15 @@ pub async fn fetch_keys(target: &SshTarget) -> Result<Vec<OfferedKey>, Error> {
     ssh.arg("-F").arg(&config).arg("-o").arg(format!("UserKnownHostsFile={}", collected.display()));
     ssh.args(["-T", "--", &target.connection.address, "true"]);
     ssh.stdin(Stdio::null()).process_group(0).kill_on_drop(true);
-    let output = tokio::time::timeout(target.connect_limit(), ssh.output()).await;
-    let messages = match output {
+    let messages = match tokio::time::timeout(target.connect_limit(), ssh.output()).await {
         Ok(output) => output.map_err(|error| unusable("ssh", &error))?.stderr,
         Err(_) => b"no answer in time".to_vec(),
     };
     let lines = std::fs::read_to_string(&collected).unwrap_or_default();
     if lines.trim().is_empty() {
-        let messages = String::from_utf8_lossy(&messages).into_owned();
-        return Err(target.sort_out(Refusal::of(&messages), &messages).await);
+        return Ok(Err(String::from_utf8_lossy(&messages).into_owned()));
     }
-    let mut keys = Vec::new();
-    for line in lines.lines().filter(|line| !line.is_empty()) {
-        keys.push(
-            read_key(line).await.ok_or_else(|| Error::Unusable { what: "ssh-keygen can't read a key".to_owned() })?,
-        );
-    }
-    Ok(keys)
+    Ok(Ok(lines))
 }
 
 async fn read_key(line: &str) -> Option<OfferedKey> {

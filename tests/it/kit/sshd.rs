@@ -1,0 +1,354 @@
+//! Real sshd processes on loopback with throw-away keys, accounts that exist only for a test, and a line that can be
+//! frozen or cut.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tempfile::TempDir;
+use tokio::sync::watch;
+use turnus::domain::inventory::Connection;
+use turnus::edge::remote::trust::{KnownKey, fetch_keys, store_key};
+use turnus::edge::remote::{Remote, SshControl, SshHost, SshSettings, SshTarget};
+
+use super::machine::{Machine, kill, processes, state_dir, wait_for};
+
+/// An sshd of a test. Its sessions end with it.
+pub(crate) struct Sshd {
+    pub(crate) directory: TempDir,
+    pub(crate) address: String,
+    pub(crate) port: u16,
+    process: Child,
+}
+
+impl Sshd {
+    pub(crate) fn start() -> Self {
+        Self::start_with("", &[])
+    }
+
+    /// With further lines of sshd_config, and a program to start it through.
+    pub(crate) fn start_with(configuration: &str, wrapper: &[&str]) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path();
+        make_key(&path.join("host_key"));
+        make_key(&path.join("user_key"));
+        let address = next_address();
+        let port = free_port(&address);
+        let text = format!(
+            "ListenAddress {address}:{port}\nHostKey {0}/host_key\nPidFile {0}/pid\nAuthorizedKeysFile {0}/user_key.pub\n\
+             StrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n\
+             LogLevel VERBOSE\n{configuration}\n",
+            path.display()
+        );
+        fs::write(path.join("sshd_config"), text).expect("written");
+        // A test account must be able to read its public key.
+        make_readable(path);
+        fs::create_dir_all("/run/sshd").expect("sshd's own directory");
+        let log = fs::File::create(path.join("sshd.log")).expect("made");
+        let mut words = wrapper.to_vec();
+        words.extend(["/usr/sbin/sshd", "-D", "-e", "-f"]);
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).arg(path.join("sshd_config")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        let process = command.spawn().expect("sshd");
+        let target: SocketAddrV4 = format!("{address}:{port}").parse().expect("an address");
+        wait_for("sshd to listen", || TcpStream::connect(target).is_ok());
+        Self { directory, address, port, process }
+    }
+
+    /// How an inventory would say it, with root's throw-away key.
+    pub(crate) fn connection(&self) -> Connection {
+        Connection {
+            address: self.address.clone(),
+            port: Some(self.port),
+            user: Some("root".to_owned()),
+            identity_file: Some(self.file("user_key")),
+            proxy_jump: Vec::new(),
+            known_hosts: None,
+            elevate: false,
+            state_dir: None,
+        }
+    }
+
+    pub(crate) fn file(&self, name: &str) -> String {
+        self.directory.path().join(name).display().to_string()
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.directory.path().join("sshd.log")).expect("a log")
+    }
+
+    /// What `ssh-keygen` says is the fingerprint of its key.
+    pub(crate) fn fingerprint(&self) -> String {
+        let output = Command::new("ssh-keygen").args(["-l", "-f"]).arg(self.file("host_key.pub")).output();
+        let output = String::from_utf8(output.expect("ssh-keygen").stdout).expect("text");
+        output.split(' ').nth(1).expect("a fingerprint").to_owned()
+    }
+
+    /// The processes that hold connections, oldest first.
+    pub(crate) fn session_processes(&self) -> Vec<i32> {
+        let own = i32::try_from(self.process.id()).expect("a pid");
+        descendants(own).into_iter().filter(|pid| command_line(*pid).starts_with("sshd: ")).collect()
+    }
+
+    /// As when the server's machine loses a session: its processes die, the steps do not.
+    pub(crate) fn kill_sessions(&self) {
+        self.session_processes().into_iter().for_each(kill);
+    }
+
+    /// Another key from now on, as after a reinstallation. New connections see it.
+    pub(crate) fn change_key(&mut self) {
+        for name in ["host_key", "host_key.pub"] {
+            fs::remove_file(self.file(name)).expect("removed");
+        }
+        make_key(Path::new(&self.file("host_key")));
+        // sshd reads its key once: a new one takes the place of the old, on the same port.
+        self.stop();
+        let log = fs::File::options().append(true).open(self.file("sshd.log")).expect("a log");
+        let mut command = Command::new("/usr/sbin/sshd");
+        command
+            .args(["-D", "-e", "-f", &self.file("sshd_config")])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        self.process = command.spawn().expect("sshd");
+        let target: SocketAddrV4 = format!("{}:{}", self.address, self.port).parse().expect("an address");
+        wait_for("sshd to listen", || TcpStream::connect(target).is_ok());
+    }
+
+    fn stop(&mut self) {
+        let own = i32::try_from(self.process.id()).expect("a pid");
+        let sessions: Vec<i32> =
+            descendants(own).into_iter().filter(|pid| command_line(*pid).contains("sshd")).collect();
+        kill(own);
+        sessions.into_iter().for_each(kill);
+        let _ = self.process.wait();
+    }
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn descendants(of: i32) -> Vec<i32> {
+    let parent = |pid: i32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit_once(')').and_then(|(_, rest)| rest.split_ascii_whitespace().nth(1)?.parse::<i32>().ok())
+    };
+    let mut found = vec![of];
+    let all = processes(|_, _| true);
+    loop {
+        let more: Vec<i32> = all
+            .iter()
+            .copied()
+            .filter(|pid| !found.contains(pid) && parent(*pid).is_some_and(|parent| found.contains(&parent)))
+            .collect();
+        if more.is_empty() {
+            found.remove(0);
+            return found;
+        }
+        found.extend(more);
+    }
+}
+
+fn command_line(pid: i32) -> String {
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).replace('\0', " ")
+}
+
+/// Loopback addresses of our own for each sshd of this test process, so that names in known_hosts differ.
+fn next_address() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = std::process::id().wrapping_mul(16).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 0xfd_fffd;
+    Ipv4Addr::from(0x7f01_0001 + number).to_string()
+}
+
+fn free_port(address: &str) -> u16 {
+    TcpListener::bind((address, 0)).and_then(|listener| listener.local_addr()).expect("a free port").port()
+}
+
+pub(crate) fn make_key(path: &Path) {
+    let status = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path).status();
+    assert!(status.expect("ssh-keygen").success());
+}
+
+fn make_readable(directory: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    for name in ["", "user_key.pub"] {
+        let path = directory.join(name);
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("set");
+    }
+}
+
+/// turnus's side: a known_hosts file and a user's ssh_config that a test can write to.
+pub(crate) struct Controller {
+    pub(crate) directory: TempDir,
+    pub(crate) control: Arc<SshControl>,
+    pub(crate) settings: SshSettings,
+}
+
+impl Controller {
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let settings = SshSettings {
+            user_config: directory.path().join("user config"),
+            known_hosts: directory.path().join("known hosts"),
+            connect_timeout_s: 5,
+            keep_alive_s: 1,
+            sessions_per_host: 8,
+            connect_parallel: 16,
+        };
+        let control = SshControl::open(settings.clone()).expect("a control directory");
+        Self { directory, control, settings }
+    }
+
+    pub(crate) fn remote(&self, connection: &Connection) -> Remote {
+        Remote::Ssh(SshHost::new(Arc::clone(&self.control), "web1", connection))
+    }
+
+    pub(crate) fn target(&self, connection: &Connection) -> SshTarget {
+        SshTarget { name: "web1".to_owned(), connection: connection.clone(), settings: self.settings.clone() }
+    }
+
+    /// As `turnus trust` does after a yes.
+    pub(crate) async fn trust(&self, connection: &Connection) {
+        for key in fetch_keys(&self.target(connection)).await.expect("keys") {
+            store_key(&self.settings.known_hosts, &key, KnownKey::Replace).expect("stored");
+        }
+    }
+
+    /// A trusted machine, with a state directory of its own.
+    pub(crate) async fn machine(&self, connection: &Connection) -> Machine {
+        let directory = tempfile::tempdir().expect("a directory");
+        let state_dir = connection.state_dir.clone().unwrap_or_else(|| state_dir(directory.path()));
+        let connection = Connection { state_dir: Some(state_dir), ..connection.clone() };
+        self.trust(&connection).await;
+        Machine::new(directory, self.remote(&connection))
+    }
+
+    /// The ssh processes that belong to this controller.
+    pub(crate) fn masters(&self) -> Vec<i32> {
+        let sockets = self.control.directory().display().to_string();
+        processes(|_, command| command.contains(&sockets))
+    }
+}
+
+/// An account that exists for one test.
+pub(crate) struct Account {
+    pub(crate) name: String,
+    pub(crate) home: PathBuf,
+    _directory: TempDir,
+}
+
+impl Account {
+    pub(crate) fn create() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("turnus-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let directory = tempfile::tempdir().expect("a directory");
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("set");
+        let home = directory.path().join("home");
+        // `*`: no password, but not locked either.
+        let add =
+            || Command::new("useradd").args(["-m", "-s", "/bin/bash", "-p", "*", "-d"]).arg(&home).arg(&name).status();
+        // Other tests may hold the lock on the password file.
+        wait_for("the account", || add().is_ok_and(|status| status.success()));
+        Self { name, home, _directory: directory }
+    }
+
+    /// The account may use sudo without a password while the returned file lives.
+    pub(crate) fn allow_sudo(&self) -> SudoRule {
+        let path = PathBuf::from(format!("/etc/sudoers.d/{}", self.name));
+        fs::write(&path, format!("{} ALL=(ALL) NOPASSWD: ALL\n", self.name)).expect("written");
+        SudoRule(path)
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        let name = &self.name;
+        wait_for("the account to go", || {
+            // 6: no such account (any more).
+            Command::new("userdel")
+                .arg(name)
+                .stderr(Stdio::null())
+                .status()
+                .is_ok_and(|status| matches!(status.code(), Some(0 | 6)))
+        });
+    }
+}
+
+/// A rule for sudo, removed when dropped.
+pub(crate) struct SudoRule(PathBuf);
+
+impl Drop for SudoRule {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// A line that can be frozen: packets are swallowed, nothing is closed.
+pub(crate) struct Line {
+    pub(crate) port: u16,
+    frozen: watch::Sender<bool>,
+    accepting: tokio::task::JoinHandle<()>,
+}
+
+impl Line {
+    /// From a port on `address` to `port` on the same address.
+    pub(crate) async fn to(address: &str, port: u16) -> Self {
+        let listener = tokio::net::TcpListener::bind((address, 0)).await.expect("a port");
+        let own_port = listener.local_addr().expect("an address").port();
+        let (frozen, freezing) = watch::channel(false);
+        let target = (address.to_owned(), port);
+        let accepting = tokio::spawn(async move {
+            while let Ok((near, _)) = listener.accept().await {
+                let Ok(far) = tokio::net::TcpStream::connect(&target).await else { continue };
+                let (near_in, near_out) = near.into_split();
+                let (far_in, far_out) = far.into_split();
+                tokio::spawn(forward(near_in, far_out, freezing.clone()));
+                tokio::spawn(forward(far_in, near_out, freezing.clone()));
+            }
+        });
+        Self { port: own_port, frozen, accepting }
+    }
+
+    /// Connections that exist now stay silent for ever.
+    pub(crate) fn freeze(&self) {
+        self.frozen.send_replace(true);
+    }
+
+    /// New connections work again.
+    pub(crate) fn thaw(&self) {
+        self.frozen.send_replace(false);
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn forward(
+    mut from: tokio::net::tcp::OwnedReadHalf,
+    mut to: tokio::net::tcp::OwnedWriteHalf,
+    mut freezing: watch::Receiver<bool>,
+) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        tokio::select! {
+            biased;
+            () = async { drop(freezing.wait_for(|frozen| *frozen).await) } => std::future::pending::<()>().await,
+            read = from.read(&mut buffer) => match read {
+                Ok(length @ 1..) if to.write_all(&buffer[..length]).await.is_ok() => {}
+                _ => return,
+            },
+        }
+    }
+}
