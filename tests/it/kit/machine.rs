@@ -15,7 +15,7 @@ use turnus::edge::remote::{Error, LocalHost, Remote};
 use uuid::Uuid;
 
 /// How long a test waits for a state before it fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A machine, and the one run that a test does on it.
 pub(crate) struct Machine {
