@@ -267,7 +267,7 @@ fn a_directory_without_inventories_is_a_usage_error() {
     let outcome = check(directory.path(), &[]);
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""));
     let expected = format!(
-        "error: there is no directory `inventories` in `{}`\n\nhint: name the directory with your files: `turnus --config DIR …`\n",
+        "turnus: there is no directory `inventories` in `{}`\n\nhint: name the directory with your files: `turnus --config DIR …`\n",
         directory.path().display()
     );
     assert_eq!(outcome.stderr, expected);

@@ -234,6 +234,13 @@ fn page(report: &Report, locale: Locale) -> String {
     format!("{head}<style>…</style>{body}")
 }
 
+/// The plan holds turnus's own scripts, so that its hash changes with them; nobody reads it here.
+fn without_plan_hash(report: &Report, text: &str) -> String {
+    let hash = serde_json::to_value(report).unwrap()["plan_hash"].as_str().unwrap().to_owned();
+    assert!(text.contains(&hash));
+    text.replace(&hash, "<hash of the plan>")
+}
+
 #[test]
 fn the_reports_as_people_see_them() {
     let settings = {
@@ -248,10 +255,13 @@ fn the_reports_as_people_see_them() {
         {
             for locale in [Locale::De, Locale::En] {
                 let language = super::code(locale);
-                insta::assert_snapshot!(format!("{story}_{language}_text"), render(&report, locale, Format::Text));
+                let text = without_plan_hash(&report, &render(&report, locale, Format::Text));
+                insta::assert_snapshot!(format!("{story}_{language}_text"), text);
             }
         }
-        insta::assert_snapshot!("rolled_back_de_html", page(&smoke_failure(), Locale::De));
-        insta::assert_snapshot!("rolled_back_en_html", page(&smoke_failure(), Locale::En));
+        for locale in [Locale::De, Locale::En] {
+            let html = without_plan_hash(&smoke_failure(), &page(&smoke_failure(), locale));
+            insta::assert_snapshot!(format!("rolled_back_{}_html", super::code(locale)), html);
+        }
     });
 }

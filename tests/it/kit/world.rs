@@ -266,10 +266,23 @@ impl Drop for World {
             let _ = sshd.wait();
         }
         self.stop_database();
+        self.end_steps();
     }
 }
 
 impl World {
+    /// Steps outlive everything, as they should; those of this world have its directory in their command line.
+    fn end_steps(&self) {
+        let mark = self.directory.path().display().to_string();
+        for entry in fs::read_dir("/proc").unwrap().flatten() {
+            let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
+            let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            if String::from_utf8_lossy(&command).contains(&mark) {
+                kill(pid, nix::sys::signal::Signal::SIGKILL);
+            }
+        }
+    }
+
     /// The private cluster outlives a turnus that was killed; its postmaster is ours, known by its pid file.
     fn stop_database(&self) {
         let pid_file = self.path("state/postgres/data/postmaster.pid");
