@@ -1,4 +1,5 @@
 //! Whole runs through the real binary, real sshd and real Postgres: what is promised when all goes well, and when it does not.
 
 mod faults;
+mod review;
 mod stories;

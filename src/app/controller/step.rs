@@ -29,6 +29,8 @@ const TAKE_AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// Of the last line of output, so many bytes are looked at and so many characters are kept.
 const LINE_BYTES: usize = 1024;
 const LINE_CHARS: usize = 200;
+/// So much of facts goes into the environment of a step; the kernel takes 128 KiB for one variable and little more than 1 MiB for all.
+const FACT_BYTES: usize = 96 * 1024;
 
 /// Something that comes back from the world.
 #[derive(Debug)]
@@ -226,7 +228,7 @@ impl Scene<'_> {
         let mut environment: BTreeMap<String, String> = self.step.parameters.clone();
         environment.extend(own.map(|(name, value)| (format!("TURNUS_{name}"), value)));
         environment.extend(prefixed("VAR_", &self.host.vars));
-        environment.extend(prefixed("FACT_", &self.assignment.facts));
+        environment.extend(fact_variables(&self.assignment.facts));
         environment.extend(secrets.iter().map(|(name, secret)| (upper("SECRET_", name), secret.expose().to_owned())));
         environment.into_iter().collect()
     }
@@ -266,6 +268,19 @@ fn plain_fault(error: &(dyn std::error::Error + 'static)) -> Fault {
 
 fn prefixed<'a>(prefix: &'a str, values: &'a BTreeMap<String, String>) -> impl Iterator<Item = (String, String)> + 'a {
     values.iter().map(move |(name, value)| (upper(prefix, name), value.clone()))
+}
+
+/// Hosts write as facts what they like. What can't be a variable, or would leave no room for others, stays a fact only: a step,
+/// and be it the one that releases the host, must not be refused for it.
+fn fact_variables(facts: &Facts) -> impl Iterator<Item = (String, String)> {
+    let mut room = FACT_BYTES;
+    let good = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    prefixed("FACT_", facts).filter(move |(name, value)| {
+        let bytes = name.len() + value.len();
+        let fits = name.bytes().all(good) && !value.contains('\0') && bytes <= room;
+        room -= if fits { bytes } else { 0 };
+        fits
+    })
 }
 
 fn upper(prefix: &str, name: &str) -> String {
