@@ -1,5 +1,6 @@
 //! Whole runs through the real binary, real sshd and real Postgres: what is promised when all goes well, and when it does not.
 
 mod faults;
+mod model;
 mod review;
 mod stories;
