@@ -59,13 +59,17 @@ fn expire_lease(world: &World) {
 
 /// The private cluster of a killed turnus still runs: its socket is in the state directory, or where that says.
 fn sql(world: &World, statement: &str) {
+    sql_in(world, "turnus", statement);
+}
+
+fn sql_in(world: &World, database: &str, statement: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         use sqlx::{ConnectOptions, Connection};
         let cluster = turnus::edge::store::cluster::Cluster::open(&world.path("state")).await.unwrap();
-        let mut connection = cluster.connect_options().connect().await.unwrap();
+        let mut connection = cluster.connect_options().database(database).connect().await.unwrap();
         // Also where the database is read-only by default.
-        for statement in ["set default_transaction_read_only = off", statement] {
+        for statement in std::iter::once("set default_transaction_read_only = off").chain(statement.split(';')) {
             sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
         }
         connection.close().await.unwrap();
@@ -288,4 +292,28 @@ fn a_run_that_can_t_be_told_is_suspended_and_a_person_ends_it() {
     assert_eq!(world.outcome(1, "h1"), "unknown");
     world.open("install");
     assert_eq!(world.start_run("quarterly").finish().0, 0, "the host is free again");
+}
+
+#[test]
+fn after_a_restore_of_the_database_nothing_runs_again() {
+    let world = World::new(1);
+    world.close("save");
+    let run = world.start_run("quarterly");
+    world.wait_for_gate("save", "h1");
+    run.kill_hard();
+    sql_in(&world, "postgres", "create database backup template turnus");
+    world.open("save");
+    world.close("ask");
+    let run = resume_when_lapsed(&world);
+    world.wait_for_gate("ask", "h1");
+    run.kill_hard();
+    world.open("ask");
+    // Yesterday's backup comes back: it knows of nothing after `save` was started.
+    sql_in(&world, "postgres", "drop database turnus with (force); alter database backup rename to turnus");
+    let (status, printed) = resume_when_lapsed(&world).finish();
+    assert_eq!(status, 130, "{printed}");
+    assert!(printed.contains("the database does not know of it"), "{printed}");
+    let counts = world.counts();
+    assert!(counts.values().all(|count| *count == 1), "{counts:?}");
+    assert_eq!(counts.get("h1 start"), Some(&1), "what was stopped is started again: {counts:?}");
 }

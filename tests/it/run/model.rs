@@ -78,10 +78,9 @@ fn plan(hosts: usize) -> Plan {
 async fn store_run(store: &Store, plan: &Plan) -> RunId {
     let id = RunId(uuid::Uuid::now_v7());
     let mut transaction = store.begin().await.unwrap();
-    for (kind, content, hash) in [
-        (RevisionKind::Inventory, INVENTORY, &plan.customer_revision),
-        (RevisionKind::Job, JOB, &plan.job_revision),
-    ] {
+    for (kind, content, hash) in
+        [(RevisionKind::Inventory, INVENTORY, &plan.customer_revision), (RevisionKind::Job, JOB, &plan.job_revision)]
+    {
         store_revision(&mut transaction, &Revision { hash, kind, name: "model", content }).await.unwrap();
     }
     let hash = plan.hash();

@@ -307,3 +307,104 @@ fn nothing_is_left_running() {
         !listed.lines().any(|line| !line.starts_with("ps ") && marks.iter().any(|mark| line.contains(mark)))
     });
 }
+
+#[test]
+fn the_demo_shows_what_it_promises_and_leaves_nothing() {
+    for (arguments, expected) in [(vec![], "shop 2.0: 241 orders"), (vec!["--break", "smoke"], "shop 1.0: 240 orders")]
+    {
+        let directory = tempfile::tempdir().unwrap();
+        let report = directory.path().join("report.html");
+        let mut demo = std::process::Command::new(env!("CARGO_BIN_EXE_turnus"));
+        demo.arg("demo").args(&arguments).arg("--report").arg(&report).stdin(std::process::Stdio::null());
+        let output = demo.output().unwrap();
+        let told = text(&output);
+        assert!(output.status.success(), "{told}");
+        assert_eq!(told.matches(expected).count(), 3, "{told}");
+        assert!(std::fs::read_to_string(&report).unwrap().starts_with("<!DOCTYPE html>"));
+        let left = std::process::Command::new("pgrep").args(["-f", "turnus-demo-"]).output().unwrap();
+        assert!(left.stdout.is_empty(), "left running: {}", String::from_utf8_lossy(&left.stdout));
+    }
+}
+
+#[test]
+fn doctor_says_what_it_found_and_what_is_missing() {
+    let world = World::new(1);
+    let doctor = world.run(&["doctor"]);
+    let told = text(&doctor);
+    assert!(doctor.status.success(), "{told}");
+    for subject in ["files", "ssh", "keys", "state", "database", "clock", "time zones"] {
+        assert!(told.contains(subject), "{subject}: {told}");
+    }
+    assert!(!world.path("state").exists(), "looking changes nothing");
+    std::fs::remove_file(world.path("key")).unwrap();
+    let doctor = world.run(&["doctor", "--format", "json"]);
+    assert_eq!(doctor.status.code(), Some(3), "{}", text(&doctor));
+    let findings: serde_json::Value = serde_json::from_slice(&doctor.stdout).unwrap();
+    let missing: Vec<_> =
+        findings.as_array().unwrap().iter().filter(|finding| finding["verdict"] == "missing").collect();
+    assert_eq!(missing.len(), 1, "{findings}");
+    assert_eq!(missing[0]["subject"], "keys");
+}
+
+#[test]
+fn a_log_can_be_followed_until_the_run_ends() {
+    let world = World::new(1);
+    let script = r#". "$VAR_KIT"; echo first; gate talk; echo second"#;
+    world.job(
+        "talk",
+        &format!("description = \"x\"\n[[step]]\nphase = \"preflight\"\nname = \"talk\"\nrun = '''{script}'''\n"),
+    );
+    world.close("talk");
+    let run = world.start_run("talk");
+    world.wait_for_gate("talk", "h1");
+    let follower = world.start(&["log", "1", "--follow"]);
+    follower.wait_for_text("first");
+    assert!(!follower.printed().contains("second"));
+    world.open("talk");
+    assert_eq!(run.finish().0, 0);
+    let (status, printed) = follower.finish();
+    assert_eq!((status, printed.as_str()), (0, "first\nsecond\n"), "one step of one host: nothing but its output");
+}
+
+#[test]
+fn programs_read_events_as_json_lines_and_the_report_as_the_last() {
+    let world = World::new(1);
+    let output =
+        world.run(&["run", "nordwind", "quarterly", "--host", "h1", "--yes", "--reason", "x", "--format", "json"]);
+    assert!(output.status.success(), "{}", text(&output));
+    let lines: Vec<serde_json::Value> =
+        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let kinds: Vec<_> = lines.iter().filter_map(|line| line["kind"].as_str()).collect();
+    assert_eq!(kinds.first(), Some(&"lease_taken"));
+    assert!(kinds.contains(&"run_finished"), "{kinds:?}");
+    let started = lines.iter().find(|line| line["kind"] == "step_started").unwrap();
+    assert_eq!((&started["host"], &started["step"]["name"]), (&"h1".into(), &"look".into()));
+    assert_eq!(lines.last().unwrap()["run_number"], 1);
+}
+
+#[test]
+fn two_gigabytes_of_output_fill_neither_memory_nor_database_nor_disk() {
+    let world = World::new(1);
+    let script = "echo begin; head -c 2000000000 /dev/zero | tr '\\0' 'x'; echo; echo end";
+    world.job(
+        "flood",
+        &format!("description = \"x\"\n[[step]]\nphase = \"preflight\"\nname = \"flood\"\nrun = '''{script}'''\n"),
+    );
+    let run = world.start_run("flood");
+    let mut peak_kib = 0;
+    let status = format!("/proc/{}/status", run.pid());
+    wait_until("the flood is over", || {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let peak =
+            text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().split(' ').next()?.parse::<u64>().ok());
+        peak_kib = peak.unwrap_or(0).max(peak_kib);
+        run.printed().contains("Maintenance report")
+    });
+    assert_eq!(run.finish().0, 0);
+    assert!(peak_kib < 100 * 1024, "{peak_kib} KiB");
+    let log = world.run(&["log", "1"]);
+    assert!(
+        log.stdout.len() < 2 * 1024 * 1024 && log.stdout.starts_with(b"begin\n") && log.stdout.ends_with(b"\nend\n")
+    );
+    assert!(String::from_utf8_lossy(&log.stdout).contains("bytes left out"));
+}
