@@ -211,3 +211,6 @@ impl Fleet {
         futures_util::future::join_all(self.stations.values().map(|station| station.remote.close())).await;
     }
 }
+
+#[cfg(test)]
+mod tests;
