@@ -3,7 +3,7 @@
 use nix::sys::signal::Signal;
 
 use super::faults::{resume_when_lapsed, sql};
-use crate::kit::world::{World, text, wait_until};
+use crate::kit::world::{World, children, kill, text, wait_until};
 
 /// Stops and starts something; what is between them is up to the test.
 fn stop_and(step: &str) -> String {
@@ -189,4 +189,21 @@ fn a_rehearsal_asks_for_no_secrets() {
     let rehearsed = world.run(&["plan", "nordwind", "secret", "--host", "h1", "--rehearse"]);
     assert!(rehearsed.status.success(), "{}", text(&rehearsed));
     assert!(!asked.exists(), "a command was run");
+}
+
+#[test]
+fn a_database_that_says_nothing_is_noticed_and_waited_for() {
+    let world = World::new(1);
+    world.close("save");
+    let run = world.start_run("quarterly");
+    world.wait_for_gate("save", "h1");
+    let server = world.database_pid();
+    let frozen: Vec<_> = children(server).into_iter().chain([server]).collect();
+    frozen.iter().for_each(|pid| kill(*pid, Signal::SIGSTOP));
+    world.open("save");
+    run.wait_for_text("waiting for it");
+    frozen.iter().for_each(|pid| kill(*pid, Signal::SIGCONT));
+    let (status, printed) = run.finish();
+    assert_eq!(status, 0, "{printed}");
+    assert_eq!(world.ledger(), ["h1 look", "h1 stop", "h1 save", "h1 install", "h1 ask", "h1 start"]);
 }
