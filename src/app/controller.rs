@@ -1,7 +1,8 @@
 //! The role that executes runs: takes what the machine decides to the database first and to the hosts after.
 //!
 //! Knows store, remotes and probes; does not know terminals or how a run came to be.
-//! Invariants: nothing is carried out that is not stored, but the release of hosts when the database can't be written;
+//! Invariants: nothing is carried out that is not stored, but the way back of hosts (rollback, release) when the database can't be
+//! written;
 //! a controller that is fenced carries out nothing more.
 
 #![expect(clippy::disallowed_methods, reason = "the role that stamps events with the time")]

@@ -15,8 +15,8 @@ use crate::domain::plan::Plan;
 use crate::edge::store::Store;
 use crate::edge::store::error::Error as StoreError;
 use crate::edge::store::revision::store_revision;
-use crate::edge::store::run::RunNumber;
 use crate::edge::store::run::create::{Created, NewRun, create_run};
+use crate::edge::store::run::{RunNumber, RunState};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -68,13 +68,45 @@ pub(super) async fn execute(
         Created::New { number } => number,
         Created::Existing { number, .. } => {
             say(&format!("the same request came before: it made run {number}"));
-            return Ok((super::show::run_with(store, number.0, arguments.format).await?, number));
+            return Ok((tell_or_carry_on(context, store, (&plan, number), arguments.format).await?, number));
         }
     };
     say(&format!("run {number}: {} on {} for {}", plan.job, hosts_in_words(&plan), plan.customer));
     let run = read_run(store, number.0).await?;
     let around = Surroundings { store, settings: &context.catalog.settings, state_dir: &context.state_dir };
     Ok((drive(&around, &run, arguments.format).await?, number))
+}
+
+/// A request that came before: what has become of its run; a run that nobody drives is carried on.
+async fn tell_or_carry_on(
+    context: &Context,
+    store: &Store,
+    (plan, number): (&Plan, RunNumber),
+    format: Format,
+) -> Result<Exit, Failure> {
+    let run = read_run(store, number.0).await?;
+    if !is_same_request(&run.plan, plan) {
+        let made = format!("{} on {} for {}", run.plan.job, hosts_in_words(&run.plan), run.plan.customer);
+        return Err(Failure::usage(anyhow!("the key of this request was used before, for {made}"))
+            .hint("another request needs another --idempotency-key"));
+    }
+    let ended = match run.state {
+        RunState::Running => {
+            let around = Surroundings { store, settings: &context.catalog.settings, state_dir: &context.state_dir };
+            return drive(&around, &run, format).await;
+        }
+        RunState::Succeeded => Exit::Done,
+        RunState::Cancelled => Exit::Interrupted,
+        RunState::Failed | RunState::Suspended => Exit::Failed,
+    };
+    super::show::run_with(store, number.0, format).await?;
+    Ok(ended)
+}
+
+/// Files may have been edited between two tries; what was asked for may not.
+fn is_same_request(made: &Plan, wanted: &Plan) -> bool {
+    let hosts = |plan: &Plan| plan.hosts.iter().map(|host| host.name.clone()).collect::<Vec<_>>();
+    (&made.customer, &made.job, hosts(made)) == (&wanted.customer, &wanted.job, hosts(wanted))
 }
 
 async fn create(

@@ -15,7 +15,6 @@ use super::journal::Journal;
 use super::step::{Assignment, Input, carry_out, stop_for_unrecorded};
 use crate::app::progress::Progress;
 use crate::domain::id::{Epoch, RunId};
-use crate::domain::job::Phase;
 use crate::domain::plan::{HostIndex, StepIndex};
 use crate::domain::run::event::{Event, Fault, Recorded, RunResult};
 use crate::domain::run::machine::{Decision, Effect, Machine};
@@ -197,6 +196,10 @@ impl<'a> Driver<'a> {
         }
         let decision = self.decide(events.clone())?;
         let batch = Batch::of(decision.record, log);
+        if batch.events.is_empty() && batch.log.is_empty() {
+            // Known already, or too late: a record that has ended takes no more writes.
+            return Ok(());
+        }
         match self.keep(batch).await {
             Ok(()) => self.carry_out_all(decision.effects),
             Err((batch, error)) => self.go_on_unstored(events, batch, error)?,
@@ -234,7 +237,7 @@ impl<'a> Driver<'a> {
     }
 
     /// The database can't be written: nothing more goes forward, but what was stopped is started again. The machine goes
-    /// back to what is stored, takes in a cancel, and from there on only release is carried out. Capsules remember on the
+    /// back to what is stored, takes in a cancel, and from there on only the way back is carried out. Capsules remember on the
     /// hosts what was started; `turnus resume` finds it there.
     fn go_on_unstored(&mut self, events: Vec<Event>, batch: Batch, error: StoreError) -> Result<(), Stopped> {
         if error.kind() == Kind::Fenced {
@@ -242,7 +245,8 @@ impl<'a> Driver<'a> {
         }
         self.progress.notice(&format!("{error}; releasing the hosts, nothing else is started"));
         self.machine = Machine::new(Run::replay(self.fleet.plan().clone(), &self.journal.stored)?);
-        if self.machine.run().last_seq() == 0 {
+        if self.machine.run().epoch() != self.assumed.epoch {
+            // Not even the take-over is stored: this controller has done nothing yet.
             return Err(Stopped::Store(error));
         }
         let cancel = Event::CancelRequested { by: "turnus: the database can't be written".to_owned() };
@@ -276,8 +280,8 @@ impl<'a> Driver<'a> {
     }
 
     fn may_carry_out(&self, step: StepIndex) -> bool {
-        let phase = self.fleet.plan().steps.get(step.0).map(|step| step.phase);
-        self.unstored.is_none() || phase == Some(Phase::Release)
+        let is_back = self.fleet.plan().steps.get(step.0).is_some_and(|step| !step.is_forward());
+        self.unstored.is_none() || is_back
     }
 
     fn spawn_prepare(&mut self, host: HostIndex) {
@@ -314,6 +318,7 @@ impl<'a> Driver<'a> {
             started_at,
             facts: self.machine.run().facts_for(host, step),
             resumed,
+            overtaken: self.machine.run().is_overtaken(host, step),
             stored_bytes: self.assumed.stored_output.get(&(host, step)).copied().unwrap_or(0),
             overdue: self.assumed.overdue,
         };

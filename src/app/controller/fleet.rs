@@ -68,8 +68,15 @@ pub struct Fleet {
     epoch: Epoch,
     plan: Arc<Plan>,
     stations: BTreeMap<Location, Station>,
-    /// Steps that the record has as started.
-    recorded: Mutex<BTreeSet<StepKey>>,
+    recorded: Mutex<Begun>,
+}
+
+/// What the record has as started.
+#[derive(Default)]
+struct Begun {
+    steps: BTreeSet<StepKey>,
+    /// Where capsules of theirs must be.
+    locations: BTreeSet<Location>,
 }
 
 impl Fleet {
@@ -129,21 +136,24 @@ impl Fleet {
         let mut prepared = None;
         for location in self.locations_of(host) {
             let Some(station) = self.stations.get(&location) else { continue };
-            let taken = self.take_patiently(station).await.map_err(|error| (location, error))?;
+            let taken = self.take_patiently(&location, station).await.map_err(|error| (location, error))?;
             let prepared = prepared.get_or_insert_with(|| Prepared { facts: taken.facts.clone(), unrecorded: None });
             prepared.unrecorded = prepared.unrecorded.take().or_else(|| taken.unrecorded.clone());
         }
         Ok(prepared.unwrap_or_default())
     }
 
-    async fn take_patiently<'a>(&self, station: &'a Station) -> Result<&'a Taken, Error> {
+    async fn take_patiently<'a>(&self, location: &Location, station: &'a Station) -> Result<&'a Taken, Error> {
+        // A machine that has forgotten what was started there must not get a fresh record: steps would be started again.
+        let began = self.recorded().locations.contains(location);
+        let record = if began { Record::MustExist } else { Record::MayBegin };
         for pause in RETRY_AFTER {
-            match self.take(station, Record::MayBegin).await {
+            match self.take(station, record).await {
                 Err(error) if error.is_transient() => tokio::time::sleep(pause).await,
                 result => return result,
             }
         }
-        self.take(station, Record::MayBegin).await
+        self.take(station, record).await
     }
 
     /// Fences the machine for this controller's epoch, if that is not done yet.
@@ -161,18 +171,22 @@ impl Fleet {
 
     /// Takes note of a step that is recorded as started. To be called before it is carried out.
     pub fn note_started(&self, host: HostIndex, step: StepIndex) {
-        if let Some(planned) = self.plan.hosts.get(host.0) {
-            self.recorded().insert(StepKey::new(&planned.name, step.0));
-        }
+        let (Some(planned), Some(planned_step)) = (self.plan.hosts.get(host.0), self.plan.steps.get(step.0)) else {
+            return;
+        };
+        let location = self.location(host, planned_step).filter(|_| !matches!(planned_step.task, Task::Probe(_)));
+        let mut recorded = self.recorded();
+        recorded.steps.insert(StepKey::new(&planned.name, step.0));
+        recorded.locations.extend(location);
     }
 
     /// After the database was restored from a backup, machines know of steps that it does not.
     fn find_unrecorded(&self, capsules: &Capsules) -> Option<StepKey> {
         let recorded = self.recorded();
-        capsules.started().iter().find(|key| !recorded.contains(key)).cloned()
+        capsules.started().iter().find(|key| !recorded.steps.contains(key)).cloned()
     }
 
-    fn recorded(&self) -> MutexGuard<'_, BTreeSet<StepKey>> {
+    fn recorded(&self) -> MutexGuard<'_, Begun> {
         self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -197,3 +211,6 @@ impl Fleet {
         futures_util::future::join_all(self.stations.values().map(|station| station.remote.close())).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Writes to the database that outlast its restarts.
 
+use std::io;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -15,6 +16,9 @@ use crate::edge::store::record::{self, Batch};
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How long it waits for one that answers and refuses to write: long enough for a failover to finish.
 const PATIENCE_NOT_WRITABLE: Duration = Duration::from_secs(15);
+
+/// A database that is cut off says nothing at all. Its own limits, the longest of which counts here, end what waits for a lock.
+const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 
 /// The record of one run, as far as this controller has written or read it.
 pub(super) struct Journal<'a> {
@@ -63,18 +67,43 @@ impl<'a> Journal<'a> {
 
     /// Stores `batch` in one transaction, once.
     pub(super) async fn try_write(&mut self, batch: &Batch) -> Result<(), Error> {
-        let mut transaction = self.store.begin().await?;
-        record::record(&mut transaction, self.run, self.epoch, batch).await?;
-        transaction.commit().await.map_err(Error::from)?;
+        let written = async {
+            let mut transaction = match self.store.begin().await {
+                Ok(transaction) => transaction,
+                Err(error) => return Ok(Err(error)),
+            };
+            match record::record(&mut transaction, self.run, self.epoch, batch).await {
+                Ok(()) => transaction.commit().await.map(Ok),
+                Err(error) => Ok(Err(error)),
+            }
+        };
+        answered(written).await?;
         self.stored.extend(batch.events.iter().cloned());
         Ok(())
     }
 
     /// Prolongs the lease, and learns of requests that others left in the database.
     pub(super) async fn renew(&self) -> Result<Renewal, Error> {
-        let mut transaction = self.store.begin().await?;
-        let renewal = lease::renew_lease(&mut transaction, self.run, self.epoch).await?;
-        transaction.commit().await.map_err(Error::from)?;
-        Ok(renewal)
+        let renewed = async {
+            let mut transaction = match self.store.begin().await {
+                Ok(transaction) => transaction,
+                Err(error) => return Ok(Err(error)),
+            };
+            match lease::renew_lease(&mut transaction, self.run, self.epoch).await {
+                Ok(renewal) => transaction.commit().await.map(|()| Ok(renewal)),
+                Err(error) => Ok(Err(error)),
+            }
+        };
+        answered(renewed).await
     }
+}
+
+/// What the database answers, or that it does not. What was asked of it may be done nevertheless.
+async fn answered<T, E>(asked: impl Future<Output = Result<Result<T, Error>, E>>) -> Result<T, Error>
+where
+    E: From<io::Error>,
+    Error: From<E>,
+{
+    let answer = tokio::time::timeout(ANSWER_LIMIT, asked).await;
+    answer.unwrap_or_else(|late| Err(io::Error::from(late).into())).map_err(Error::from)?
 }

@@ -55,6 +55,8 @@ pub(in crate::app) struct Assignment {
     pub(in crate::app) facts: Facts,
     /// Whether it was recorded as started before this controller had the lease.
     pub(in crate::app) resumed: bool,
+    /// Whether it would come too late, should it not have been begun ([`crate::domain::run::state::Run::is_overtaken`]).
+    pub(in crate::app) overtaken: bool,
     /// Bytes of its output that are stored already.
     pub(in crate::app) stored_bytes: u64,
     /// How long past its time limit a step with a package manager is waited for.
@@ -127,6 +129,9 @@ impl Scene<'_> {
                 if let Some(key) = &taken.unrecorded {
                     let _ = inputs.send(stop_for_unrecorded(key)).await;
                 }
+                if self.comes_too_late(taken) {
+                    return self.assignment.finished(never_begun());
+                }
                 self.run_capsule(taken, &secrets, deadline, inputs).await
             }
             Err(error) => Err(error),
@@ -137,6 +142,20 @@ impl Scene<'_> {
             Err(error @ Error::NotStarted { .. }) => self.assignment.finished(not_started(&error)),
             Err(error) => self.assignment.unknown(error.into_fault()),
         }
+    }
+
+    /// A step that was recorded as started by a controller before, but never reached its machine (which is fenced now, so that it
+    /// never will), must not be begun when all around it has gone on: when turnus had given it up, or when the machine knows of
+    /// later steps than the record does.
+    fn comes_too_late(&self, taken: &Taken) -> bool {
+        let goes_forward_blindly = self.step.is_forward() && taken.unrecorded.is_some();
+        self.assignment.resumed
+            && (self.assignment.overtaken || goes_forward_blindly)
+            && !taken.capsules.started().contains(&self.key())
+    }
+
+    fn key(&self) -> StepKey {
+        StepKey::new(&self.host.name, self.assignment.step.0)
     }
 
     /// The moment after which it is not waited for any longer.
@@ -203,7 +222,7 @@ impl Scene<'_> {
 
     fn order(&self, secrets: &[(String, Secret)]) -> Order {
         Order {
-            key: StepKey::new(&self.host.name, self.assignment.step.0),
+            key: self.key(),
             timeout_s: self.step.timeout_s,
             head_bytes: HEAD_BYTES,
             tail_bytes: TAIL_BYTES,
@@ -255,7 +274,14 @@ fn result_of(ended: Ended, tail: &[u8]) -> StepResult {
 }
 
 fn not_started(error: &(dyn std::error::Error + 'static)) -> StepResult {
-    let why = clean_line(plain_fault(error).what.as_bytes(), LINE_CHARS);
+    ended_unbegun(clean_line(plain_fault(error).what.as_bytes(), LINE_CHARS))
+}
+
+fn never_begun() -> StepResult {
+    ended_unbegun("its command never reached the machine, and now it comes too late".to_owned())
+}
+
+fn ended_unbegun(why: String) -> StepResult {
     let end = StepEnd::NotStarted { why };
     StepResult { end, facts: Facts::new(), output_bytes: 0, omitted_bytes: 0, last_line: String::new() }
 }

@@ -6,7 +6,7 @@ use super::event::{Event, Facts, Fault, Outcome, Recorded, RunResult, SkipCause,
 use super::next::{Next, Sight};
 use crate::domain::id::Epoch;
 use crate::domain::job::{BackupRule, Phase};
-use crate::domain::plan::{HostIndex, Part, Plan, StepIndex};
+use crate::domain::plan::{HostIndex, Part, Plan, PlannedStep, StepIndex};
 
 /// A run: its plan and all that has happened so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -248,6 +248,17 @@ impl Run {
             facts.extend(result.facts.clone());
         }
         facts
+    }
+
+    /// Whether a step that is under way came too late, should its command never have reached the host: turnus lost sight of it,
+    /// or has begun with a later phase. It may then be looked at, but not begun.
+    #[must_use]
+    pub fn is_overtaken(&self, host: HostIndex, step: StepIndex) -> bool {
+        let (Some(host), Some(own)) = (self.hosts.get(host.0), self.plan.steps.get(step.0)) else { return false };
+        let begun = |(index, planned): (usize, &PlannedStep)| {
+            planned.phase > own.phase && host.steps.get(index).is_some_and(|step| *step != StepRun::Pending)
+        };
+        (own.is_forward() && host.lost_sight_of.is_some()) || self.plan.steps.iter().enumerate().any(begun)
     }
 
     /// Folds one event of the record into the state.

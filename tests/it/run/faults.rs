@@ -48,7 +48,7 @@ fn a_step_that_ended_while_nobody_looked_is_not_run_again() {
 }
 
 /// The lease of a killed controller lasts 30 s; nobody wants to wait for that in a test, and the database decides, not a clock of ours.
-fn resume_when_lapsed(world: &World) -> crate::kit::world::Running<'_> {
+pub(super) fn resume_when_lapsed(world: &World) -> crate::kit::world::Running<'_> {
     expire_lease(world);
     world.start(&["resume"])
 }
@@ -58,7 +58,7 @@ fn expire_lease(world: &World) {
 }
 
 /// The private cluster of a killed turnus still runs: its socket is in the state directory, or where that says.
-fn sql(world: &World, statement: &str) {
+pub(super) fn sql(world: &World, statement: &str) {
     sql_in(world, "turnus", statement);
 }
 

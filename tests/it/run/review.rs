@@ -1,6 +1,9 @@
 //! What a hostile reader of the code tried: hosts that write what they like, moments at which nobody expects a signal.
 
-use crate::kit::world::World;
+use nix::sys::signal::Signal;
+
+use super::faults::{resume_when_lapsed, sql};
+use crate::kit::world::{World, children, kill, text, wait_until};
 
 /// Stops and starts something; what is between them is up to the test.
 fn stop_and(step: &str) -> String {
@@ -30,4 +33,177 @@ run   = '. "$VAR_KIT"; note "$FACT_GOOD"'
     let (status, printed) = world.start_run("odd").finish();
     assert_eq!(world.ledger(), ["h1 stop", "h1 odd", "h1 yes", "h1 start"], "{printed}");
     assert_eq!(status, 0, "{printed}");
+}
+
+/// An update that turnus never got through to the host, as its record has it.
+const UPDATE: &str = r#"
+[[step]]
+phase    = "update"
+name     = "install"
+run      = '. "$VAR_KIT"; note; gate install; broken install'
+rollback = '. "$VAR_KIT"; note downgrade'
+"#;
+
+/// Appends to the record of the only run.
+fn append(world: &World, step: &str, kind: &str, detail: &str) {
+    let host = if step == "null" { "null" } else { "0" };
+    sql(
+        world,
+        &format!(
+            "insert into run_event select id, (select max(seq) + 1 from run_event), clock_timestamp(), {host}, {step}, '{kind}', '{detail}' from run"
+        ),
+    );
+}
+
+/// The controller dies while `stop` is at its gate, which opens then.
+fn die_at_the_first_step(world: &World) {
+    world.job("short", &stop_and(UPDATE));
+    world.close("stop");
+    let run = world.start_run("short");
+    world.wait_for_gate("stop", "h1");
+    run.kill_hard();
+    world.open("stop");
+    append(world, "0", "step_finished", r#"{"result":{"end":{"end":"succeeded"}}}"#);
+    append(world, "1", "step_started", "{}");
+}
+
+#[test]
+fn a_step_that_was_lost_before_it_reached_its_host_is_not_begun_after_all_was_released() {
+    let world = World::new(1);
+    die_at_the_first_step(&world);
+    let fault = r#"{"fault":{"what":"the line was lost"}}"#;
+    append(&world, "1", "step_unknown", fault);
+    append(&world, "3", "step_started", "{}");
+    append(&world, "3", "step_unknown", fault);
+    append(&world, "null", "run_suspended", "{}");
+    sql(&world, "update run set state = 'suspended', lease_owner = null, lease_until = null");
+    let (status, printed) = world.start(&["resume", "1"]).finish();
+    assert_eq!(status, 1, "{printed}");
+    assert_eq!(world.ledger(), ["h1 stop", "h1 start"], "released, and nothing went forward: {printed}");
+    assert_eq!(world.outcome(1, "h1"), "failed", "what happened is known now");
+}
+
+#[test]
+fn a_step_is_not_begun_on_a_host_that_knows_more_than_the_record() {
+    let world = World::new(1);
+    die_at_the_first_step(&world);
+    // The host was released by a controller that could not write it down.
+    let run = world.path("remote/runs").read_dir().unwrap().next().unwrap().unwrap().path();
+    std::fs::write(run.join("e1/h1.3"), "gone\n").unwrap();
+    let (status, printed) = resume_when_lapsed(&world).finish();
+    assert_ne!(status, 0, "{printed}");
+    assert!(!world.ledger().contains(&"h1 install".to_owned()), "{printed}");
+}
+
+#[test]
+fn without_a_database_a_failed_update_is_taken_back_and_the_host_released() {
+    let world = World::new(1);
+    world.job("short", &stop_and(UPDATE));
+    world.close("install");
+    world.break_step("install");
+    let run = world.start_run("short");
+    world.wait_for_gate("install", "h1");
+    sql(&world, "alter database turnus set default_transaction_read_only = on");
+    sql(
+        &world,
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
+    );
+    world.open("install");
+    let (status, printed) = run.finish();
+    assert_eq!(status, 3, "{printed}");
+    assert_eq!(world.ledger(), ["h1 stop", "h1 install", "h1 downgrade", "h1 start"], "{printed}");
+}
+
+#[test]
+fn a_ctrl_c_after_the_last_step_changes_nothing() {
+    let world = World::new(1);
+    // The host is slow to tidy up: its copy of the capsule waits.
+    let slow = r#"
+[[step]]
+phase = "smoke"
+name  = "slow"
+run   = '''
+. "$VAR_KIT"
+run=${TURNUS_OUTPUT%/*/*}
+mv "$run/capsule" "$run/real"
+printf 'case $1 in clean) : >"%s/at-clean"; while [ -e "%s/closed-clean" ]; do sleep 0.05; done;; esac\n. "$0.real" "$@"\n' "$VAR_DIRECTORY" "$VAR_DIRECTORY" >"$run/capsule"
+cp "$run/real" "$run/capsule.real"
+'''
+"#;
+    world.job("slow", &format!("description = \"x\"\n{slow}"));
+    world.close("clean");
+    let run = world.start_run("slow");
+    wait_until("the host is tidied up", || world.path("at-clean").exists());
+    run.signal(Signal::SIGINT);
+    // Long enough for the driver to look at the signal; if it is slower, the test sees less.
+    let _ = world.run(&["show", "1"]);
+    world.open("clean");
+    let (status, printed) = run.finish();
+    assert_eq!(status, 0, "{printed}");
+}
+
+#[test]
+fn a_request_that_is_sent_again_tells_what_came_of_the_first() {
+    let world = World::new(1);
+    let arguments =
+        ["run", "nordwind", "quarterly", "--host", "h1", "--yes", "--reason", "x", "--idempotency-key", "k"];
+    world.break_step("ask");
+    assert_eq!(world.run(&arguments).status.code(), Some(1));
+    let again = world.run(&arguments);
+    assert_eq!(again.status.code(), Some(1), "it failed, and still has: {}", text(&again));
+    world.job("other", &stop_and(UPDATE));
+    let other = ["run", "nordwind", "other", "--host", "h1", "--yes", "--reason", "x", "--idempotency-key", "k"];
+    let other = world.run(&other);
+    assert_eq!(other.status.code(), Some(2), "{}", text(&other));
+    assert!(text(&other).contains("used before"), "{}", text(&other));
+}
+
+#[test]
+fn a_request_that_is_sent_again_carries_on_what_a_killed_controller_left() {
+    let world = World::new(1);
+    let arguments =
+        ["run", "nordwind", "quarterly", "--host", "h1", "--yes", "--reason", "x", "--idempotency-key", "k"];
+    world.close("save");
+    let run = world.start(&arguments);
+    world.wait_for_gate("save", "h1");
+    let early = world.run(&arguments);
+    assert_eq!(early.status.code(), Some(2), "it goes on elsewhere: {}", text(&early));
+    assert!(text(&early).contains("is driven by"), "{}", text(&early));
+    run.kill_hard();
+    sql(&world, "update run set lease_until = clock_timestamp() - interval '1 s'");
+    world.open("save");
+    let (status, printed) = world.start(&arguments).finish();
+    assert_eq!(status, 0, "{printed}");
+    assert_eq!(world.ledger(), ["h1 look", "h1 stop", "h1 save", "h1 install", "h1 ask", "h1 start"]);
+}
+
+#[test]
+fn a_rehearsal_asks_for_no_secrets() {
+    let world = World::new(1);
+    let asked = world.path("asked");
+    let job = format!(
+        "description = \"x\"\n[[step]]\nphase = \"preflight\"\nname = \"look\"\nrun = \"true\"\nsecrets = {{ key = {{ command = [\"touch\", \"{}\"] }} }}\n",
+        asked.display()
+    );
+    world.job("secret", &job);
+    let rehearsed = world.run(&["plan", "nordwind", "secret", "--host", "h1", "--rehearse"]);
+    assert!(rehearsed.status.success(), "{}", text(&rehearsed));
+    assert!(!asked.exists(), "a command was run");
+}
+
+#[test]
+fn a_database_that_says_nothing_is_noticed_and_waited_for() {
+    let world = World::new(1);
+    world.close("save");
+    let run = world.start_run("quarterly");
+    world.wait_for_gate("save", "h1");
+    let server = world.database_pid();
+    let frozen: Vec<_> = children(server).into_iter().chain([server]).collect();
+    frozen.iter().for_each(|pid| kill(*pid, Signal::SIGSTOP));
+    world.open("save");
+    run.wait_for_text("waiting for it");
+    frozen.iter().for_each(|pid| kill(*pid, Signal::SIGCONT));
+    let (status, printed) = run.finish();
+    assert_eq!(status, 0, "{printed}");
+    assert_eq!(world.ledger(), ["h1 look", "h1 stop", "h1 save", "h1 install", "h1 ask", "h1 start"]);
 }
