@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests act upon the world")]
 
 mod check;
+mod documents;
 mod fuzz;
 mod kit;
 mod run;
