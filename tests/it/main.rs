@@ -5,6 +5,7 @@
 
 mod capsule;
 mod check;
+mod documents;
 mod fuzz;
 mod kit;
 mod run;
