@@ -7,10 +7,10 @@ pub fn print(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-/// Bytes as they are to stdout.
-pub fn print_bytes(bytes: &[u8]) {
+/// Bytes as they are to stdout. Returns whether somebody still reads.
+pub fn print_bytes(bytes: &[u8]) -> bool {
     let mut stdout = std::io::stdout();
-    let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).is_ok()
 }
 
 /// Talk, with a line break, to stderr.

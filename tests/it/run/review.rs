@@ -207,3 +207,57 @@ fn a_database_that_says_nothing_is_noticed_and_waited_for() {
     assert_eq!(status, 0, "{printed}");
     assert_eq!(world.ledger(), ["h1 look", "h1 stop", "h1 save", "h1 install", "h1 ask", "h1 start"]);
 }
+
+const CHATTY: &str = r#"
+description = "x"
+[[step]]
+phase = "preflight"
+name  = "talk"
+run   = '''
+. "$VAR_KIT"
+echo one
+gate talk
+while [ -e "$VAR_DIRECTORY/talks" ]; do echo more; sleep 0.1; done
+'''
+"#;
+
+/// Whether the private database serves anybody.
+fn database_runs(world: &World) -> bool {
+    let file = world.path("state/postgres/data/postmaster.pid");
+    let pid = std::fs::read_to_string(file).ok().and_then(|text| text.lines().next().map(str::to_owned));
+    pid.is_some_and(|pid| std::path::Path::new("/proc").join(pid).exists())
+}
+
+#[test]
+fn whoever_looks_back_may_leave_at_any_time() {
+    let world = World::new(1);
+    world.job("chatty", CHATTY);
+    world.close("talk");
+    let run = world.start_run("chatty");
+    world.wait_for_gate("talk", "h1");
+    let followed = world.start(&["log", "1", "--follow"]);
+    followed.wait_for_text("one");
+    run.kill_hard();
+    followed.signal(Signal::SIGINT);
+    assert_eq!(followed.finish().0, 130);
+    wait_until("the database is stopped", || !database_runs(&world));
+    world.open("talk");
+}
+
+#[test]
+fn following_ends_when_nobody_reads_any_more() {
+    let world = World::new(1);
+    world.job("chatty", CHATTY);
+    world.close("talk");
+    world.write("talks", "");
+    let run = world.start_run("chatty");
+    world.wait_for_gate("talk", "h1");
+    let mut follower = world.turnus(&["log", "1", "--follow"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut one = [0; 1];
+    std::io::Read::read_exact(follower.stdout.as_mut().unwrap(), &mut one).unwrap();
+    drop(follower.stdout.take());
+    world.open("talk");
+    wait_until("the follower ends", || follower.try_wait().unwrap().is_some());
+    std::fs::remove_file(world.path("talks")).unwrap();
+    assert_eq!(run.finish().0, 0);
+}
