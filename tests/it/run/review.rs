@@ -261,3 +261,18 @@ fn following_ends_when_nobody_reads_any_more() {
     std::fs::remove_file(world.path("talks")).unwrap();
     assert_eq!(run.finish().0, 0);
 }
+
+#[test]
+fn what_people_write_is_harmless_on_other_people_s_terminals() {
+    let world = World::new(1);
+    let hostile = "\u{1b}]0;title\u{7}\u{9b}31m\u{202e}reason";
+    let run = world.start(&["run", "nordwind", "quarterly", "--host", "h1", "--yes", "--reason", hostile]);
+    let (status, printed) = run.finish();
+    assert_eq!(status, 0, "{printed}");
+    for arguments in [["show", "1"], ["report", "1"]] {
+        let shown = text(&world.run(&arguments));
+        assert!(shown.contains("reason"), "{shown}");
+        let bad = |character: char| matches!(character, '\u{7}' | '\u{1b}' | '\u{9b}' | '\u{202e}');
+        assert!(!shown.contains(bad), "{shown:?}");
+    }
+}
