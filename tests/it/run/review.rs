@@ -276,3 +276,30 @@ fn what_people_write_is_harmless_on_other_people_s_terminals() {
         assert!(!shown.contains(bad), "{shown:?}");
     }
 }
+
+#[test]
+fn who_leaves_at_once_does_not_wait_for_each_dead_line() {
+    let world = World::new(8);
+    world.job(
+        "all",
+        "description = \"x\"\nbatch = [\"100%\"]\n[[step]]\nphase = \"preflight\"\nname = \"look\"\nrun = '. \"$VAR_KIT\"; gate look'\n",
+    );
+    world.close("look");
+    let run = world.start_run("all");
+    (1..=8).for_each(|host| world.wait_for_gate("look", &format!("h{host}")));
+    let mark = format!("turnus-{}-", run.pid());
+    let masters = std::process::Command::new("pgrep").args(["-f", &mark]).output().unwrap();
+    let masters: Vec<u32> =
+        String::from_utf8(masters.stdout).unwrap().lines().map(|pid| pid.parse().unwrap()).collect();
+    assert_eq!(masters.len(), 8);
+    masters.iter().for_each(|pid| kill(*pid, Signal::SIGSTOP));
+    run.signal(Signal::SIGINT);
+    run.wait_for_text("cancelled by");
+    let began = std::time::Instant::now();
+    run.signal(Signal::SIGINT);
+    let (status, printed) = run.finish();
+    assert_eq!(status, 130, "{printed}");
+    // Two seconds for one; sixteen for all of them after each other.
+    assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+    world.open("look");
+}
