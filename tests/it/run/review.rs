@@ -303,3 +303,88 @@ fn who_leaves_at_once_does_not_wait_for_each_dead_line() {
     assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
     world.open("look");
 }
+
+#[test]
+fn two_customers_with_the_same_host_names_are_maintained_at_the_same_time() {
+    let world = World::new(2);
+    let inventory = std::fs::read_to_string(world.path("configuration/inventories/nordwind.toml")).unwrap();
+    world.write("configuration/inventories/suedwind.toml", &inventory.replace("Nordwind", "Südwind"));
+    world.close("save");
+    let north = world.start_run("quarterly");
+    world.wait_for_gate("save", "h1");
+    let south = world.start(&["run", "suedwind", "quarterly", "--host", "@all", "--yes", "--reason", "x"]);
+    wait_until("both are at work", || world.counts().get("h1 save") == Some(&2));
+    world.open("save");
+    for run in [north, south] {
+        let (status, printed) = run.finish();
+        assert_eq!(status, 0, "{printed}");
+    }
+    assert!(world.counts().values().all(|count| *count == 2), "{:?}", world.counts());
+}
+
+#[test]
+fn paths_may_have_blanks() {
+    let world = World::new(1);
+    let spaced = |name: &str| world.path(&format!("a b/{name}"));
+    std::fs::create_dir(world.path("a b")).unwrap();
+    std::fs::rename(world.path("key"), spaced("my key")).unwrap();
+    std::fs::rename(world.path("known_hosts"), spaced("known hosts")).unwrap();
+    std::fs::rename(world.path("configuration"), spaced("con figuration")).unwrap();
+    let file = spaced("con figuration/inventories/nordwind.toml");
+    let old = |name: &str| format!("\"{}\"", world.path(name).display());
+    let new = |name: &str| format!("\"{}\"", spaced(name).display());
+    let text_of = std::fs::read_to_string(&file).unwrap();
+    let moved = text_of.replace(&old("key"), &new("my key")).replace(&old("known_hosts"), &new("known hosts"));
+    std::fs::write(&file, moved).unwrap();
+    std::fs::write(spaced("con figuration/turnus.toml"), format!("state_dir = {}\n", new("the state"))).unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_turnus"));
+    command.arg("--config").arg(spaced("con figuration")).args([
+        "run",
+        "nordwind",
+        "quarterly",
+        "--host",
+        "h1",
+        "--yes",
+    ]);
+    let output = command.env("HOME", world.path("home")).env_remove("SSH_AUTH_SOCK").output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+}
+
+#[test]
+fn a_request_to_terminate_is_a_first_ctrl_c() {
+    for signal in [Signal::SIGTERM, Signal::SIGHUP] {
+        let world = World::new(1);
+        world.close("save");
+        let run = world.start_run("quarterly");
+        world.wait_for_gate("save", "h1");
+        run.signal(signal);
+        run.wait_for_text("cancelled by");
+        world.open("save");
+        assert_eq!(run.finish().0, 130);
+        assert_eq!(world.ledger(), ["h1 look", "h1 stop", "h1 save", "h1 start"]);
+    }
+}
+
+#[test]
+fn a_delegate_may_be_a_host_of_the_run() {
+    let world = World::new(3);
+    let job = r#"
+description  = "x"
+batch        = ["100%"]
+[[step]]
+phase = "preflight"
+name  = "there"
+on    = "h2"
+run   = '. "$VAR_KIT"; note'
+[[step]]
+phase = "quiesce"
+name  = "stop"
+on    = "h2"
+run   = '. "$VAR_KIT"; note; [ "$TURNUS_HOST" = h2 ] || sleep 1'
+undo  = '. "$VAR_KIT"; note start'
+"#;
+    world.job("delegated", job);
+    let (status, printed) = world.start_run("delegated").finish();
+    assert_eq!(status, 0, "{printed}");
+    assert_eq!(world.counts().len(), 9);
+}
