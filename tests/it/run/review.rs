@@ -388,3 +388,38 @@ undo  = '. "$VAR_KIT"; note start'
     assert_eq!(status, 0, "{printed}");
     assert_eq!(world.counts().len(), 9);
 }
+
+#[test]
+fn a_step_that_prints_without_end_fills_nothing() {
+    let world = World::new(1);
+    world.job(
+        "flood",
+        "description = \"x\"\n[[step]]\nphase = \"preflight\"\nname = \"flood\"\nrun = '. \"$VAR_KIT\"; echo first; yes | head -c 300000000; echo last; gate flood'\n",
+    );
+    world.close("flood");
+    let arguments = ["run", "nordwind", "flood", "--host", "h1", "--yes", "--reason", "x", "--format", "json"];
+    let run = world.start(&arguments);
+    world.wait_for_gate("flood", "h1");
+    world.open("flood");
+    let peak = |pid: u32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:").map(str::to_owned));
+        line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok())
+    };
+    let mut seen = 0;
+    let pid = run.pid();
+    let (status, printed) = {
+        let mut run = run;
+        while run.is_running() {
+            seen = peak(pid).unwrap_or(seen).max(seen);
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        run.finish()
+    };
+    assert_eq!(status, 0, "{}", &printed[printed.len().saturating_sub(2000)..]);
+    assert!(seen < 100_000, "{seen} KiB");
+    let log = world.run(&["log", "1", "--host", "h1", "--step", "flood"]).stdout;
+    assert!(log.len() < 1_100_000 && log.starts_with(b"first\n") && log.ends_with(b"last\n"), "{}", log.len());
+    assert!(String::from_utf8_lossy(&log).contains("bytes left out"));
+    assert!(printed.len() < 4_000_000, "{}", printed.len());
+}
