@@ -107,7 +107,15 @@ pub fn main() -> ExitCode {
             return Exit::Unreachable.into();
         }
     };
-    let outcome = runtime.block_on(execute(arguments));
+    let outcome = runtime.block_on(async {
+        // Commands that drive a run settle for themselves what an interruption means.
+        let drives = matches!(arguments.command, Command::Run(_) | Command::Resume(_) | Command::Demo(_));
+        tokio::select! {
+            outcome = execute(arguments) => outcome,
+            // What the command holds is dropped, and with it the use of the private database, which then stops.
+            Ok(()) = tokio::signal::ctrl_c(), if !drives => Ok(Exit::Interrupted),
+        }
+    });
     // A thread that waits for a terminal must not keep the process.
     runtime.shutdown_background();
     match outcome {

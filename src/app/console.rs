@@ -2,20 +2,36 @@
 
 use std::io::{IsTerminal, Write};
 
+use crate::domain::line::clean_line;
+
 /// Data, with a line break, to stdout.
 pub fn print(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-/// Bytes as they are to stdout.
-pub fn print_bytes(bytes: &[u8]) {
+/// Bytes as they are to stdout. Returns whether somebody still reads.
+pub fn print_bytes(bytes: &[u8]) -> bool {
     let mut stdout = std::io::stdout();
-    let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).is_ok()
+}
+
+/// Text for people, with a line break, to stdout. Some of it may come from hosts, or from other people.
+pub fn show(text: &str) {
+    print(&clean(text));
 }
 
 /// Talk, with a line break, to stderr.
 pub fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", clean(text));
+}
+
+/// Without control sequences and what else would make a terminal show something other than is written; lines and their indents stay.
+fn clean(text: &str) -> String {
+    let line = |line: &str| {
+        let indent = line.len() - line.trim_start_matches(' ').len();
+        format!("{:indent$}{}", "", clean_line(line.as_bytes(), line.len()))
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Asks on stderr and reads a line from stdin; none without a terminal.

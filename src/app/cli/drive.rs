@@ -40,6 +40,17 @@ pub(super) async fn drive(around: &Surroundings<'_>, run: &StoredRun, format: Fo
     let Some(epoch) = take_lease(around.store, run, &controller).await? else {
         return Err(not_free(run));
     };
+    let driven = drive_with_lease(around, run, (epoch, controller), format).await;
+    give_back(around.store, run, epoch).await;
+    finish(around, run, driven?, format).await
+}
+
+async fn drive_with_lease(
+    around: &Surroundings<'_>,
+    run: &StoredRun,
+    (epoch, controller): (Epoch, String),
+    format: Format,
+) -> Result<Result<End, Stopped>, Failure> {
     let record = read_record(around.store, run).await?;
     let stored_output = read_stored_output(around.store, run, &record).await?;
     let fleet = connect_fleet(around, run, epoch)?;
@@ -54,22 +65,7 @@ pub(super) async fn drive(around: &Surroundings<'_>, run: &StoredRun, format: Fo
     let leave = CancellationToken::new();
     tokio::spawn(listen_to_signals(sender, leave.clone()));
     let driver = Driver::new(assumed, around.store, fleet, &mut progress, &mut cancel).map_err(Failure::failed)?;
-    let driven = tokio::select! {
-        driven = driver.drive() => Some(driven),
-        () = leave.cancelled() => None,
-    };
-    give_back(around.store, run, epoch).await;
-    match driven {
-        Some(driven) => finish(around, run, driven, format).await,
-        None => {
-            progress.close();
-            say(&format!(
-                "left run {0}; what is under way on hosts goes on\n\nhint: `turnus resume {0}` picks it up",
-                run.number
-            ));
-            Ok(Exit::Interrupted)
-        }
-    }
+    Ok(driver.drive(&leave).await)
 }
 
 async fn take_lease(store: &Store, run: &StoredRun, controller: &str) -> Result<Option<Epoch>, Failure> {
@@ -176,6 +172,13 @@ async fn finish(
 ) -> Result<Exit, Failure> {
     let end = match driven {
         Ok(end) => end,
+        Err(Stopped::Left) => {
+            say(&format!(
+                "left run {0}; what is under way on hosts goes on\n\nhint: `turnus resume {0}` picks it up",
+                run.number
+            ));
+            return Ok(Exit::Interrupted);
+        }
         Err(stopped @ Stopped::Fenced) => return Err(Failure::failed(stopped)),
         Err(stopped @ Stopped::Store(_)) => {
             return Err(Failure::unreachable(stopped).hint(format!(

@@ -53,7 +53,7 @@ async fn show(store: &Store, arguments: &Arguments) -> Result<Exit, Failure> {
         let record = read_record(store, &stored).await?;
         let run = Run::replay(stored.plan.clone(), &record).map_err(Failure::failed)?;
         printer.print_new(store, &run).await?;
-        if !arguments.follow || !stored.state.is_open() {
+        if !arguments.follow || !stored.state.is_open() || !printer.is_read {
             printer.finish_line();
             return Ok(Exit::Done);
         }
@@ -70,6 +70,8 @@ struct Printer {
     heading: Option<(HostIndex, StepIndex)>,
     /// On a terminal, a line that has not ended yet.
     partial: Option<Vec<u8>>,
+    /// False once the reader has gone (`| head`): then there is nobody to go on for.
+    is_read: bool,
 }
 
 impl Printer {
@@ -77,7 +79,7 @@ impl Printer {
         let host = arguments.host.as_deref().map(|name| find_host(&run.plan, name)).transpose()?;
         let steps = find_steps(&run.plan, arguments.step.as_deref())?;
         let partial = std::io::stdout().is_terminal().then(Vec::new);
-        Ok(Self { run, host, steps, printed: BTreeMap::new(), heading: None, partial })
+        Ok(Self { run, host, steps, printed: BTreeMap::new(), heading: None, partial, is_read: true })
     }
 
     async fn print_new(&mut self, store: &Store, run: &Run) -> Result<(), Failure> {
@@ -138,7 +140,10 @@ impl Printer {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        let Some(partial) = &mut self.partial else { return print_bytes(bytes) };
+        let Some(partial) = &mut self.partial else {
+            self.is_read &= print_bytes(bytes);
+            return;
+        };
         partial.extend_from_slice(bytes);
         while let Some(end) = partial.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = partial.drain(..=end).collect();

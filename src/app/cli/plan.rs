@@ -7,7 +7,7 @@ use super::Format;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::hosts::fill_in_defaults;
-use crate::app::console::print;
+use crate::app::console::{print, show};
 use crate::app::progress::Progress;
 use crate::app::rehearsal::rehearse;
 use crate::domain::job::{BackupRule, Place, Probe};
@@ -50,7 +50,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
         return Ok(if good { Exit::Done } else { Exit::Failed });
     }
     match arguments.format {
-        Format::Table => print(&describe(&plan)),
+        Format::Table => show(&describe(&plan)),
         Format::Json => print(&json!({"hash": plan.hash(), "plan": plan}).to_string()),
     }
     Ok(Exit::Done)

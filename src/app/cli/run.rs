@@ -46,24 +46,35 @@ impl Arguments {
     }
 }
 
+/// What a person has agreed to.
+pub(super) struct Agreed {
+    plan: Plan,
+    reason: Option<String>,
+}
+
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
+    // Before the database is opened: whoever leaves at a question leaves nothing running.
+    let agreed = agree(context, &arguments)?;
     let store = context.open_store().await?;
-    let outcome = execute(context, &store, &arguments).await;
+    let outcome = execute(context, &store, &arguments, agreed).await;
     store.close().await?;
     outcome.map(|(exit, _)| exit)
 }
 
-/// Makes the plan, asks, creates the run and drives it. Returns its number as well.
+/// Makes the plan, and asks.
+pub(super) fn agree(context: &Context, arguments: &Arguments) -> Result<Agreed, Failure> {
+    let plan = plan::make(context, &arguments.what)?;
+    let reason = settle_reason(context.customer(&arguments.what.customer)?, arguments)?;
+    if arguments.yes || agreed(&plan)? { Ok(Agreed { plan, reason }) } else { Err(Failure::declined()) }
+}
+
+/// Creates the run and drives it. Returns its number as well.
 pub(super) async fn execute(
     context: &Context,
     store: &Store,
     arguments: &Arguments,
+    Agreed { plan, reason }: Agreed,
 ) -> Result<(Exit, RunNumber), Failure> {
-    let plan = plan::make(context, &arguments.what)?;
-    let reason = settle_reason(context.customer(&arguments.what.customer)?, arguments)?;
-    if !arguments.yes && !agreed(&plan)? {
-        return Err(Failure::declined());
-    }
     let number = match create(context, store, &plan, reason.as_deref(), arguments).await? {
         Created::New { number } => number,
         Created::Existing { number, .. } => {

@@ -7,7 +7,7 @@ use super::Format;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::show::{moment, table};
-use crate::app::console::print;
+use crate::app::console;
 use crate::edge::store::run::{Filter, RunRow, RunState, Show, list_runs};
 
 #[derive(Debug, Args)]
@@ -41,8 +41,8 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     store.close().await?;
     let rows = listed?;
     match arguments.format {
-        Format::Json => print(&Value::from_iter(rows.iter().map(object)).to_string()),
-        Format::Table if rows.is_empty() => print("no runs"),
+        Format::Json => console::print(&Value::from_iter(rows.iter().map(object)).to_string()),
+        Format::Table if rows.is_empty() => console::print("no runs"),
         Format::Table => {
             let mut table = table(&["run", "customer", "job", "state", "started", "by"]);
             for row in &rows {
@@ -55,7 +55,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
                     row.started_by.clone(),
                 ]);
             }
-            print(&table.to_string());
+            console::show(&table.to_string());
         }
     }
     Ok(Exit::Done)

@@ -9,7 +9,7 @@ use super::Format;
 use super::context::{Context, read_run};
 use super::drive::read_record;
 use super::exit::{Exit, Failure};
-use crate::app::console::print;
+use crate::app::console::{print, show};
 use crate::app::progress::{describe_outcome, event_object};
 use crate::domain::plan::{HostIndex, StepIndex};
 use crate::domain::run::event::{Recorded, StepEnd};
@@ -30,7 +30,7 @@ pub(super) async fn run_with(store: &Store, number: i64, format: Format) -> Resu
     let run = Run::replay(stored.plan.clone(), &record).map_err(Failure::failed)?;
     match format {
         Format::Json => print(&object(&stored, &run, &record).to_string()),
-        Format::Table => print(&describe(&stored, &run)),
+        Format::Table => show(&describe(&stored, &run)),
     }
     Ok(Exit::Done)
 }

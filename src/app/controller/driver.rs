@@ -9,6 +9,7 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::fleet::Fleet;
 use super::journal::Journal;
@@ -50,6 +51,9 @@ pub enum Stopped {
     /// The record can't be written. What was stopped on hosts has been started again where they could be reached.
     #[error("the run's record can't be written")]
     Store(#[source] StoreError),
+    /// Somebody asked to leave at once.
+    #[error("the run was left as it stands")]
+    Left,
     /// A bug.
     #[error("the run's record contradicts itself")]
     Illegal(#[from] IllegalTransition),
@@ -118,13 +122,16 @@ impl<'a> Driver<'a> {
         })
     }
 
-    /// Drives the run to its end.
+    /// Drives the run to its end, or until `leave` is cancelled.
     ///
     /// # Errors
     /// [`Stopped`]; the run is then open, and can be resumed.
-    pub async fn drive(mut self) -> Result<End, Stopped> {
-        let driven = self.drive_to_the_end().await;
-        // What is still under way goes on without a follower.
+    pub async fn drive(mut self, leave: &CancellationToken) -> Result<End, Stopped> {
+        let driven = tokio::select! {
+            driven = self.drive_to_the_end() => driven,
+            () = leave.cancelled() => Err(Stopped::Left),
+        };
+        // What is still under way goes on without a follower. Lines are ended together: a dead one takes seconds.
         self.tasks.shutdown().await;
         self.fleet.close().await;
         self.progress.close();

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 
 use crate::domain::id::{Epoch, Name, RunId};
 use crate::domain::job::Place;
@@ -41,6 +42,9 @@ impl Location {
 pub struct Station {
     remote: Arc<Remote>,
     taken: OnceCell<Taken>,
+    /// When it was last tried in vain. Held while trying, so that hosts which need the same machine wait for one series of tries
+    /// instead of each making its own after the others.
+    refused: tokio::sync::Mutex<Option<(Instant, Error)>>,
 }
 
 /// A machine that this controller has fenced.
@@ -86,7 +90,7 @@ impl Fleet {
         let locations: BTreeSet<Location> = hosts.chain([Location::Controller]).collect();
         let station = |location: Location| {
             let remote = connect(&location);
-            (location, Station { remote, taken: OnceCell::new() })
+            (location, Station { remote, taken: OnceCell::new(), refused: tokio::sync::Mutex::default() })
         };
         let stations = locations.into_iter().map(station).collect();
         Self { run, epoch, plan, stations, recorded: Mutex::default() }
@@ -144,6 +148,18 @@ impl Fleet {
     }
 
     async fn take_patiently<'a>(&self, location: &Location, station: &'a Station) -> Result<&'a Taken, Error> {
+        let asked_at = Instant::now();
+        let mut refused = station.refused.lock().await;
+        match &*refused {
+            Some((at, error)) if *at > asked_at => return Err(error.clone()),
+            _ => {}
+        }
+        let taken = self.try_to_take(location, station).await;
+        *refused = taken.as_ref().err().map(|error| (Instant::now(), error.clone()));
+        taken
+    }
+
+    async fn try_to_take<'a>(&self, location: &Location, station: &'a Station) -> Result<&'a Taken, Error> {
         // A machine that has forgotten what was started there must not get a fresh record: steps would be started again.
         let began = self.recorded().locations.contains(location);
         let record = if began { Record::MustExist } else { Record::MayBegin };

@@ -14,6 +14,7 @@ use crate::domain::run::state::Run;
 /// More live lines than this would fill the terminal; further hosts show when they are done.
 const LIVE_LINES: usize = 16;
 const OUTPUT_CHARS: usize = 60;
+const NOTICE_CHARS: usize = 2000;
 
 /// Live lines on stderr.
 #[derive(Debug)]
@@ -75,7 +76,7 @@ impl Terminal {
 
     pub(super) fn notice(&self, text: &str) {
         // A terminal that is gone is no reason to stop a run.
-        let _ = self.lines.println(text);
+        let _ = self.lines.println(clean_line(text.as_bytes(), NOTICE_CHARS));
     }
 
     pub(super) fn close(&mut self) {

@@ -207,3 +207,219 @@ fn a_database_that_says_nothing_is_noticed_and_waited_for() {
     assert_eq!(status, 0, "{printed}");
     assert_eq!(world.ledger(), ["h1 look", "h1 stop", "h1 save", "h1 install", "h1 ask", "h1 start"]);
 }
+
+const CHATTY: &str = r#"
+description = "x"
+[[step]]
+phase = "preflight"
+name  = "talk"
+run   = '''
+. "$VAR_KIT"
+echo one
+gate talk
+while [ -e "$VAR_DIRECTORY/talks" ]; do echo more; sleep 0.1; done
+'''
+"#;
+
+/// Whether the private database serves anybody.
+fn database_runs(world: &World) -> bool {
+    let file = world.path("state/postgres/data/postmaster.pid");
+    let pid = std::fs::read_to_string(file).ok().and_then(|text| text.lines().next().map(str::to_owned));
+    pid.is_some_and(|pid| std::path::Path::new("/proc").join(pid).exists())
+}
+
+#[test]
+fn whoever_looks_back_may_leave_at_any_time() {
+    let world = World::new(1);
+    world.job("chatty", CHATTY);
+    world.close("talk");
+    let run = world.start_run("chatty");
+    world.wait_for_gate("talk", "h1");
+    let followed = world.start(&["log", "1", "--follow"]);
+    followed.wait_for_text("one");
+    run.kill_hard();
+    followed.signal(Signal::SIGINT);
+    assert_eq!(followed.finish().0, 130);
+    wait_until("the database is stopped", || !database_runs(&world));
+    world.open("talk");
+}
+
+#[test]
+fn following_ends_when_nobody_reads_any_more() {
+    let world = World::new(1);
+    world.job("chatty", CHATTY);
+    world.close("talk");
+    world.write("talks", "");
+    let run = world.start_run("chatty");
+    world.wait_for_gate("talk", "h1");
+    let mut follower = world.turnus(&["log", "1", "--follow"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut one = [0; 1];
+    std::io::Read::read_exact(follower.stdout.as_mut().unwrap(), &mut one).unwrap();
+    drop(follower.stdout.take());
+    world.open("talk");
+    wait_until("the follower ends", || follower.try_wait().unwrap().is_some());
+    std::fs::remove_file(world.path("talks")).unwrap();
+    assert_eq!(run.finish().0, 0);
+}
+
+#[test]
+fn what_people_write_is_harmless_on_other_people_s_terminals() {
+    let world = World::new(1);
+    let hostile = "\u{1b}]0;title\u{7}\u{9b}31m\u{202e}reason";
+    let run = world.start(&["run", "nordwind", "quarterly", "--host", "h1", "--yes", "--reason", hostile]);
+    let (status, printed) = run.finish();
+    assert_eq!(status, 0, "{printed}");
+    for arguments in [["show", "1"], ["report", "1"]] {
+        let shown = text(&world.run(&arguments));
+        assert!(shown.contains("reason"), "{shown}");
+        let bad = |character: char| matches!(character, '\u{7}' | '\u{1b}' | '\u{9b}' | '\u{202e}');
+        assert!(!shown.contains(bad), "{shown:?}");
+    }
+}
+
+#[test]
+fn who_leaves_at_once_does_not_wait_for_each_dead_line() {
+    let world = World::new(8);
+    world.job(
+        "all",
+        "description = \"x\"\nbatch = [\"100%\"]\n[[step]]\nphase = \"preflight\"\nname = \"look\"\nrun = '. \"$VAR_KIT\"; gate look'\n",
+    );
+    world.close("look");
+    let run = world.start_run("all");
+    (1..=8).for_each(|host| world.wait_for_gate("look", &format!("h{host}")));
+    let mark = format!("turnus-{}-", run.pid());
+    let masters = std::process::Command::new("pgrep").args(["-f", &mark]).output().unwrap();
+    let masters: Vec<u32> =
+        String::from_utf8(masters.stdout).unwrap().lines().map(|pid| pid.parse().unwrap()).collect();
+    assert_eq!(masters.len(), 8);
+    masters.iter().for_each(|pid| kill(*pid, Signal::SIGSTOP));
+    run.signal(Signal::SIGINT);
+    run.wait_for_text("cancelled by");
+    let began = std::time::Instant::now();
+    run.signal(Signal::SIGINT);
+    let (status, printed) = run.finish();
+    assert_eq!(status, 130, "{printed}");
+    // Two seconds for one; sixteen for all of them after each other.
+    assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+    world.open("look");
+}
+
+#[test]
+fn two_customers_with_the_same_host_names_are_maintained_at_the_same_time() {
+    let world = World::new(2);
+    let inventory = std::fs::read_to_string(world.path("configuration/inventories/nordwind.toml")).unwrap();
+    world.write("configuration/inventories/suedwind.toml", &inventory.replace("Nordwind", "Südwind"));
+    world.close("save");
+    let north = world.start_run("quarterly");
+    world.wait_for_gate("save", "h1");
+    let south = world.start(&["run", "suedwind", "quarterly", "--host", "@all", "--yes", "--reason", "x"]);
+    wait_until("both are at work", || world.counts().get("h1 save") == Some(&2));
+    world.open("save");
+    for run in [north, south] {
+        let (status, printed) = run.finish();
+        assert_eq!(status, 0, "{printed}");
+    }
+    assert!(world.counts().values().all(|count| *count == 2), "{:?}", world.counts());
+}
+
+#[test]
+fn paths_may_have_blanks() {
+    let world = World::new(1);
+    let spaced = |name: &str| world.path(&format!("a b/{name}"));
+    std::fs::create_dir(world.path("a b")).unwrap();
+    std::fs::rename(world.path("key"), spaced("my key")).unwrap();
+    std::fs::rename(world.path("known_hosts"), spaced("known hosts")).unwrap();
+    std::fs::rename(world.path("configuration"), spaced("con figuration")).unwrap();
+    let file = spaced("con figuration/inventories/nordwind.toml");
+    let old = |name: &str| format!("\"{}\"", world.path(name).display());
+    let new = |name: &str| format!("\"{}\"", spaced(name).display());
+    let text_of = std::fs::read_to_string(&file).unwrap();
+    let moved = text_of.replace(&old("key"), &new("my key")).replace(&old("known_hosts"), &new("known hosts"));
+    std::fs::write(&file, moved).unwrap();
+    std::fs::write(spaced("con figuration/turnus.toml"), format!("state_dir = {}\n", new("the state"))).unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_turnus"));
+    command.arg("--config").arg(spaced("con figuration")).args([
+        "run",
+        "nordwind",
+        "quarterly",
+        "--host",
+        "h1",
+        "--yes",
+    ]);
+    let output = command.env("HOME", world.path("home")).env_remove("SSH_AUTH_SOCK").output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+}
+
+#[test]
+fn a_request_to_terminate_is_a_first_ctrl_c() {
+    for signal in [Signal::SIGTERM, Signal::SIGHUP] {
+        let world = World::new(1);
+        world.close("save");
+        let run = world.start_run("quarterly");
+        world.wait_for_gate("save", "h1");
+        run.signal(signal);
+        run.wait_for_text("cancelled by");
+        world.open("save");
+        assert_eq!(run.finish().0, 130);
+        assert_eq!(world.ledger(), ["h1 look", "h1 stop", "h1 save", "h1 start"]);
+    }
+}
+
+#[test]
+fn a_delegate_may_be_a_host_of_the_run() {
+    let world = World::new(3);
+    let job = r#"
+description  = "x"
+batch        = ["100%"]
+[[step]]
+phase = "preflight"
+name  = "there"
+on    = "h2"
+run   = '. "$VAR_KIT"; note'
+[[step]]
+phase = "quiesce"
+name  = "stop"
+on    = "h2"
+run   = '. "$VAR_KIT"; note; [ "$TURNUS_HOST" = h2 ] || sleep 1'
+undo  = '. "$VAR_KIT"; note start'
+"#;
+    world.job("delegated", job);
+    let (status, printed) = world.start_run("delegated").finish();
+    assert_eq!(status, 0, "{printed}");
+    assert_eq!(world.counts().len(), 9);
+}
+
+#[test]
+fn a_step_that_prints_without_end_fills_nothing() {
+    let world = World::new(1);
+    world.job(
+        "flood",
+        "description = \"x\"\n[[step]]\nphase = \"preflight\"\nname = \"flood\"\nrun = '. \"$VAR_KIT\"; echo first; yes | head -c 300000000; echo last; gate flood'\n",
+    );
+    world.close("flood");
+    let arguments = ["run", "nordwind", "flood", "--host", "h1", "--yes", "--reason", "x", "--format", "json"];
+    let run = world.start(&arguments);
+    world.wait_for_gate("flood", "h1");
+    world.open("flood");
+    let peak = |pid: u32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:").map(str::to_owned));
+        line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok())
+    };
+    let mut seen = 0;
+    let pid = run.pid();
+    let (status, printed) = {
+        let mut run = run;
+        while run.is_running() {
+            seen = peak(pid).unwrap_or(seen).max(seen);
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        run.finish()
+    };
+    assert_eq!(status, 0, "{}", &printed[printed.len().saturating_sub(2000)..]);
+    assert!(seen < 100_000, "{seen} KiB");
+    let log = world.run(&["log", "1", "--host", "h1", "--step", "flood"]).stdout;
+    assert!(log.len() < 1_100_000 && log.starts_with(b"first\n") && log.ends_with(b"last\n"), "{}", log.len());
+    assert!(String::from_utf8_lossy(&log).contains("bytes left out"));
+    assert!(printed.len() < 4_000_000, "{}", printed.len());
+}

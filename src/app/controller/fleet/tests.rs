@@ -6,7 +6,7 @@ use super::{Fleet, Location};
 use crate::domain::id::{Epoch, RunId};
 use crate::domain::plan::{Choice, HostIndex, Plan, StepIndex, build};
 use crate::domain::{inventory, job};
-use crate::edge::remote::scripted::Fleet as ModelFleet;
+use crate::edge::remote::scripted::{Fleet as ModelFleet, LineFault};
 use crate::edge::remote::{Error, Remote};
 
 const INVENTORY: &str = r#"
@@ -20,6 +20,9 @@ address = "store.example"
 [[host]]
 name = "web"
 address = "web.example"
+[[host]]
+name = "mail"
+address = "mail.example"
 "#;
 
 const JOB: &str = r#"
@@ -38,7 +41,8 @@ probe = { http = { url = "http://$ADDRESS/" } }
 fn plan() -> Plan {
     let customer = inventory::parse::parse(INVENTORY, "inventories/nordwind.toml").unwrap();
     let job = job::parse::parse(JOB, "jobs/snapshots.toml").unwrap();
-    build(&customer, &job, &Choice { hosts: vec!["store".to_owned(), "web".to_owned()], parallel_hosts: 2 }).unwrap()
+    build(&customer, &job, &Choice { hosts: ["store", "web", "mail"].map(str::to_owned).to_vec(), parallel_hosts: 3 })
+        .unwrap()
 }
 
 fn fleet(model: &ModelFleet) -> Fleet {
@@ -68,4 +72,20 @@ async fn a_probe_leaves_no_record_anywhere() {
     let fleet = fleet(&ModelFleet::default());
     fleet.note_started(HostIndex(1), StepIndex(1));
     assert!(fleet.prepare(HostIndex(0)).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn hosts_that_need_the_same_unreachable_machine_wait_for_one_series_of_tries() {
+    let model = ModelFleet::default();
+    for _ in 0..3 {
+        model.add_fault("store", None, LineFault::Refused);
+    }
+    let fleet = fleet(&model);
+    let (web, mail) = tokio::join!(fleet.prepare(HostIndex(1)), fleet.prepare(HostIndex(2)));
+    for prepared in [web, mail] {
+        let Err((location, error)) = prepared else { panic!("tried again") };
+        assert_eq!(location, Location::Host("store".parse().unwrap()));
+        assert!(matches!(error, Error::CannotConnect { .. }), "{error}");
+    }
+    assert!(fleet.prepare(HostIndex(1)).await.is_ok(), "whoever comes later tries again");
 }
