@@ -21,6 +21,7 @@ mod runs;
 mod show;
 mod trust;
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -146,6 +147,12 @@ async fn execute(arguments: Arguments) -> Result<Exit, Failure> {
 /// Structured logs go to stderr; `TURNUS_LOG` says how much (`debug`, `turnus=trace`, …), warnings by default.
 fn log_to_stderr() {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("TURNUS_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let filter = EnvFilter::try_from_env("TURNUS_LOG").unwrap_or_else(|_| EnvFilter::new("warn,sqlx=error"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        // Otherwise it panics when nobody reads stderr any more.
+        .log_internal_errors(false)
+        .init();
 }

@@ -9,6 +9,7 @@ mod terminal;
 pub use json::event_object;
 pub use plain::describe_outcome;
 
+use crate::domain::id::RunId;
 use crate::domain::plan::{HostIndex, StepIndex};
 use crate::domain::run::event::Recorded;
 use crate::domain::run::state::Run;
@@ -43,6 +44,13 @@ impl Progress {
     #[must_use]
     pub fn for_programs() -> Self {
         Self::Json(json::Json)
+    }
+
+    /// Says which run it is; people have been told already.
+    pub fn begin(&mut self, number: i64, id: RunId) {
+        if let Self::Json(json) = self {
+            json.begin(number, id);
+        }
     }
 
     /// Shows events that have just been stored. `run` is the state after them.

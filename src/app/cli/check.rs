@@ -73,7 +73,8 @@ fn render_summary(summary: &Summary) -> String {
     format!("{}: all right", parts.join(", "))
 }
 
-fn count(number: usize, noun: &str) -> String {
+/// `1 host`, `2 hosts`.
+pub(super) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Format;
+use super::check::count;
 use super::context::open_store;
 use super::exit::{Exit, Failure};
 use super::show::table;
@@ -104,7 +105,9 @@ fn look_at_files(directory: &Path, findings: &mut Vec<Finding>) -> Option<Catalo
     match build(&sources) {
         Ok(catalog) => {
             let hosts: usize = catalog.customers.values().map(|customer| customer.hosts.len()).sum();
-            let found = format!("{} customers, {hosts} hosts, {} jobs", catalog.customers.len(), catalog.jobs.len());
+            let counts =
+                [count(catalog.customers.len(), "customer"), count(hosts, "host"), count(catalog.jobs.len(), "job")];
+            let found = counts.join(", ");
             findings.push(ok("files", found));
             Some(catalog)
         }
@@ -119,11 +122,13 @@ fn look_at_files(directory: &Path, findings: &mut Vec<Finding>) -> Option<Catalo
 async fn look_at_programs(findings: &mut Vec<Finding>) {
     let programs = [
         ("ssh", ["-V"].as_slice(), "apt install openssh-client"),
-        ("ssh-keygen", [].as_slice(), "apt install openssh-client"),
+        // It has no version of its own; asking for the hash of nothing makes nothing.
+        ("ssh-keygen", ["-l", "-f", "/dev/null"].as_slice(), "apt install openssh-client"),
         ("setsid", ["--version"].as_slice(), "apt install util-linux; steps on the controller need it"),
     ];
     for (program, arguments, hint) in programs {
         findings.push(match config::describe_program(program, arguments).await {
+            Some(_) if program == "ssh-keygen" => ok(program, "found"),
             Some(version) => ok(program, version),
             None => missing(program, "not found", Some(hint.to_owned())),
         });

@@ -57,6 +57,7 @@ async fn drive_with_lease(
     let overdue = std::time::Duration::from_secs(around.settings.limits.overdue_s);
     let assumed = Assumed { run: run.id, epoch, controller, record, stored_output, overdue };
     let mut progress = if format == Format::Json { Progress::for_programs() } else { Progress::for_people() };
+    progress.begin(run.number.0, run.id);
     let (sender, mut cancel) = mpsc::channel(4);
     if let Some(request) = &run.cancel_request {
         // The channel is fresh and has room.

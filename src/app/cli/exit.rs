@@ -78,7 +78,14 @@ impl Failure {
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:#}", self.error)
+        // Some libraries tell their cause in their own text as well: nobody wants to read it twice.
+        let mut told = String::new();
+        for cause in self.error.chain().map(ToString::to_string) {
+            if !told.contains(&cause) {
+                told = if told.is_empty() { cause } else { format!("{told}: {cause}") };
+            }
+        }
+        f.write_str(&told)
     }
 }
 

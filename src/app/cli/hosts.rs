@@ -36,4 +36,7 @@ pub(super) fn fill_in_defaults(connection: &mut Connection, ssh: &Ssh) {
     connection.user = connection.user.take().or_else(|| ssh.user.clone());
     connection.port = connection.port.or(ssh.port);
     connection.identity_file = connection.identity_file.take().or_else(|| ssh.identity_file.clone());
+    for hop in &mut connection.proxy_jump {
+        fill_in_defaults(hop, ssh);
+    }
 }

@@ -7,9 +7,10 @@ use super::Format;
 use super::context::{Context, read_run};
 use super::drive::{Surroundings, drive};
 use super::exit::{Exit, Failure};
+use super::show::moment;
 use crate::app::console::say;
 use crate::edge::store::Store;
-use crate::edge::store::run::{RunRow, list_lapsed_runs};
+use crate::edge::store::run::{Filter, RunRow, Show, list_lapsed_runs, list_runs};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -47,10 +48,24 @@ async fn the_only_one(store: &Store) -> Result<i64, Failure> {
     let lapsed = list_lapsed_runs(&mut transaction).await?;
     match lapsed.as_slice() {
         [only] => Ok(only.number.0),
-        [] => Err(Failure::usage(anyhow!("there is no run whose controller is gone")).hint("`turnus runs` lists all")),
+        [] => Err(nothing_to_resume(store).await?),
         several => Err(Failure::usage(anyhow!("there are {} runs whose controller is gone", several.len()))
             .hint(format!("say which one: {}", several.iter().map(in_words).collect::<Vec<_>>().join(", ")))),
     }
+}
+
+/// After a kill the lease goes on for up to half a minute: nobody can know yet that its controller is gone.
+async fn nothing_to_resume(store: &Store) -> Result<Failure, Failure> {
+    let mut transaction = store.begin().await?;
+    let open = list_runs(&mut transaction, Filter { customer: None, show: Show::Open, limit: 20 }).await?;
+    let leases = open.iter().filter_map(|row| row.lease.as_ref().map(|lease| (row, lease)));
+    let driven: Vec<_> = leases
+        .map(|(row, lease)| {
+            format!("run {} is driven by {} until {} at least", row.number, lease.owner, moment(lease.until))
+        })
+        .collect();
+    let failure = Failure::usage(anyhow!("there is no run whose controller is gone"));
+    Ok(if driven.is_empty() { failure.hint("`turnus runs` lists all") } else { failure.hint(driven.join("; ")) })
 }
 
 fn in_words(row: &RunRow) -> String {

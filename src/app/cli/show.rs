@@ -12,7 +12,7 @@ use super::exit::{Exit, Failure};
 use crate::app::console::{print, show};
 use crate::app::progress::{describe_outcome, event_object};
 use crate::domain::plan::{HostIndex, StepIndex};
-use crate::domain::run::event::{Recorded, StepEnd};
+use crate::domain::run::event::{Outcome, Recorded, StepEnd};
 use crate::domain::run::state::{HostRun, HostStage, Run, StepRun};
 use crate::edge::store::Store;
 use crate::edge::store::run::{RunState, StoredRun};
@@ -103,6 +103,7 @@ fn describe_host(run: &Run, index: HostIndex, host: &HostRun) -> String {
         HostStage::Preparing => "connecting".to_owned(),
         HostStage::Unreached(fault) => format!("unreachable: {}", fault.what),
         HostStage::InWork => "in work".to_owned(),
+        HostStage::Finished(Outcome::Unreachable { fault }) => format!("unreachable: {}", fault.what),
         HostStage::Finished(outcome) => describe_outcome(run.plan(), outcome),
     };
     let mut table = table(&[]);

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::plain::host_name;
 use crate::app::console::print;
+use crate::domain::id::RunId;
 use crate::domain::plan::{HostIndex, Plan, StepIndex};
 use crate::domain::run::event::Recorded;
 use crate::domain::run::state::Run;
@@ -13,6 +14,10 @@ use crate::domain::run::state::Run;
 pub struct Json;
 
 impl Json {
+    pub(super) fn begin(&self, number: i64, id: RunId) {
+        print(&json!({"kind": "run", "run_number": number, "run_id": id}).to_string());
+    }
+
     pub(super) fn event(&self, run: &Run, recorded: &Recorded) {
         print(&event_object(run.plan(), recorded).to_string());
     }

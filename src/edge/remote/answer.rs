@@ -88,14 +88,15 @@ impl Answer {
 /// What it means that something other than the capsule answered.
 fn no_answer(host: String, exit: Exit, said: String) -> Error {
     let says = |sign: &str| said.contains(sign);
+    // First: sudo may warn of something and work nevertheless.
+    if says("/capsule") && (says("No such file") || says("an't open") || says("annot open")) {
+        return Error::Vanished { host };
+    }
     if says("sudo:") || says("sudo: ") || says("a password is required") || says("not in the sudoers") {
         return Error::SudoRefused { host, detail: said };
     }
     if exit != Exit::Signal && says("sudo") && says("not found") {
         return Error::SudoRefused { host, detail: said };
-    }
-    if says("/capsule") && (says("No such file") || says("an't open") || says("annot open")) {
-        return Error::Vanished { host };
     }
     match exit {
         Exit::Signal => Error::LineLost { host, detail: format!("the command was killed {said}").trim().to_owned() },

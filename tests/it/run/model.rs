@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use turnus::app::controller::driver::{Assumed, Driver, End};
 use turnus::app::controller::fleet::{Fleet, Location};
 use turnus::app::progress::Progress;
@@ -113,7 +114,11 @@ async fn drive(model: &Model, plan: &Plan) -> (End, Run) {
     };
     let (_keep, mut cancel) = mpsc::channel(1);
     let mut progress = Progress::Quiet;
-    let end = Driver::new(assumed, &store, fleet, &mut progress, &mut cancel).unwrap().drive().await.unwrap();
+    let end = Driver::new(assumed, &store, fleet, &mut progress, &mut cancel)
+        .unwrap()
+        .drive(&CancellationToken::new())
+        .await
+        .unwrap();
     let mut transaction = store.begin().await.unwrap();
     let record = event::read_events(&mut transaction, id).await.unwrap();
     drop(transaction);

@@ -375,7 +375,8 @@ fn programs_read_events_as_json_lines_and_the_report_as_the_last() {
     let lines: Vec<serde_json::Value> =
         String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let kinds: Vec<_> = lines.iter().filter_map(|line| line["kind"].as_str()).collect();
-    assert_eq!(kinds.first(), Some(&"lease_taken"));
+    assert_eq!(kinds[..2], ["run", "lease_taken"]);
+    assert_eq!(lines[0]["run_number"], 1);
     assert!(kinds.contains(&"run_finished"), "{kinds:?}");
     let started = lines.iter().find(|line| line["kind"] == "step_started").unwrap();
     assert_eq!((&started["host"], &started["step"]["name"]), (&"h1".into(), &"look".into()));
