@@ -50,6 +50,14 @@ impl Context {
         open_store(&self.catalog.settings.database, &self.state_dir).await
     }
 
+    /// The same for commands that drive a run: an interruption before there is something to drive leaves in order, too.
+    pub(crate) async fn open_store_to_drive(&self) -> Result<Store, Failure> {
+        tokio::select! {
+            opened = self.open_store() => opened,
+            Ok(()) = tokio::signal::ctrl_c() => Err(Failure::declined()),
+        }
+    }
+
     /// The files that a run is made from, to be stored with it.
     pub(crate) fn revisions<'a>(&'a self, customer: &'a Customer, job: &'a Job) -> Vec<Revision<'a>> {
         let text = |kind: SourceKind, hash: &ContentHash| {

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::context::{Context, read_run};
 use super::drive::read_record;
@@ -33,10 +34,16 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         return shop::serve(directory).await.map(|()| Exit::Done).map_err(Failure::failed);
     }
     let began = Instant::now();
+    // From here on an interruption is noted, and the hosts are taken down by who sees it.
+    let mut interruptions = signal(SignalKind::interrupt()).map_err(Failure::unreachable)?;
     say("building three hosts on this machine: an sshd and a small shop on each");
     let stage = Stage::build(arguments.breaks).map_err(Failure::unreachable)?;
     let context = Context::load(stage.configuration())?;
-    let store = context.open_store().await?;
+    let store = tokio::select! {
+        biased;
+        Some(()) = interruptions.recv() => return Err(Failure::declined()),
+        opened = context.open_store() => opened?,
+    };
     let shown = show(&context, &store, &arguments).await;
     let answers = stage.answers().await;
     store.close().await?;

@@ -22,7 +22,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
-    let store = context.open_store().await?;
+    let store = context.open_store_to_drive().await?;
     let outcome = resume(context, &store, &arguments).await;
     store.close().await?;
     outcome

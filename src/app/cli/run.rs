@@ -55,7 +55,7 @@ pub(super) struct Agreed {
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     // Before the database is opened: whoever leaves at a question leaves nothing running.
     let agreed = agree(context, &arguments)?;
-    let store = context.open_store().await?;
+    let store = context.open_store_to_drive().await?;
     let outcome = execute(context, &store, &arguments, agreed).await;
     store.close().await?;
     outcome.map(|(exit, _)| exit)

@@ -423,3 +423,25 @@ fn a_step_that_prints_without_end_fills_nothing() {
     assert!(String::from_utf8_lossy(&log).contains("bytes left out"));
     assert!(printed.len() < 4_000_000, "{}", printed.len());
 }
+
+#[test]
+fn a_demo_that_is_interrupted_early_leaves_nothing() {
+    let directory = tempfile::Builder::new().prefix("turnus-early-").tempdir().unwrap();
+    // Postgres runs under another account when the test runs as root.
+    std::fs::set_permissions(directory.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711)).unwrap();
+    let stage = || std::fs::read_dir(directory.path()).unwrap().flatten().find(|entry| entry.path().is_dir());
+    for wanted in ["web1", "state"] {
+        let mut demo = std::process::Command::new(env!("CARGO_BIN_EXE_turnus"));
+        demo.arg("demo").env("TMPDIR", directory.path()).current_dir(directory.path());
+        let mut demo = demo.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+        wait_until("the stage is being built", || stage().is_some_and(|stage| stage.path().join(wanted).exists()));
+        kill(demo.id(), Signal::SIGINT);
+        assert_eq!(demo.wait().unwrap().code(), Some(130), "at {wanted}");
+        assert!(stage().is_none(), "at {wanted}");
+        let mark = directory.path().display().to_string();
+        wait_until("its processes are gone", || {
+            let listed = std::process::Command::new("ps").args(["-eo", "args"]).output().unwrap();
+            !String::from_utf8_lossy(&listed.stdout).lines().any(|line| line.contains(&mark))
+        });
+    }
+}
