@@ -12,16 +12,7 @@ fn name(text: &str) -> Name {
 }
 
 fn host(text: &str, groups: &[&str]) -> Host {
-    let connection = Connection {
-        address: format!("{text}.example"),
-        port: None,
-        user: None,
-        identity_file: None,
-        proxy_jump: Vec::new(),
-        known_hosts: None,
-        elevate: false,
-        state_dir: None,
-    };
+    let connection = Connection::to(format!("{text}.example"));
     let groups = groups.iter().map(|group| name(group)).collect();
     Host { name: name(text), connection, groups, vars: BTreeMap::new() }
 }

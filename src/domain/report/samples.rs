@@ -216,16 +216,7 @@ pub(crate) fn customer(hosts: &[&str]) -> Customer {
 }
 
 fn planned_host(text: &str) -> Host {
-    let connection = Connection {
-        address: format!("{text}.example"),
-        port: None,
-        user: None,
-        identity_file: None,
-        proxy_jump: Vec::new(),
-        known_hosts: None,
-        elevate: false,
-        state_dir: None,
-    };
+    let connection = Connection::to(format!("{text}.example"));
     Host { name: name(text), connection, groups: Vec::new(), vars: BTreeMap::new() }
 }
 

@@ -33,16 +33,7 @@ fn name(text: &str) -> Name {
 }
 
 fn planned_host(text: &str) -> PlannedHost {
-    let connection = Connection {
-        address: text.to_owned(),
-        port: None,
-        user: None,
-        identity_file: None,
-        proxy_jump: Vec::new(),
-        known_hosts: None,
-        elevate: false,
-        state_dir: None,
-    };
+    let connection = Connection::to(text.to_owned());
     PlannedHost { name: name(text), connection, vars: BTreeMap::new() }
 }
 

@@ -7,16 +7,7 @@ use super::{KeyCheck, SshSettings, render};
 use crate::domain::inventory::Connection;
 
 fn connection(address: &str) -> Connection {
-    Connection {
-        address: address.to_owned(),
-        port: None,
-        user: None,
-        identity_file: None,
-        proxy_jump: Vec::new(),
-        known_hosts: None,
-        elevate: false,
-        state_dir: None,
-    }
+    Connection::to(address.to_owned())
 }
 
 fn settings(user_config: &Path) -> SshSettings {
