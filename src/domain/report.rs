@@ -13,7 +13,7 @@ use super::inventory::Locale;
 use super::job::BackupRule;
 use super::line::clean_line;
 use super::plan::HostIndex;
-use super::run::event::{Facts, RunResult};
+use super::run::event::{Facts, RunState};
 use super::run::state::{Run, RunStage};
 
 pub mod host;
@@ -102,22 +102,6 @@ pub struct Report {
     pub hosts: Vec<HostReport>,
 }
 
-/// Where a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RunState {
-    /// It goes on, or should.
-    Running,
-    /// It waits for a person: some host is unknown.
-    Suspended,
-    /// Every host is updated or had nothing to do.
-    Succeeded,
-    /// Some host is not.
-    Failed,
-    /// It was cancelled before its end.
-    Cancelled,
-}
-
 /// Guarantee G3, or the declared exception.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "rule", rename_all = "snake_case")]
@@ -199,9 +183,7 @@ fn state_of(stage: RunStage) -> RunState {
     match stage {
         RunStage::Open | RunStage::Closing => RunState::Running,
         RunStage::Suspended => RunState::Suspended,
-        RunStage::Finished(RunResult::Succeeded) => RunState::Succeeded,
-        RunStage::Finished(RunResult::Failed) => RunState::Failed,
-        RunStage::Finished(RunResult::Cancelled) => RunState::Cancelled,
+        RunStage::Finished(result) => result.into(),
     }
 }
 

@@ -8,6 +8,7 @@ use super::drive::read_record;
 use super::exit::{Exit, Failure};
 use crate::app::console::print;
 use crate::domain::run::event::Event;
+use crate::domain::run::event::RunState;
 use crate::domain::run::machine::Machine;
 use crate::domain::run::state::Run;
 use crate::edge::config;
@@ -15,7 +16,7 @@ use crate::edge::store::Store;
 use crate::edge::store::error::Error as StoreError;
 use crate::edge::store::lease::{release_lease, take_lease};
 use crate::edge::store::record::{Batch, record};
-use crate::edge::store::run::{CancelAnswer, RunNumber, RunState, StoredRun, request_cancel};
+use crate::edge::store::run::{CancelAnswer, RunNumber, StoredRun, request_cancel};
 
 pub(super) async fn run(context: &Context, number: i64) -> Result<Exit, Failure> {
     let store = context.open_store().await?;

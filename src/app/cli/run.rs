@@ -12,11 +12,12 @@ use crate::app::console::{ask, confirms, say};
 use crate::domain::id::RunId;
 use crate::domain::inventory::{Customer, Freeze};
 use crate::domain::plan::Plan;
+use crate::domain::run::event::RunState;
 use crate::edge::store::Store;
 use crate::edge::store::error::Error as StoreError;
 use crate::edge::store::revision::store_revision;
+use crate::edge::store::run::RunNumber;
 use crate::edge::store::run::create::{Created, NewRun, create_run};
-use crate::edge::store::run::{RunNumber, RunState};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

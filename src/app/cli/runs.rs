@@ -8,7 +8,8 @@ use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::show::{moment, table};
 use crate::app::console;
-use crate::edge::store::run::{Filter, RunRow, RunState, Show, list_runs};
+use crate::domain::run::event::RunState;
+use crate::edge::store::run::{Filter, RunRow, Show, list_runs};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

@@ -12,10 +12,11 @@ use super::exit::{Exit, Failure};
 use crate::app::console::{print, show};
 use crate::app::progress::{describe_outcome, event_object};
 use crate::domain::plan::{HostIndex, StepIndex};
+use crate::domain::run::event::RunState;
 use crate::domain::run::event::{Outcome, Recorded, StepEnd};
 use crate::domain::run::state::{HostRun, HostStage, Run, StepRun};
 use crate::edge::store::Store;
-use crate::edge::store::run::{RunState, StoredRun};
+use crate::edge::store::run::StoredRun;
 
 pub(super) async fn run(context: &Context, number: i64, format: Format) -> Result<Exit, Failure> {
     let store = context.open_store().await?;

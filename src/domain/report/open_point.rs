@@ -4,10 +4,11 @@ use serde::Serialize;
 
 use super::host::{HostReport, OutcomeKind};
 use super::step::{Cause, StepReference, StepReport, StepState};
-use super::{RunRecord, RunState, clean};
+use super::{RunRecord, clean};
 use crate::domain::id::Name;
 use crate::domain::job::{BackupRule, Phase};
 use crate::domain::plan::{Part, Plan, StepIndex};
+use crate::domain::run::event::RunState;
 
 /// Something that is left, the most urgent kind first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -4,9 +4,10 @@ use super::host::{Effect, HostReport, OutcomeKind, PhaseState};
 use super::open_point::OpenPoint;
 use super::samples::{Answer, Story, at, facts, fault, name};
 use super::step::{Cause, StepReference, StepState};
-use super::{BackupPromise, Counts, Report, RunState};
+use super::{BackupPromise, Counts, Report};
 use crate::domain::id::Epoch;
 use crate::domain::job::{BackupRule, Phase};
+use crate::domain::run::event::RunState;
 use crate::domain::run::event::{Event, StepEnd};
 
 fn host<'a>(report: &'a Report, wanted: &str) -> &'a HostReport {

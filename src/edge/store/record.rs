@@ -8,9 +8,9 @@ use sqlx::PgConnection;
 use super::error::Error;
 use super::event::insert_events;
 use super::log::{LogChunk, insert_chunks, to_index};
-use super::run::RunState;
 use crate::domain::id::{Epoch, RunId};
 use crate::domain::plan::HostIndex;
+use crate::domain::run::event::RunState;
 use crate::domain::run::event::{Event, Outcome, Recorded};
 
 /// What has happened since the last write, for all hosts of a run together.

@@ -15,7 +15,7 @@ use sqlx::types::{Json, Uuid};
 use super::error::Error;
 use crate::domain::id::{ContentHash, Epoch, Name, RunId};
 use crate::domain::plan::Plan;
-use crate::domain::run::event::RunResult;
+use crate::domain::run::event::RunState;
 
 /// What people type to name a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -25,58 +25,6 @@ pub struct RunNumber(pub i64);
 impl fmt::Display for RunNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-/// The cached fold of a run's events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RunState {
-    /// Driven, or waiting for somebody to take over.
-    Running,
-    /// Waiting for a person: some host is unknown.
-    Suspended,
-    /// Ended well.
-    Succeeded,
-    /// Ended otherwise.
-    Failed,
-    /// Ended by request.
-    Cancelled,
-}
-
-impl RunState {
-    /// The word used in tables and on the terminal.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Suspended => "suspended",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// Whether the run has not ended.
-    #[must_use]
-    pub fn is_open(self) -> bool {
-        matches!(self, Self::Running | Self::Suspended)
-    }
-}
-
-impl fmt::Display for RunState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl From<RunResult> for RunState {
-    fn from(result: RunResult) -> Self {
-        match result {
-            RunResult::Succeeded => Self::Succeeded,
-            RunResult::Failed => Self::Failed,
-            RunResult::Cancelled => Self::Cancelled,
-        }
     }
 }
 

@@ -3,10 +3,11 @@
 use turnus::domain::id::Epoch;
 use turnus::domain::plan::{HostIndex, StepIndex};
 use turnus::domain::run::event::Outcome;
+use turnus::domain::run::event::RunState;
 use turnus::edge::store::error::Error;
 use turnus::edge::store::lease::{LEASE, release_lease, renew_lease};
 use turnus::edge::store::record::Batch;
-use turnus::edge::store::run::{RunState, find_run, request_cancel};
+use turnus::edge::store::run::{find_run, request_cancel};
 
 use super::{create, let_lapse, take, write};
 use crate::kit::database::Database;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use turnus::domain::id::{Epoch, RunId};
 use turnus::domain::plan::{HostIndex, StepIndex};
+use turnus::domain::run::event::RunState;
 use turnus::domain::run::event::{Event, Facts, Fault, Outcome, RunResult, SkipCause, StepEnd, StepResult};
 use turnus::edge::store::Store;
 use turnus::edge::store::error::{Error, Kind};
@@ -11,7 +12,7 @@ use turnus::edge::store::event::{read_events, read_events_after};
 use turnus::edge::store::lease::take_lease;
 use turnus::edge::store::log::{LogChunk, find_log_end, read_log};
 use turnus::edge::store::record::{Batch, record};
-use turnus::edge::store::run::{RunNumber, RunState, find_run};
+use turnus::edge::store::run::{RunNumber, find_run};
 
 use super::{create, host_finished, let_lapse, plan_for, recorded, step_started, take, try_create, write};
 use crate::kit::database::Database;

@@ -3,11 +3,12 @@
 use turnus::domain::id::{ContentHash, RunId};
 use turnus::domain::plan::HostIndex;
 use turnus::domain::run::event::Outcome;
+use turnus::domain::run::event::RunState;
 use turnus::edge::store::error::{Error, Kind};
 use turnus::edge::store::record::Batch;
 use turnus::edge::store::run::create::{Created, NewRun, create_run};
 use turnus::edge::store::run::{
-    CancelAnswer, Filter, RunNumber, RunState, Show, find_run, list_lapsed_runs, list_runs, request_cancel,
+    CancelAnswer, Filter, RunNumber, Show, find_run, list_lapsed_runs, list_runs, request_cancel,
 };
 
 use super::{create, let_lapse, name, plan_for, store_revisions, take, try_create, write};
