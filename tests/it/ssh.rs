@@ -217,9 +217,9 @@ async fn start_up_files_that_talk_are_no_part_of_the_answer() {
     let capsules = machine.prepare().await;
     let heard = run(&capsules, &order(0, "id -un; exit 3")).await;
     assert_eq!((heard.end(), heard.text()), (End::Exit(3), format!("{}\n", account.name)));
-    assert!(account.home.join("capsules/runs").is_dir());
-    let mode = fs::metadata(account.home.join("capsules")).expect("there").permissions().mode();
-    assert_eq!(mode & 0o777, 0o700);
+    let mode = |name: &str| fs::metadata(account.home.join(name)).expect("there").permissions().mode();
+    assert_eq!(mode("capsules/runs") & 0o777, 0o700, "what steps leave is nobody else's business");
+    assert_eq!(mode("capsules") & 0o022, 0, "and nobody else can put something in its place");
     machine.remote.close().await;
 }
 

@@ -41,7 +41,7 @@ take() { # STATE RUN EPOCH CREATE
   if ! [ -d "$run" ]; then
     [ "$4" = yes ] || conclude vanished
     # Only what turnus keeps there is closed: the directory itself may serve others, such as a database of turnus's own.
-    (mkdir -p "$state" && umask 077 && mkdir -p "$run") || conclude "refused can't create \`$run\`"
+    (umask 022 && mkdir -p "$state" && umask 077 && mkdir -p "$run") || conclude "refused can't create \`$run\`"
   fi
   [ -O "$run" ] || conclude "refused \`$run\` belongs to somebody else"
   settle "$4"
