@@ -1,11 +1,14 @@
 //! What turnus knows, without I/O, clock, randomness or async. Modules in reading order; each may import only earlier ones.
 
+pub mod calendar;
 pub mod catalog;
 pub mod document;
 pub mod id;
 pub mod inventory;
 pub mod job;
 pub mod line;
+pub mod notification;
+pub mod occurrence;
 pub mod plan;
 pub mod problem;
 pub mod report;

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use jiff::civil::{Date, DateTime};
+use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 
+use super::calendar::{Freeze, HolidayRule};
 use super::id::{ContentHash, Name};
 
 pub mod address;
@@ -96,33 +97,6 @@ pub struct Window {
     pub announce_s: Vec<u64>,
     /// How long before the start pending updates are collected, in seconds.
     pub review_s: Option<u64>,
-}
-
-/// What happens to a date that is a public holiday.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum HolidayRule {
-    /// It stays.
-    #[default]
-    Keep,
-    /// It is left out.
-    Skip,
-    /// The next working day.
-    NextWorkday,
-    /// The working day before.
-    PreviousWorkday,
-    /// A week later.
-    NextWeek,
-}
-
-/// A span in which nothing starts; both days are inside.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Freeze {
-    /// First day.
-    pub from: Date,
-    /// Last day.
-    pub to: Date,
-    /// Why; shown where a window is skipped.
-    pub reason: String,
 }
 
 /// A machine reached by SSH.

@@ -5,7 +5,8 @@
 use std::collections::BTreeSet;
 
 use super::address::{EMAIL_RULE, parse_email};
-use super::{Contact, Customer, Freeze, Locale, Receives};
+use super::{Contact, Customer, Locale, Receives};
+use crate::domain::calendar::Freeze;
 use crate::domain::document::{self, Distinct, Located, Table, Value, Wrong, did_you_mean};
 use crate::domain::id::{ContentHash, Name};
 use crate::domain::problem::Problems;

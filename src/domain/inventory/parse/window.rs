@@ -2,9 +2,10 @@
 
 use super::host::Roster;
 use super::rule::read_rule;
+use crate::domain::calendar::HolidayRule;
 use crate::domain::document::{Distinct, Located, Table, Value, Wrong, did_you_mean, quoted};
 use crate::domain::id::Name;
-use crate::domain::inventory::{HolidayRule, Window};
+use crate::domain::inventory::Window;
 
 const HOLIDAY_RULES: [(&str, HolidayRule); 5] = [
     ("keep", HolidayRule::Keep),

@@ -1,0 +1,48 @@
+//! Who is told what. Knows the kinds of messages; does not know how they are worded or sent.
+
+use serde::{Deserialize, Serialize};
+
+/// What a message is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// An occurrence is coming: the first that the customer hears of it.
+    Announcement,
+    /// It comes soon.
+    Reminder,
+    /// It has another date.
+    Moved,
+    /// It does not take place.
+    Cancelled,
+    /// It has begun.
+    Started,
+    /// Its run has ended.
+    Finished,
+    /// It could not begin.
+    Missed,
+    /// For the team: pending updates of an occurrence want a decision.
+    ReviewNeeded,
+}
+
+impl Kind {
+    /// The word in tables and on the terminal.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Announcement => "announcement",
+            Self::Reminder => "reminder",
+            Self::Moved => "moved",
+            Self::Cancelled => "cancelled",
+            Self::Started => "started",
+            Self::Finished => "finished",
+            Self::Missed => "missed",
+            Self::ReviewNeeded => "review_needed",
+        }
+    }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
