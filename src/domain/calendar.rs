@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use serde::{Deserialize, Serialize};
 
+pub mod changes;
+
 /// What happens to a date that is a public holiday.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum HolidayRule {
@@ -127,6 +129,16 @@ pub enum Skip {
         /// The freeze's reason.
         reason: String,
     },
+}
+
+impl std::fmt::Display for Skip {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Holiday { holiday } => write!(f, "holiday: {holiday}"),
+            Self::NoAllowedDay { holiday } => write!(f, "holiday without an allowed day nearby: {holiday}"),
+            Self::Frozen { reason } => write!(f, "frozen: {reason}"),
+        }
+    }
 }
 
 /// One date of a window, held or left out.
