@@ -52,6 +52,8 @@ pub struct Ahead {
     pub state: OccurrenceState,
     /// Who chose the date, if a person did.
     pub chosen_by: Option<String>,
+    /// Whether others refer to it: messages, or the occurrence that it follows. Then it is history, and is not removed.
+    pub is_referred_to: bool,
     /// The rest.
     pub slot: Slot,
 }
@@ -127,7 +129,7 @@ pub enum Change {
         /// As it should be.
         to: Slot,
     },
-    /// A date that nobody was told of is gone.
+    /// A date that nobody was told of is gone: removed, or called off if others refer to it.
     Vanish {
         /// As it is stored.
         from: Ahead,
@@ -274,7 +276,7 @@ pub fn compare(
             // What lies behind the horizon is looked at when it comes nearer.
             None if row.slot.start >= horizon.until => {}
             None if row.state.is_commitment() => gone.push(row),
-            None => changes.push(Change::Vanish { from: row }),
+            None => changes.extend(drop_untold(row)),
         }
     }
     fresh.retain(|_, slot| slot.start < horizon.until);
@@ -288,10 +290,10 @@ pub fn compare(
 #[must_use]
 pub fn withdraw(stored: Vec<Ahead>) -> Vec<Change> {
     let withdraw = |from: Ahead| match from.state.is_commitment() {
-        true => Change::Cancel { from },
-        false => Change::Vanish { from },
+        true => Some(Change::Cancel { from }),
+        false => drop_untold(from),
     };
-    let mut changes: Vec<_> = stored.into_iter().map(withdraw).collect();
+    let mut changes: Vec<_> = stored.into_iter().filter_map(withdraw).collect();
     changes.sort_by_key(Change::order);
     changes
 }
@@ -300,6 +302,12 @@ pub fn withdraw(stored: Vec<Ahead>) -> Vec<Change> {
 #[must_use]
 pub fn without_consent(changes: Vec<Change>) -> (Vec<Change>, Vec<Change>) {
     changes.into_iter().partition(|change| !change.needs_consent())
+}
+
+/// What was left out and is history has no further to go.
+fn drop_untold(from: Ahead) -> Option<Change> {
+    let has_ended = from.state == OccurrenceState::Skipped && from.is_referred_to;
+    (!has_ended).then_some(Change::Vanish { from })
 }
 
 /// The date stays; what is done then is the file's.
