@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use serde::{Deserialize, Serialize};
 
+pub mod holiday;
+
 /// What happens to a date that is a public holiday.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum HolidayRule {
