@@ -4,9 +4,11 @@
 
 #![expect(clippy::disallowed_methods, reason = "a role that a process plays has the clock, and names new runs")]
 
+mod apply;
 mod cancel;
 mod check;
 mod context;
+mod dates;
 mod demo;
 mod doctor;
 mod drive;
@@ -59,6 +61,8 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// Show what the files change in the calendar, and publish it after a yes
+    Apply(apply::Arguments),
     /// Say what turnus finds on this machine and what is missing
     Doctor {
         #[arg(long, value_enum, default_value_t)]
@@ -130,6 +134,7 @@ async fn execute(arguments: Arguments) -> Result<Exit, Failure> {
     let context = || Context::load(directory.clone());
     match arguments.command {
         Command::Check { format } => check::run(&directory, format),
+        Command::Apply(arguments) => apply::run(&context()?, arguments).await,
         Command::Doctor { format } => doctor::run(&directory, format).await,
         Command::Trust(arguments) => trust::run(&context()?, arguments).await,
         Command::Plan(arguments) => plan::run(&context()?, arguments).await,

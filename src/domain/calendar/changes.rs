@@ -50,6 +50,8 @@ pub struct Ahead {
     pub id: OccurrenceId,
     /// Where it stands.
     pub state: OccurrenceState,
+    /// Grows with each move.
+    pub sequence: u32,
     /// Who chose the date, if a person did.
     pub chosen_by: Option<String>,
     /// Whether others refer to it: messages, or the occurrence that it follows. Then it is history, and is not removed.
@@ -74,7 +76,7 @@ pub struct Agreed<'a> {
 }
 
 /// The span that is looked at.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Horizon {
     /// Only dates after this are ever changed.
     pub now: Timestamp,
@@ -101,6 +103,18 @@ pub enum MoveCause {
     NewLength,
     /// The same local time is another instant: the data of its time zone have changed.
     ZoneData,
+}
+
+impl MoveCause {
+    /// The cause that stands with the date that was left.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NewRuleDate | Self::NewTime => "the files give another date",
+            Self::NewLength => "the files give another length",
+            Self::ZoneData => "the data of the time zone have changed",
+        }
+    }
 }
 
 /// One thing that has to change.
@@ -169,6 +183,22 @@ impl Change {
             | Self::Reinstate { .. }
             | Self::Vanish { .. }
             | Self::Adjust { .. } => false,
+        }
+    }
+
+    /// The word in records and for programs.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Appear(to) if to.skip.is_some() => "appear_skipped",
+            Self::Appear(_) => "appear",
+            Self::Redate { .. } => "redate",
+            Self::Skip { .. } => "skip",
+            Self::Reinstate { .. } => "reinstate",
+            Self::Vanish { .. } => "vanish",
+            Self::Adjust { .. } => "adjust",
+            Self::Move { .. } => "move",
+            Self::Cancel { .. } => "cancel",
         }
     }
 

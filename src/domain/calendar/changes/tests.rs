@@ -60,7 +60,7 @@ fn stored(state: OccurrenceState, dated: &Dated) -> Ahead {
     if state.is_commitment() {
         slot.next_notice = agreed(&job).next_reminder(slot.start, now());
     }
-    Ahead { id: OccurrenceId(Uuid::from_u128(1)), state, chosen_by: None, is_referred_to: false, slot }
+    Ahead { id: OccurrenceId(Uuid::from_u128(1)), state, sequence: 0, chosen_by: None, is_referred_to: false, slot }
 }
 
 /// What happens, as one word for each change and the day where it ends.
@@ -235,7 +235,14 @@ fn carry_out(mut rows: Vec<Ahead>, changes: Vec<Change>) -> Vec<Ahead> {
     let mut next = 1000;
     let mut make = |slot: Slot, state: OccurrenceState| {
         next += 1;
-        Ahead { id: OccurrenceId(Uuid::from_u128(next)), state, chosen_by: None, is_referred_to: false, slot }
+        Ahead {
+            id: OccurrenceId(Uuid::from_u128(next)),
+            state,
+            sequence: 0,
+            chosen_by: None,
+            is_referred_to: false,
+            slot,
+        }
     };
     for change in changes {
         if let Some(from) = change.from() {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::PgConnection;
 
 use super::super::error::Error;
+use super::super::run::read_name;
 use crate::domain::id::Name;
 use crate::domain::inventory::{Locale, Receives};
 
@@ -70,6 +71,28 @@ pub async fn replace_all_contacts(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// The addresses of those contacts of `customers` who are told of dates.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn list_receivers(
+    connection: &mut PgConnection,
+    customers: &[Name],
+) -> Result<BTreeMap<Name, Vec<String>>, Error> {
+    let names: Vec<&str> = customers.iter().map(Name::as_str).collect();
+    let rows = sqlx::query!(
+        r#"select customer as "customer!", email from contact
+           where customer = any($1) and 'announcement' = any(receives)
+           order by customer, email"#,
+        &names as &[&str],
+    );
+    let mut receivers: BTreeMap<Name, Vec<String>> = BTreeMap::new();
+    for row in rows.fetch_all(connection).await? {
+        receivers.entry(read_name("contact.customer", &row.customer)?).or_default().push(row.email);
+    }
+    Ok(receivers)
 }
 
 /// Contacts, turned by 90 degrees.

@@ -8,8 +8,28 @@ use sqlx::PgConnection;
 
 use super::super::error::Error;
 use super::super::revision::{Revision, RevisionKind};
+use super::super::run::{read_hash, read_word};
 use super::wake_if;
-use crate::domain::id::Name;
+use crate::domain::id::{ContentHash, Name};
+
+/// Everything that is published, without its content: kind, name and hash.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn list_published(connection: &mut PgConnection) -> Result<Vec<(RevisionKind, String, ContentHash)>, Error> {
+    let rows = sqlx::query_as!(Published, "select kind, name, revision from applied order by kind, name");
+    let read = |row: Published| {
+        Ok((read_word("applied.kind", &row.kind)?, row.name, read_hash("applied.revision", &row.revision)?))
+    };
+    rows.fetch_all(connection).await?.into_iter().map(read).collect()
+}
+
+/// A row of `applied`.
+struct Published {
+    kind: String,
+    name: String,
+    revision: String,
+}
 
 /// Keeps the contents, as [`super::super::revision::store_revision`] does, and publishes them. Returns how many were published with
 /// another content than before.
