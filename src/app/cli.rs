@@ -4,6 +4,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a role that a process plays has the clock, and names new runs")]
 
+mod calendar;
 mod cancel;
 mod check;
 mod context;
@@ -59,6 +60,8 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// Expand recurrence rules, read calendars, list public holidays
+    Calendar(calendar::Arguments),
     /// Say what turnus finds on this machine and what is missing
     Doctor {
         #[arg(long, value_enum, default_value_t)]
@@ -130,6 +133,7 @@ async fn execute(arguments: Arguments) -> Result<Exit, Failure> {
     let context = || Context::load(directory.clone());
     match arguments.command {
         Command::Check { format } => check::run(&directory, format),
+        Command::Calendar(arguments) => calendar::run(&arguments),
         Command::Doctor { format } => doctor::run(&directory, format).await,
         Command::Trust(arguments) => trust::run(&context()?, arguments).await,
         Command::Plan(arguments) => plan::run(&context()?, arguments).await,
