@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "a role that a process plays has the clock, and names new runs")]
 
 mod apply;
+mod calendar;
 mod cancel;
 mod check;
 mod context;
@@ -63,6 +64,8 @@ enum Command {
     },
     /// Show what the files change in the calendar, and publish it after a yes
     Apply(apply::Arguments),
+    /// Expand recurrence rules, read calendars, list public holidays
+    Calendar(calendar::Arguments),
     /// Say what turnus finds on this machine and what is missing
     Doctor {
         #[arg(long, value_enum, default_value_t)]
@@ -135,6 +138,7 @@ async fn execute(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Check { format } => check::run(&directory, format),
         Command::Apply(arguments) => apply::run(&context()?, arguments).await,
+        Command::Calendar(arguments) => calendar::run(&arguments),
         Command::Doctor { format } => doctor::run(&directory, format).await,
         Command::Trust(arguments) => trust::run(&context()?, arguments).await,
         Command::Plan(arguments) => plan::run(&context()?, arguments).await,
