@@ -16,6 +16,7 @@ mod drive;
 mod exit;
 mod hosts;
 mod log;
+mod outbox;
 mod plan;
 mod report;
 mod resume;
@@ -64,7 +65,7 @@ enum Command {
     },
     /// Show what the files change in the calendar, and publish it after a yes
     Apply(apply::Arguments),
-    /// Expand recurrence rules, read calendars, list public holidays
+    /// Show which windows open when, and why; move, cancel or confirm a date; rules, calendars and holidays as tools
     Calendar(calendar::Arguments),
     /// Say what turnus finds on this machine and what is missing
     Doctor {
@@ -95,6 +96,8 @@ enum Command {
     },
     /// Show what the steps of a run printed
     Log(log::Arguments),
+    /// List who is told what
+    Outbox(outbox::Arguments),
     /// Write the report of a run
     Report(report::Arguments),
     /// Try turnus on three real sshd hosts of its own, on this machine
@@ -138,7 +141,7 @@ async fn execute(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Check { format } => check::run(&directory, format),
         Command::Apply(arguments) => apply::run(&context()?, arguments).await,
-        Command::Calendar(arguments) => calendar::run(&arguments),
+        Command::Calendar(arguments) => calendar::run(&directory, &arguments).await,
         Command::Doctor { format } => doctor::run(&directory, format).await,
         Command::Trust(arguments) => trust::run(&context()?, arguments).await,
         Command::Plan(arguments) => plan::run(&context()?, arguments).await,
@@ -148,6 +151,7 @@ async fn execute(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Runs(arguments) => runs::run(&context()?, arguments).await,
         Command::Show { run, format } => show::run(&context()?, run, format).await,
         Command::Log(arguments) => log::run(&context()?, arguments).await,
+        Command::Outbox(arguments) => outbox::run(&context()?, arguments).await,
         Command::Report(arguments) => report::run(&context()?, arguments).await,
         Command::Demo(arguments) => demo::run(arguments).await,
     }

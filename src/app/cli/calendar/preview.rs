@@ -24,6 +24,8 @@ use crate::edge::store::occurrence::{StoredOccurrence, list_around};
 const SHOWN: usize = 10;
 
 #[derive(Debug, Args)]
+// The group of this name is that of the command that has these arguments as its own.
+#[group(id = "preview")]
 pub(super) struct Arguments {
     /// Of this customer only
     customer: Option<String>,

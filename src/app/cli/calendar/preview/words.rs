@@ -130,14 +130,10 @@ fn collision_object(collision: &Collision) -> Value {
 }
 
 /// As a feed. What is left out or missed is not in it; what was called off is, so that calendars take it out.
-pub(super) fn feed(
-    entries: &[Entry<'_>],
-    customer: Option<&Customer>,
-    catalog: &Catalog,
-    now: Timestamp,
-) -> String {
+pub(super) fn feed(entries: &[Entry<'_>], customer: Option<&Customer>, catalog: &Catalog, now: Timestamp) -> String {
     let provider = catalog.settings.provider.name.as_deref().unwrap_or("turnus");
-    let name = customer.map_or_else(|| provider.to_owned(), |customer| format!("{provider}: {}", customer.display_name));
+    let name =
+        customer.map_or_else(|| provider.to_owned(), |customer| format!("{provider}: {}", customer.display_name));
     let events: Vec<OwnEvent> = entries.iter().filter_map(|entry| event(entry, catalog, now)).collect();
     write(&events, &name)
 }
