@@ -10,7 +10,7 @@ use turnus::edge::store::error::Error;
 use turnus::edge::store::limit::{Running, count_running, lock_openings};
 use turnus::edge::store::occurrence::change::open_occurrence;
 use turnus::edge::store::occurrence::claim::{
-    claim_due, claim_notices, claim_occurrence, claim_reviews, list_due, set_next_notice, set_review,
+    claim_notices, claim_occurrence, claim_reviews, list_due, set_next_notice, set_review,
 };
 use turnus::edge::store::run::create::{Created, NewRun, create_run};
 use turnus::edge::store::run::list_lapsed_runs;
@@ -25,20 +25,13 @@ async fn what_has_begun_is_due_until_it_is_dealt_with_the_earliest_first() {
     let store = database.store().await;
     let dates = [on("nordwind", "2027-03-27"), on("nordwind", "2027-03-26"), on("nordwind", "2027-03-28")];
     insert(&store, &dates).await;
-    let mut transaction = store.begin().await.expect("begin");
-    let mut due = async |now: &str, limit| {
-        let claimed = claim_due(&mut transaction, instant(now), limit).await.expect("claimed");
-        let claimed: Vec<_> = claimed.into_iter().map(|row| row.id).collect();
-        assert_eq!(list_due(&mut transaction, instant(now), limit).await.expect("listed"), claimed);
-        claimed
-    };
+    let mut connection = store.pool().acquire().await.expect("a connection");
+    let mut due = async |now: &str, limit| list_due(&mut connection, instant(now), limit).await.expect("listed");
     assert_eq!(due("2027-03-26T12:59:59.999999Z", 9).await, []);
     assert_eq!(due("2027-03-26T13:00:00Z", 9).await, [dates[1].id]);
     assert_eq!(due("2028-01-01T00:00:00Z", 2).await, [dates[1].id, dates[0].id]);
-    transaction.commit().await.expect("commit");
 
     step(&store, dates[1].id, OccurrenceState::Planned, OccurrenceEvent::Miss).await.expect("missed");
-    let mut connection = store.pool().acquire().await.expect("a connection");
     let left = list_due(&mut connection, instant("2028-01-01T00:00:00Z"), 9).await.expect("listed");
     assert_eq!(left, [dates[0].id, dates[2].id]);
     assert_eq!(claim_occurrence(&mut connection, dates[1].id).await.expect("asked"), None, "it is not ahead");
@@ -48,21 +41,21 @@ async fn what_has_begun_is_due_until_it_is_dealt_with_the_earliest_first() {
 }
 
 #[tokio::test]
-async fn two_controllers_are_handed_different_occurrences() {
+async fn what_one_controller_is_at_is_passed_over_by_the_other() {
     let database = Database::open().await;
     let (left, right) = (database.store().await, database.store().await);
     let dates: Vec<_> = (1..=10).map(|day| on("nordwind", &format!("2027-03-{day:02}"))).collect();
     insert(&left, &dates).await;
-    let now = instant("2028-01-01T00:00:00Z");
+    let notice = dates[9].next_notice.expect("set");
 
     let mut one = left.begin().await.expect("begin");
     let mut other = right.begin().await.expect("begin");
-    let first = claim_due(&mut one, now, 4).await.expect("claimed");
-    let second = claim_due(&mut other, now, 100).await.expect("claimed");
-    assert_eq!((first.len(), second.len()), (4, 6), "what the first holds is passed over without waiting");
+    let first = claim_notices(&mut one, notice, 4).await.expect("claimed");
+    let second = claim_notices(&mut other, notice, 100).await.expect("claimed");
+    assert_eq!((first.len(), second.len()), (4, 6), "without waiting");
     assert_eq!(claim_occurrence(&mut other, first[0].id).await.expect("asked"), None, "held by the first");
     one.rollback().await.expect("rolled back");
-    assert_eq!(claim_due(&mut other, now, 100).await.expect("claimed").len(), 10, "given back as it was");
+    assert!(claim_occurrence(&mut other, first[0].id).await.expect("asked").is_some(), "given back as it was");
     drop(other);
     left.close().await.expect("closed");
     right.close().await.expect("closed");
@@ -151,7 +144,8 @@ async fn an_occurrence_that_makes_no_sense_does_not_keep_the_others_from_being_d
 
     let now = instant("2028-01-01T00:00:00Z");
     let mut transaction = store.begin().await.expect("begin");
-    let claimed = claim_due(&mut transaction, now, 9).await.expect("claimed");
+    assert_eq!(list_due(&mut transaction, now, 9).await.expect("listed"), [broken.id, sound.id]);
+    let claimed = claim_notices(&mut transaction, now, 9).await.expect("claimed");
     assert_eq!(claimed.iter().map(|row| row.id).collect::<Vec<_>>(), [sound.id]);
     let alone = claim_occurrence(&mut transaction, broken.id).await.expect_err("it can't be read");
     assert!(matches!(alone, Error::Unreadable { what: "occurrence.reasons", .. }), "{alone:?}");
@@ -214,7 +208,6 @@ async fn a_tick_with_nothing_due_reads_no_table() {
     let mut transaction = store.begin().await.expect("begin");
     // More often than the server plans for the very values.
     for _ in 0..10 {
-        assert_eq!(claim_due(&mut transaction, before(), 50).await.expect("asked"), []);
         assert_eq!(list_due(&mut transaction, before(), 50).await.expect("asked"), []);
         assert_eq!(claim_notices(&mut transaction, before(), 50).await.expect("asked"), []);
         assert_eq!(claim_reviews(&mut transaction, before(), 50).await.expect("asked"), []);
