@@ -14,10 +14,11 @@ use turnus::edge::store::notification::{
     Message, NotificationFilter, StoredNotification, find_notification, list_notifications, tell, withdraw,
 };
 use turnus::edge::store::occurrence::insert::reinstate;
+use turnus::edge::store::record::record;
 
 use super::occurrence::{insert, on, open, step, the_end};
 use super::{create, name, store_revisions, take, write};
-use crate::kit::database::Database;
+use crate::kit::database::{Database, execute};
 
 fn contact(email: &str, receives: &[Receives]) -> ContactRow {
     ContactRow {
@@ -244,7 +245,7 @@ async fn the_end_of_a_run_is_told_with_it_once() {
 
     let mut transaction = store.begin().await.expect("begin");
     let end = the_end(RunResult::Succeeded);
-    turnus::edge::store::record::record(&mut transaction, run, epoch, &end).await.expect("written");
+    record(&mut transaction, run, epoch, &end).await.expect("written");
     transaction.rollback().await.expect("rolled back");
     assert_eq!(outbox(&store).await, [], "not before the end is stored");
 
@@ -300,6 +301,35 @@ async fn contacts_are_replaced_as_a_whole_and_an_address_is_there_once() {
         ]
     );
     drop(connection);
+    store.close().await.expect("closed");
+    database.close().await;
+}
+
+#[tokio::test]
+async fn telling_one_customer_does_not_read_the_contacts_of_all() {
+    let database = Database::open().await;
+    let store = database.store().await;
+    store_revisions(&store).await;
+    store_contacts(&store).await;
+    let mut outside = database.connect().await;
+    let many = "insert into contact (customer, name, email, locale, receives)
+                select 'customer-' || n, 'x', 'it@customer-' || n || '.example', 'en', array['announcement', 'report']
+                from generate_series(1, 20000) n;
+                analyze contact";
+    execute(&mut outside, many.to_owned()).await;
+    let new = on("nordwind", "2027-03-26");
+    insert(&store, std::slice::from_ref(&new)).await;
+    let (run, _, epoch) = open(&store, new.id, "mail01").await.expect("opened");
+
+    let mut transaction = store.begin().await.expect("begin");
+    let message = Message { kind: Kind::Missed, occurrence: new.id, lead: None, detail: &json!({}) };
+    tell(&mut transaction, &message).await.expect("told");
+    let end = the_end(RunResult::Succeeded);
+    record(&mut transaction, run, epoch, &end).await.expect("written");
+    let scans = "select seq_scan from pg_stat_xact_user_tables where relname = 'contact'";
+    let scans: i64 = sqlx::query_scalar(scans).fetch_one(&mut *transaction).await.expect("counted");
+    assert_eq!(scans, 0);
+    drop((transaction, outside));
     store.close().await.expect("closed");
     database.close().await;
 }

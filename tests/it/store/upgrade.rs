@@ -4,8 +4,9 @@ use std::path::Path;
 
 use sqlx::migrate::Migrator;
 use turnus::domain::id::{Epoch, RunId};
-use turnus::domain::run::event::{Event, RunResult, RunState};
+use turnus::domain::run::event::{Event, Outcome, RunResult, RunState};
 use turnus::edge::store::event::read_events;
+use turnus::edge::store::record::Batch;
 use turnus::edge::store::run::{Filter, Show, find_run, list_runs};
 
 use super::{host_finished, plan_for, recorded, take, write};
@@ -79,14 +80,13 @@ async fn a_database_of_the_first_release_opens_and_keeps_its_runs() {
     // The one under way is carried on and ended by this release.
     let epoch = take(&store, open, "two:2").await.expect("its controller is gone");
     assert_eq!(epoch, Epoch(2));
-    let mut end = turnus::edge::store::record::Batch::of(
+    let end = Batch::of(
         vec![
-            host_finished(2, 0, turnus::domain::run::event::Outcome::NothingToDo),
+            host_finished(2, 0, Outcome::NothingToDo),
             recorded(3, Event::RunFinished { result: RunResult::Succeeded }),
         ],
         Vec::new(),
     );
-    end.started.clear();
     write(&store, open, epoch, &end).await.expect("written");
     drop(connection);
     store.close().await.expect("closed");
