@@ -8,6 +8,19 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use serde::{Deserialize, Serialize};
 
+use super::id::Name;
+
+pub mod changes;
+pub mod collision;
+pub mod dating;
+mod day;
+mod expansion;
+pub mod holiday;
+pub mod recurrence;
+pub mod rule;
+pub mod shift;
+pub mod zone;
+
 /// What happens to a date that is a public holiday.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum HolidayRule {
@@ -33,6 +46,15 @@ pub struct Freeze {
     pub to: Date,
     /// Why; shown where a window is skipped.
     pub reason: String,
+}
+
+/// A calendar file whose events are freezes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CalendarFreeze {
+    /// The file's stem: `NAME` of `calendars/NAME.ics`.
+    pub name: Name,
+    /// Why; absent: each event's own summary.
+    pub reason: Option<String>,
 }
 
 /// A freeze on the time line.
@@ -127,6 +149,16 @@ pub enum Skip {
         /// The freeze's reason.
         reason: String,
     },
+}
+
+impl std::fmt::Display for Skip {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Holiday { holiday } => write!(f, "holiday: {holiday}"),
+            Self::NoAllowedDay { holiday } => write!(f, "holiday without an allowed day nearby: {holiday}"),
+            Self::Frozen { reason } => write!(f, "frozen: {reason}"),
+        }
+    }
 }
 
 /// One date of a window, held or left out.
