@@ -11,7 +11,6 @@ mod demo;
 mod doctor;
 mod drive;
 mod exit;
-mod hosts;
 mod log;
 mod plan;
 mod report;

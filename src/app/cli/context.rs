@@ -7,10 +7,12 @@ use anyhow::anyhow;
 
 use super::exit::Failure;
 use crate::app::console::say;
+use crate::app::controller::drive;
 use crate::domain::catalog::{Catalog, Source, SourceKind, build};
 use crate::domain::id::{ContentHash, Name};
 use crate::domain::inventory::Customer;
 use crate::domain::job::Job;
+use crate::domain::run::event::Recorded;
 use crate::domain::settings::Database;
 use crate::edge::config;
 use crate::edge::store::revision::{Revision, RevisionKind};
@@ -114,6 +116,11 @@ pub(super) async fn read_run(store: &Store, number: i64) -> Result<StoredRun, Fa
     let mut transaction = store.begin().await?;
     let found = find_run(&mut transaction, RunNumber(number)).await?;
     found.ok_or_else(|| Failure::usage(anyhow!("there is no run {number}")).hint("`turnus runs` lists them"))
+}
+
+/// All events of a run.
+pub(super) async fn read_record(store: &Store, run: &StoredRun) -> Result<Vec<Recorded>, Failure> {
+    Ok(drive::read_record(store, run.id).await?)
 }
 
 /// Who is at the keyboard, for the record: behind sudo, the person and not root.

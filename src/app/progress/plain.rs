@@ -2,28 +2,20 @@
 
 use jiff::Timestamp;
 
-use crate::app::console::say;
-
 use crate::domain::plan::{HostIndex, Plan, StepIndex};
 use crate::domain::run::event::{Event, Outcome, Recorded, RunResult, SkipCause, StepEnd, StepResult};
 use crate::domain::run::state::{Run, StepRun};
 
-/// Lines on stderr.
+/// Lines with the time since the first.
 #[derive(Debug, Default)]
-pub struct Plain {
+pub(super) struct Plain {
     began: Option<Timestamp>,
 }
 
 impl Plain {
-    pub(super) fn event(&mut self, run: &Run, recorded: &Recorded) {
+    pub(super) fn event(&mut self, run: &Run, recorded: &Recorded) -> Option<String> {
         let began = *self.began.get_or_insert(recorded.at);
-        if let Some(line) = describe(run, recorded) {
-            say(&format!("{}  {line}", elapsed(began, recorded.at)));
-        }
-    }
-
-    pub(super) fn notice(&self, text: &str) {
-        say(&format!("turnus: {text}"));
+        describe(run, recorded).map(|line| format!("{}  {line}", elapsed(began, recorded.at)))
     }
 }
 
