@@ -93,8 +93,16 @@ async fn store_revisions(store: &Store) {
 async fn try_create(store: &Store, plan: &Plan, key: Option<&str>) -> Result<(RunId, Created), Error> {
     let id = RunId(uuid::Uuid::now_v7());
     let plan_hash = ContentHash::of(b"plan");
-    let new =
-        NewRun { id, plan, plan_hash: &plan_hash, reason: Some("test"), started_by: "anna", idempotency_key: key };
+    let new = NewRun {
+        id,
+        plan,
+        plan_hash: &plan_hash,
+        reason: Some("test"),
+        started_by: "anna",
+        idempotency_key: key,
+        occurrence: None,
+        lease: None,
+    };
     let mut transaction = store.begin().await?;
     let created = create_run(&mut transaction, &new).await?;
     transaction.commit().await?;
@@ -105,7 +113,7 @@ async fn try_create(store: &Store, plan: &Plan, key: Option<&str>) -> Result<(Ru
 async fn create(store: &Store, hosts: &[&str]) -> (RunId, RunNumber) {
     store_revisions(store).await;
     match try_create(store, &plan_for("nordwind", hosts), None).await.expect("the run is created") {
-        (id, Created::New { number }) => (id, number),
+        (id, Created::New { number, .. }) => (id, number),
         (_, existing) => panic!("a run without a key is new, not {existing:?}"),
     }
 }

@@ -78,7 +78,7 @@ pub(super) async fn execute(
     Agreed { plan, reason }: Agreed,
 ) -> Result<(Exit, RunNumber), Failure> {
     let number = match create(context, store, &plan, reason.as_deref(), arguments).await? {
-        Created::New { number } => number,
+        Created::New { number, .. } => number,
         Created::Existing { number, .. } => {
             say(&format!("the same request came before: it made run {number}"));
             return Ok((tell_or_carry_on(context, store, (&plan, number), arguments.format).await?, number));
@@ -139,6 +139,8 @@ async fn create(
         reason,
         started_by: &person(),
         idempotency_key: arguments.idempotency_key.as_deref(),
+        occurrence: None,
+        lease: None,
     };
     let mut transaction = store.begin().await?;
     for revision in context.revisions(customer, job) {

@@ -87,7 +87,16 @@ async fn store_run(store: &Store, plan: &Plan) -> RunId {
         store_revision(&mut transaction, &Revision { hash, kind, name: "model", content }).await.unwrap();
     }
     let hash = plan.hash();
-    let new = NewRun { id, plan, plan_hash: &hash, reason: None, started_by: "test", idempotency_key: None };
+    let new = NewRun {
+        id,
+        plan,
+        plan_hash: &hash,
+        reason: None,
+        started_by: "test",
+        idempotency_key: None,
+        occurrence: None,
+        lease: None,
+    };
     create_run(&mut transaction, &new).await.unwrap();
     transaction.commit().await.unwrap();
     id

@@ -6,9 +6,13 @@ use sqlx::types::Json;
 use sqlx::{Connection, PgConnection};
 
 use super::super::error::Error;
-use super::{RunNumber, read_name};
-use crate::domain::id::{ContentHash, RunId};
+use super::super::lease::LEASE;
+use super::{RunNumber, notify, read_name};
+use crate::domain::id::{ContentHash, Epoch, OccurrenceId, RunId};
 use crate::domain::plan::Plan;
+
+/// The epoch of a lease that a run is born with.
+const FIRST: Epoch = Epoch(1);
 
 /// A run to be created. Customer, job, revisions and hosts are the plan's.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +29,10 @@ pub struct NewRun<'a> {
     pub started_by: &'a str,
     /// Two requests with the same key are one.
     pub idempotency_key: Option<&'a str>,
+    /// For which occurrence; `None`: by hand. An occurrence has one run at most.
+    pub occurrence: Option<OccurrenceId>,
+    /// The controller that drives it from the beginning. `None`: whoever takes it first; those who listen are woken.
+    pub lease: Option<&'a str>,
 }
 
 /// What [`create_run`] did.
@@ -34,6 +42,8 @@ pub enum Created {
     New {
         /// Its number.
         number: RunNumber,
+        /// The lease, if one was wanted.
+        epoch: Option<Epoch>,
     },
     /// The same request came before; nothing was written.
     Existing {
@@ -47,14 +57,18 @@ pub enum Created {
 /// Creates a run and takes all its hosts, or does nothing. The revisions must be stored before.
 ///
 /// # Errors
-/// [`Error::HostBusy`] if a host is in a run that has not ended.
+/// [`Error::HostBusy`] if a host is in a run that has not ended; [`Error::Conflict`] with `run_occurrence_key` if the occurrence has
+/// a run.
 pub async fn create_run(connection: &mut PgConnection, new: &NewRun<'_>) -> Result<Created, Error> {
     // A savepoint: the caller's transaction stays usable if a host is busy.
     let mut savepoint = connection.begin().await?;
     let created = match insert_run(&mut savepoint, new).await? {
         Some(number) => {
             take_hosts(&mut savepoint, new).await?;
-            Created::New { number }
+            if new.lease.is_none() {
+                notify(&mut savepoint, new.id.0).await?;
+            }
+            Created::New { number, epoch: new.lease.map(|_| FIRST) }
         }
         None => find_by_key(&mut savepoint, new).await?,
     };
@@ -62,11 +76,15 @@ pub async fn create_run(connection: &mut PgConnection, new: &NewRun<'_>) -> Resu
     Ok(created)
 }
 
+/// The lease is part of the row from its first instant on: there is no moment at which a recovering controller could take the run.
 /// `None` if the key is taken.
 async fn insert_run(connection: &mut PgConnection, new: &NewRun<'_>) -> Result<Option<RunNumber>, Error> {
     let number = sqlx::query_scalar!(
-        "insert into run (id, customer, job, plan, plan_hash, customer_revision, job_revision, reason, started_by, idempotency_key)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        "insert into run (id, customer, job, plan, plan_hash, customer_revision, job_revision, reason, started_by, idempotency_key,
+                          occurrence, lease_owner, lease_until, epoch)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::text,
+                 case when $12 is not null then clock_timestamp() + make_interval(secs => $13) end,
+                 case when $12 is not null then $14::bigint else 0 end)
          on conflict (idempotency_key) do nothing
          returning number",
         new.id.0,
@@ -79,6 +97,10 @@ async fn insert_run(connection: &mut PgConnection, new: &NewRun<'_>) -> Result<O
         new.reason,
         new.started_by,
         new.idempotency_key,
+        new.occurrence.map(|occurrence| occurrence.0),
+        new.lease,
+        LEASE.as_secs_f64(),
+        FIRST.0,
     )
     .fetch_optional(connection)
     .await?;
