@@ -8,6 +8,18 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use serde::{Deserialize, Serialize};
 
+use super::id::Name;
+
+pub mod collision;
+pub mod dating;
+mod day;
+mod expansion;
+pub mod holiday;
+pub mod recurrence;
+pub mod rule;
+pub mod shift;
+pub mod zone;
+
 /// What happens to a date that is a public holiday.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum HolidayRule {
@@ -33,6 +45,15 @@ pub struct Freeze {
     pub to: Date,
     /// Why; shown where a window is skipped.
     pub reason: String,
+}
+
+/// A calendar file whose events are freezes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CalendarFreeze {
+    /// The file's stem: `NAME` of `calendars/NAME.ics`.
+    pub name: Name,
+    /// Why; absent: each event's own summary.
+    pub reason: Option<String>,
 }
 
 /// A freeze on the time line.

@@ -1,11 +1,11 @@
 //! Everything that the files say, seen together: settings, customers, jobs, and what they say of each other.
 //!
 //! Invariant: in a [`Catalog`] every job that a window names exists, and every host that a step of it is delegated to
-//! is one of that customer's.
+//! is one of that customer's; every calendar that a freeze names is there.
 
 use std::collections::BTreeMap;
 
-use super::document::{Lines, Located, Wrong, did_you_mean, stem};
+use super::document::{Lines, Located, NAME_RULE, Wrong, did_you_mean, quoted, stem};
 use super::id::Name;
 use super::inventory::Customer;
 use super::inventory::parse as inventory;
@@ -23,6 +23,8 @@ pub struct Catalog {
     pub customers: BTreeMap<Name, Customer>,
     /// The jobs, by name.
     pub jobs: BTreeMap<Name, Job>,
+    /// The texts of the calendars, by name; what is in them is for the edge to read.
+    pub calendars: BTreeMap<Name, String>,
 }
 
 /// One file as it was read.
@@ -45,6 +47,8 @@ pub enum SourceKind {
     Inventory,
     /// `jobs/<job>.toml`.
     Job,
+    /// `calendars/<name>.ics`.
+    Calendar,
 }
 
 /// Reads all sources and what they say of each other. Either everything is right, or all problems of all files are
@@ -58,6 +62,7 @@ pub fn build(sources: &[Source]) -> Result<Catalog, Problems> {
         }
     }
     drafts.check_jobs_of_windows();
+    drafts.check_calendars_of_freezes();
     drafts.into_catalog()
 }
 
@@ -67,6 +72,10 @@ struct Drafts<'s> {
     settings: Settings,
     inventories: Vec<Inventory<'s>>,
     jobs: BTreeMap<Name, job::Draft>,
+    /// The calendars; without text if they can't be read.
+    calendars: BTreeMap<Name, Option<&'s str>>,
+    /// Who names calendars: a file, its text, and where in it.
+    freezes: Vec<Freezes<'s>>,
     problems: Vec<Problem>,
 }
 
@@ -76,19 +85,25 @@ struct Inventory<'s> {
     draft: inventory::Draft,
 }
 
+struct Freezes<'s> {
+    file: &'s str,
+    text: &'s str,
+    calendars: Vec<Located<Name>>,
+}
+
 impl<'s> Drafts<'s> {
     fn read(&mut self, source: &'s Source, text: &'s str) {
         let file = source.file.as_str();
         let problems = match source.kind {
-            SourceKind::Settings => match settings::parse(text, file) {
-                Ok(settings) => {
-                    self.settings = settings;
-                    return;
-                }
-                Err(problems) => problems,
-            },
+            SourceKind::Settings => {
+                let (draft, problems) = settings::draft(text, file);
+                self.settings = draft.settings;
+                self.freezes.push(Freezes { file, text, calendars: draft.calendars });
+                problems
+            }
             SourceKind::Inventory => {
-                let (draft, problems) = inventory::draft(text, file);
+                let (mut draft, problems) = inventory::draft(text, file);
+                self.freezes.push(Freezes { file, text, calendars: std::mem::take(&mut draft.calendars) });
                 self.inventories.push(Inventory { file, text, draft });
                 problems
             }
@@ -97,14 +112,24 @@ impl<'s> Drafts<'s> {
                 self.jobs.extend(stem(file).map(|name| (name, draft)));
                 problems
             }
+            SourceKind::Calendar => {
+                let name = stem(file).ok_or_else(|| Problems(vec![unfit_calendar_name(file)]));
+                match name.map(|name| self.calendars.insert(name, Some(text))) {
+                    Ok(_) => return,
+                    Err(problems) => problems,
+                }
+            }
         };
         self.problems.extend(problems.0);
     }
 
     fn miss(&mut self, source: &Source, problem: &Problem) {
         self.problems.push(problem.clone());
-        if source.kind == SourceKind::Job {
-            self.jobs.extend(stem(&source.file).map(|name| (name, job::Draft::default())));
+        let name = stem(&source.file);
+        match source.kind {
+            SourceKind::Job => self.jobs.extend(name.map(|name| (name, job::Draft::default()))),
+            SourceKind::Calendar => self.calendars.extend(name.map(|name| (name, None))),
+            SourceKind::Settings | SourceKind::Inventory => {}
         }
     }
 
@@ -121,6 +146,15 @@ impl<'s> Drafts<'s> {
         }
     }
 
+    fn check_calendars_of_freezes(&mut self) {
+        for Freezes { file, text, calendars } in &self.freezes {
+            let lines = Lines::of(text);
+            let unknown = calendars.iter().filter(|named| !self.calendars.contains_key(&named.value));
+            let wrongs = unknown.map(|named| (named.offset, unknown_calendar(&named.value, self.calendars.keys())));
+            self.problems.extend(wrongs.map(|(offset, wrong)| wrong.at(offset, &lines, file)));
+        }
+    }
+
     fn into_catalog(mut self) -> Result<Catalog, Problems> {
         if !self.problems.is_empty() {
             self.problems.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
@@ -128,10 +162,12 @@ impl<'s> Drafts<'s> {
         }
         let customers = self.inventories.into_iter().filter_map(|inventory| inventory.draft.customer);
         let jobs = self.jobs.into_values().filter_map(|draft| draft.job);
+        let calendars = self.calendars.into_iter().filter_map(|(name, text)| Some((name, text?.to_owned())));
         Ok(Catalog {
             settings: self.settings,
             customers: customers.map(|customer| (customer.name.clone(), customer)).collect(),
             jobs: jobs.map(|job| (job.name.clone(), job)).collect(),
+            calendars: calendars.collect(),
         })
     }
 }
@@ -142,6 +178,21 @@ fn unknown_job<'a>(name: &Name, known: impl Iterator<Item = &'a Name> + Clone) -
         Some(hint) => wrong.hint(hint),
         None => wrong.expected(format!("a file `jobs/{name}.toml`")),
     }
+}
+
+fn unknown_calendar<'a>(name: &Name, known: impl Iterator<Item = &'a Name> + Clone) -> Wrong {
+    let wrong = Wrong::new(format!("there is no calendar `{name}`"));
+    match did_you_mean(name.as_str(), known.map(Name::as_str)) {
+        Some(hint) => wrong.hint(hint),
+        None => wrong.expected(format!("a file `calendars/{name}.ics`")),
+    }
+}
+
+fn unfit_calendar_name(file: &str) -> Problem {
+    let wrong = Wrong::new(format!("{} is no name for a file", quoted(file)));
+    let wrong =
+        wrong.expected(format!("{NAME_RULE}, and `.ics`")).hint("rename the file: its name is what freezes say");
+    wrong.at(0, &Lines::of(""), file)
 }
 
 /// Hosts that steps of the job are delegated to and the customer does not have; each is told once.

@@ -5,13 +5,15 @@
 
 use std::collections::BTreeMap;
 
-use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 
-use super::calendar::{Freeze, HolidayRule};
+use super::calendar::holiday::Region;
+use super::calendar::recurrence::Recurrence;
+use super::calendar::{CalendarFreeze, Freeze, HolidayRule};
 use super::id::{ContentHash, Name};
 
 pub mod address;
+pub(in crate::domain) mod freeze;
 pub mod parse;
 
 /// The language in which a customer reads.
@@ -40,14 +42,16 @@ pub struct Customer {
     pub locale: Locale,
     /// IANA time zone in which the customer's windows are agreed.
     pub time_zone: String,
-    /// Region of the customer's public holidays, as `DE-BY`.
-    pub holidays: Option<String>,
+    /// Whose public holidays count.
+    pub holidays: Option<Region>,
     /// Who is told.
     pub contacts: Vec<Contact>,
     /// The agreed recurring slots.
     pub windows: Vec<Window>,
-    /// When nothing starts.
+    /// Days on which nothing starts.
     pub freezes: Vec<Freeze>,
+    /// Calendars in whose events nothing starts.
+    pub calendars: Vec<CalendarFreeze>,
     /// The customer's machines, in the order of the file: the order in which batches take them.
     pub hosts: Vec<Host>,
     /// Hash of the file: the revision that runs are made from.
@@ -74,15 +78,13 @@ pub enum Receives {
     Report,
 }
 
-/// An agreed recurring slot.
+/// An agreed slot, recurring or a single one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window {
     /// Unique within the customer.
     pub name: Name,
-    /// RFC 5545 section 3.3.10 recurrence rule.
-    pub rule: String,
-    /// First start, local time in the customer's time zone.
-    pub starts: DateTime,
+    /// Its dates, in local time of the customer's time zone.
+    pub recurrence: Recurrence,
     /// Length in seconds, elapsed time.
     pub duration_s: u64,
     /// Nothing starts in the last so many seconds.

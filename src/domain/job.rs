@@ -117,6 +117,8 @@ pub struct Step {
     pub verify: Option<String>,
     /// Time limit in seconds, on the host; applies to each of run, verify, undo and rollback.
     pub timeout_s: u64,
+    /// How long it usually takes on a host, in seconds, as far as somebody said: what counts until there are earlier runs.
+    pub estimate_s: Option<u64>,
     /// Secrets by reference; key `db_password` reaches the step as `$SECRET_DB_PASSWORD`.
     pub secrets: BTreeMap<String, SecretReference>,
 }

@@ -2,8 +2,11 @@
 //!
 //! Knows what may stand in the file; does not know the environment that some defaults depend on: what is `None` here, the edge decides.
 
-use super::document::{self, Table, Value, Wrong};
+use super::calendar::{CalendarFreeze, Freeze};
+use super::document::{self, Located, Table, Value, Wrong};
+use super::id::Name;
 use super::inventory::address::{EMAIL_RULE, LOCAL_PATH_RULE, USER_RULE, parse_email, parse_local_path, parse_user};
+use super::inventory::freeze::read_freezes;
 use super::job::SecretReference;
 use super::job::secret::read_reference;
 use super::problem::Problems;
@@ -22,6 +25,10 @@ pub struct Settings {
     pub ssh: Ssh,
     /// How much at a time, and how long.
     pub limits: Limits,
+    /// Days on which nothing starts, for any customer; each in the customer's zone.
+    pub freezes: Vec<Freeze>,
+    /// Calendars in whose events nothing starts, for any customer.
+    pub calendars: Vec<CalendarFreeze>,
 }
 
 /// The company that runs turnus.
@@ -86,6 +93,10 @@ impl Default for Ssh {
 pub struct Limits {
     /// How many hosts of a batch are in work at the same time.
     pub parallel_hosts: u16,
+    /// How many runs may be under way at the same time, over all controllers.
+    pub parallel_runs: u16,
+    /// How many runs of one customer.
+    pub parallel_runs_per_customer: u16,
     /// How many seconds a step that is past its time limit, and can't be ended because a package manager is at work,
     /// is waited for before it goes to a person.
     pub overdue_s: u64,
@@ -93,26 +104,44 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { parallel_hosts: 20, overdue_s: 10 * 60 }
+        Self { parallel_hosts: 20, parallel_runs: 20, parallel_runs_per_customer: 2, overdue_s: 10 * 60 }
     }
+}
+
+/// What the settings say to the rest of the files, even if they are not yet right in themselves.
+#[derive(Debug, Default)]
+pub struct Draft {
+    /// The settings; what is wrong in them has its default.
+    pub settings: Settings,
+    /// The calendars that freezes name, each where it is named.
+    pub calendars: Vec<Located<Name>>,
 }
 
 /// Reads settings. `file` stands in the problems.
 pub fn parse(text: &str, file: &str) -> Result<Settings, Problems> {
-    let (settings, problems) = document::read(text, file, read_settings);
-    if problems.0.is_empty() { Ok(settings) } else { Err(problems) }
+    let (draft, problems) = draft(text, file);
+    if problems.0.is_empty() { Ok(draft.settings) } else { Err(problems) }
 }
 
-fn read_settings(mut root: Table<'_>) -> Settings {
+/// Reads settings as far as they go.
+#[must_use]
+pub fn draft(text: &str, file: &str) -> (Draft, Problems) {
+    document::read(text, file, read_draft)
+}
+
+fn read_draft(mut root: Table<'_>) -> Draft {
+    let frozen = read_freezes(&mut root);
     let settings = Settings {
         provider: root.table("provider").map(read_provider).unwrap_or_default(),
         database: root.table("database").and_then(read_database).unwrap_or_default(),
         state_dir: read_path(&mut root, "state_dir"),
         ssh: root.table("ssh").map(read_ssh).unwrap_or_default(),
         limits: root.table("limits").map(read_limits).unwrap_or_default(),
+        freezes: frozen.days,
+        calendars: frozen.calendars,
     };
     root.finish();
-    settings
+    Draft { settings, calendars: frozen.named }
 }
 
 fn read_provider(mut table: Table<'_>) -> Provider {
@@ -174,6 +203,9 @@ fn read_limits(mut table: Table<'_>) -> Limits {
     let default = Limits::default();
     let limits = Limits {
         parallel_hosts: read_count(&mut table, "parallel_hosts").unwrap_or(default.parallel_hosts),
+        parallel_runs: read_count(&mut table, "parallel_runs").unwrap_or(default.parallel_runs),
+        parallel_runs_per_customer: read_count(&mut table, "parallel_runs_per_customer")
+            .unwrap_or(default.parallel_runs_per_customer),
         overdue_s: read_duration(&mut table, "overdue").unwrap_or(default.overdue_s),
     };
     table.finish();

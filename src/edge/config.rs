@@ -135,24 +135,26 @@ impl Error {
     }
 }
 
-/// Reads `turnus.toml`, `inventories/*.toml` and `jobs/*.toml` of `directory`, sorted by name. Hidden files are left alone.
+/// Reads `turnus.toml`, `inventories/*.toml`, `jobs/*.toml` and `calendars/*.ics` of `directory`, sorted by name. Hidden files
+/// are left alone.
 pub fn read_sources(directory: &Path) -> Result<Vec<Source>, Error> {
     let inventories = read_folder(directory, "inventories", SourceKind::Inventory)?;
     let inventories = inventories.ok_or_else(|| Error::NoInventories { directory: directory.to_owned() })?;
     let jobs = read_folder(directory, "jobs", SourceKind::Job)?.unwrap_or_default();
+    let calendars = read_folder(directory, "calendars", SourceKind::Calendar)?.unwrap_or_default();
     let settings = directory.join("turnus.toml");
     // A link that leads nowhere is a mistake, not an absent file.
     let settings = settings
         .symlink_metadata()
         .is_ok()
         .then(|| read_source(&settings, "turnus.toml".to_owned(), SourceKind::Settings));
-    Ok(settings.into_iter().chain(inventories).chain(jobs).collect())
+    Ok(settings.into_iter().chain(inventories).chain(jobs).chain(calendars).collect())
 }
 
-/// The TOML files of a sub-directory; `None` if there is no such directory.
+/// The files of a sub-directory that are of this kind; `None` if there is no such directory.
 fn read_folder(directory: &Path, folder: &str, kind: SourceKind) -> Result<Option<Vec<Source>>, Error> {
     let path = directory.join(folder);
-    let names = match list_toml(&path) {
+    let names = match list_files(&path, ending_of(kind)) {
         Ok(names) => names,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(Error::ListDirectory { directory: path, source }),
@@ -165,11 +167,18 @@ fn read_folder(directory: &Path, folder: &str, kind: SourceKind) -> Result<Optio
     Ok(Some(names.into_iter().map(read).collect()))
 }
 
-fn list_toml(path: &Path) -> io::Result<Vec<OsString>> {
+fn ending_of(kind: SourceKind) -> &'static str {
+    match kind {
+        SourceKind::Settings | SourceKind::Inventory | SourceKind::Job => ".toml",
+        SourceKind::Calendar => ".ics",
+    }
+}
+
+fn list_files(path: &Path, ending: &str) -> io::Result<Vec<OsString>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(path)? {
         let name = entry?.file_name();
-        if name.as_bytes().ends_with(b".toml") && !name.as_bytes().starts_with(b".") {
+        if name.as_bytes().ends_with(ending.as_bytes()) && !name.as_bytes().starts_with(b".") {
             names.push(name);
         }
     }
@@ -203,7 +212,7 @@ fn read_regular(path: &Path) -> Result<Vec<u8>, Whole> {
     let metadata = file.metadata().map_err(unreadable)?;
     if !metadata.is_file() {
         let kind = if metadata.is_dir() { "a directory" } else { "no regular file" };
-        return Err((format!("this is {kind}"), "a name that ends in `.toml` is for files"));
+        return Err((format!("this is {kind}"), "a name that ends in `.toml` or `.ics` is for files"));
     }
     let limit = MAX_BYTES as u64;
     let mut bytes = Vec::new();

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Time};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -156,6 +156,18 @@ impl<'d> Value<'d> {
         }
     }
 
+    /// A local date, with or without a time of whole seconds.
+    pub fn date_or_time(&self, expected: &str) -> Option<(Date, Option<Time>)> {
+        let found = self.typed(expected, DeValue::as_datetime)?;
+        let date = found.date.filter(|_| found.offset.is_none()).and_then(civil_date);
+        let read = match (date, found.time) {
+            (Some(date), None) => Some((date, None)),
+            (Some(date), Some(time)) => civil_time(time).map(|time| (date, Some(time))),
+            (None, _) => None,
+        };
+        read.or_else(|| self.refuse(expected))
+    }
+
     /// The entries of an array: one or more, at most 2000.
     pub fn entries(&self) -> Option<Vec<Value<'d>>> {
         let array = self.typed("an array", DeValue::as_array)?;
@@ -223,6 +235,17 @@ impl<'d> Value<'d> {
         self.findings.add(self.offset(), wrong);
     }
 
+    /// Reports a mistake at a byte of this string; at its beginning if the string is not written as it is.
+    pub fn report_inside(&self, offset: usize, wrong: Wrong) {
+        let written = self.node.span().len();
+        let quotes = match self.as_str().map(|text| written.saturating_sub(text.len())) {
+            Some(2) => 1,
+            Some(6) => 3,
+            _ => return self.report(wrong),
+        };
+        self.findings.add(self.offset() + quotes + offset, wrong);
+    }
+
     /// The beginning of a message about this value: what it is called and what it is.
     #[must_use]
     pub fn wrong(&self) -> Wrong {
@@ -281,9 +304,12 @@ fn civil_date(date: toml::value::Date) -> Option<Date> {
 }
 
 fn civil_date_time((date, time): (toml::value::Date, toml::value::Time)) -> Option<DateTime> {
+    Some(civil_date(date)?.to_datetime(civil_time(time)?))
+}
+
+fn civil_time(time: toml::value::Time) -> Option<Time> {
     let (hour, minute) = (i8::try_from(time.hour).ok()?, i8::try_from(time.minute).ok()?);
     let second = i8::try_from(time.second.unwrap_or(0)).ok()?;
     let whole = time.nanosecond.unwrap_or(0) == 0;
-    let clock = jiff::civil::Time::new(hour, minute, second, 0).ok().filter(|_| whole)?;
-    Some(civil_date(date)?.to_datetime(clock))
+    Time::new(hour, minute, second, 0).ok().filter(|_| whole)
 }

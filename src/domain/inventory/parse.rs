@@ -5,15 +5,16 @@
 use std::collections::BTreeSet;
 
 use super::address::{EMAIL_RULE, parse_email};
+use super::freeze::read_freezes;
 use super::{Contact, Customer, Locale, Receives};
-use crate::domain::calendar::Freeze;
+use crate::domain::calendar::holiday::Region;
 use crate::domain::document::{self, Distinct, Located, Table, Value, Wrong, did_you_mean};
 use crate::domain::id::{ContentHash, Name};
 use crate::domain::problem::Problems;
 
 mod host;
+mod recurrence;
 mod route;
-mod rule;
 mod window;
 
 use host::{read_hosts, read_vars};
@@ -23,7 +24,6 @@ use window::read_windows;
 const MAX_HOSTS: usize = 2000;
 const MAX_WINDOWS: usize = 100;
 const MAX_CONTACTS: usize = 100;
-const MAX_FREEZES: usize = 1000;
 
 const LOCALES: [(&str, Locale); 4] = [("de", Locale::De), ("en", Locale::En), ("hu", Locale::Hu), ("ru", Locale::Ru)];
 const RECEIVES: [(&str, Receives); 2] = [("announcement", Receives::Announcement), ("report", Receives::Report)];
@@ -37,6 +37,8 @@ pub struct Draft {
     pub hosts: BTreeSet<Name>,
     /// The jobs that windows name, each where it is named.
     pub jobs: Vec<Located<Name>>,
+    /// The calendars that freezes name, each where it is named.
+    pub calendars: Vec<Located<Name>>,
 }
 
 /// Reads an inventory. `file` gives the customer's name and stands in the problems.
@@ -59,7 +61,7 @@ fn read_draft(mut root: Table<'_>, text: &str, file: &str) -> Draft {
     let name = document::read_stem(file, &root);
     let head = root.required("customer").and_then(|value| value.table()).and_then(read_head);
     let contacts = read_contacts(root.tables("contact", MAX_CONTACTS));
-    let freezes = root.tables("freeze", MAX_FREEZES).into_iter().filter_map(read_freeze).collect();
+    let frozen = read_freezes(&mut root);
     let vars = root.table("vars").map(read_vars).unwrap_or_default();
     let (hosts, roster) = read_hosts(root.required_tables("host", MAX_HOSTS), &vars);
     let (windows, jobs) = read_windows(root.tables("window", MAX_WINDOWS), &roster);
@@ -72,11 +74,12 @@ fn read_draft(mut root: Table<'_>, text: &str, file: &str) -> Draft {
         holidays: head.holidays,
         contacts,
         windows,
-        freezes,
+        freezes: frozen.days,
+        calendars: frozen.calendars,
         hosts,
         revision: ContentHash::of(text.as_bytes()),
     });
-    Draft { customer, hosts: roster.into_names(), jobs }
+    Draft { customer, hosts: roster.into_names(), jobs, calendars: frozen.named }
 }
 
 /// `[customer]`.
@@ -84,14 +87,14 @@ struct Head {
     display_name: String,
     locale: Locale,
     time_zone: String,
-    holidays: Option<String>,
+    holidays: Option<Region>,
 }
 
 fn read_head(mut table: Table<'_>) -> Option<Head> {
     let display_name = table.required("name").and_then(|value| value.line()).map(str::to_owned);
     let locale = table.optional("locale").and_then(|value| value.word(&LOCALES)).unwrap_or_default();
     let time_zone = table.required("time_zone").and_then(|value| read_time_zone(&value));
-    let holidays = table.optional("holidays").and_then(|value| value.parsed("a region such as `DE-BY`", parse_region));
+    let holidays = table.optional("holidays").and_then(|value| read_region(&value));
     table.finish();
     Some(Head { display_name: display_name?, locale, time_zone: time_zone?, holidays })
 }
@@ -108,13 +111,16 @@ fn read_time_zone(value: &Value<'_>) -> Option<String> {
     None
 }
 
-/// ISO 3166 country, with or without subdivision.
-fn parse_region(text: &str) -> Option<String> {
-    let (country, part) = text.split_once('-').unwrap_or((text, "X"));
-    let country_fits = country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase());
-    let part_fits =
-        (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-    (country_fits && part_fits).then(|| text.to_owned())
+/// A region whose holidays are known.
+fn read_region(value: &Value<'_>) -> Option<Region> {
+    let text = value.line()?;
+    match text.parse::<Region>() {
+        Ok(region) => Some(region),
+        Err(unknown) => {
+            value.report(Wrong::new(unknown.to_string()).expected("a region such as `DE-BY`").hint(unknown.hint));
+            None
+        }
+    }
 }
 
 fn read_contacts(tables: Vec<Table<'_>>) -> Vec<Contact> {
@@ -142,20 +148,6 @@ fn read_receives(value: &Value<'_>) -> Option<Vec<Receives>> {
         Some(receives)
     };
     Some(value.entries()?.into_iter().filter_map(read).collect())
-}
-
-fn read_freeze(mut table: Table<'_>) -> Option<Freeze> {
-    let from = table.required("from").and_then(|value| value.date());
-    let to = table.required("to");
-    let last = to.and_then(|value| value.date());
-    let reason = table.required("reason").and_then(|value| value.line()).map(str::to_owned);
-    table.finish();
-    if let (Some(from), Some(last), Some(to)) = (from, last, to)
-        && last < from
-    {
-        to.report(to.wrong().expected(format!("a day not before `from`, {from}")));
-    }
-    Some(Freeze { from: from?, to: last?, reason: reason? })
 }
 
 #[cfg(test)]

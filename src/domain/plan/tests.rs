@@ -27,6 +27,7 @@ fn customer(hosts: Vec<Host>) -> Customer {
         contacts: Vec::new(),
         windows: Vec::new(),
         freezes: Vec::new(),
+        calendars: Vec::new(),
         hosts,
         revision: ContentHash::of(b"inventory"),
     }
@@ -42,6 +43,7 @@ fn step(phase: Phase, text: &str) -> Step {
         rollback: None,
         verify: (phase == Phase::Backup).then(|| format!("verify {text}")),
         timeout_s: 60,
+        estimate_s: None,
         secrets: BTreeMap::new(),
     }
 }

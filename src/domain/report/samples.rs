@@ -227,6 +227,7 @@ pub(crate) fn customer(hosts: &[&str]) -> Customer {
         contacts: Vec::new(),
         windows: Vec::new(),
         freezes: Vec::new(),
+        calendars: Vec::new(),
         hosts: hosts.iter().map(|host| planned_host(host)).collect(),
         revision: ContentHash::of(b"inventory"),
     }
@@ -247,6 +248,7 @@ pub(crate) fn step(phase: Phase, text: &str) -> Step {
         rollback: None,
         verify: None,
         timeout_s: 600,
+        estimate_s: None,
         secrets: BTreeMap::new(),
     }
 }

@@ -37,6 +37,8 @@ fn everything_that_the_settings_say_is_kept() {
         sessions_per_host = 2
         [limits]
         parallel_hosts = 3
+        parallel_runs = 50
+        parallel_runs_per_customer = 4
         overdue = "1h"
     "#;
     let expected = Settings {
@@ -56,7 +58,9 @@ fn everything_that_the_settings_say_is_kept() {
             connect_parallel: 4,
             sessions_per_host: 2,
         },
-        limits: Limits { parallel_hosts: 3, overdue_s: 3600 },
+        limits: Limits { parallel_hosts: 3, parallel_runs: 50, parallel_runs_per_customer: 4, overdue_s: 3600 },
+        freezes: vec![],
+        calendars: vec![],
     };
     assert_eq!(parse(text, "turnus.toml"), Ok(expected));
 }

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use jiff::civil::{date, datetime};
 
 use super::{draft, parse};
+use crate::domain::calendar::recurrence::Recurrence;
+use crate::domain::calendar::rule::Rule;
+use crate::domain::calendar::{Freeze, HolidayRule};
 use crate::domain::document::tests::told;
 use crate::domain::id::{ContentHash, Name};
-use crate::domain::inventory::{Connection, Contact, Customer, Freeze, HolidayRule, Host, Locale, Receives, Window};
+use crate::domain::inventory::{Connection, Contact, Customer, Host, Locale, Receives, Window};
 
 /// A right inventory; the tests change one line of it, which is why the numbers matter.
 const LINES: [&str; 27] = [
@@ -137,8 +140,10 @@ fn everything_that_an_inventory_says_is_kept() {
     };
     let quarterly = Window {
         name: name("quarterly"),
-        rule: "FREQ=MONTHLY;INTERVAL=3;BYDAY=-1FR".to_owned(),
-        starts: datetime(2026, 3, 27, 14, 0, 0, 0),
+        recurrence: Recurrence {
+            rule: Some(Rule::parse("FREQ=MONTHLY;INTERVAL=3;BYDAY=-1FR").expect("a right rule")),
+            ..Recurrence::once(datetime(2026, 3, 27, 14, 0, 0, 0))
+        },
         duration_s: 4 * 3600,
         cutoff_s: 45 * 60,
         holiday: HolidayRule::PreviousWorkday,
@@ -152,7 +157,7 @@ fn everything_that_an_inventory_says_is_kept() {
         display_name: "Nordwind Logistik GmbH".to_owned(),
         locale: Locale::De,
         time_zone: "Europe/Berlin".to_owned(),
-        holidays: Some("DE-BY".to_owned()),
+        holidays: Some("DE-BY".parse().expect("a region")),
         contacts: vec![Contact {
             name: "IT-Leitung".to_owned(),
             email: "it@nordwind.example".to_owned(),
@@ -164,6 +169,7 @@ fn everything_that_an_inventory_says_is_kept() {
             to: date(2026, 12, 18),
             reason: "Jahresabschluss".to_owned(),
         }],
+        calendars: vec![],
         hosts: vec![web01, mail01],
         revision: ContentHash::of(text.as_bytes()),
     };

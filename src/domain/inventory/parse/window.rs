@@ -1,7 +1,7 @@
 //! `[[window]]`.
 
 use super::host::Roster;
-use super::rule::read_rule;
+use super::recurrence::read_recurrence;
 use crate::domain::calendar::HolidayRule;
 use crate::domain::document::{Distinct, Located, Table, Value, Wrong, did_you_mean, quoted};
 use crate::domain::id::Name;
@@ -34,8 +34,7 @@ fn read_window(
         seen.admit(name.as_str(), &value);
         Some(name)
     });
-    let rule = table.required("rule").and_then(|value| read_rule(&value));
-    let starts = table.required("starts").and_then(|value| value.date_time());
+    let recurrence = read_recurrence(&mut table);
     let (duration_s, cutoff_s) = read_length(&mut table);
     let holiday = table.optional("holiday").and_then(|value| value.word(&HOLIDAY_RULES)).unwrap_or_default();
     let job = table.required("job").and_then(|value| value.name().map(|job| value.locate(job)));
@@ -46,8 +45,7 @@ fn read_window(
     jobs.extend(job.clone());
     Some(Window {
         name: name?,
-        rule: rule?,
-        starts: starts?,
+        recurrence: recurrence?,
         duration_s: duration_s?,
         cutoff_s,
         holiday,

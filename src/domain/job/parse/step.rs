@@ -51,6 +51,7 @@ fn read_step<'d>(mut table: Table<'d>, seen: &mut Distinct) -> (Option<Step>, Ou
     let mut script = |key| table.optional(key).and_then(|value| read_script(&value));
     let (undo, rollback, verify) = (script("undo"), script("rollback"), script("verify"));
     let timeout_s = table.optional("timeout").and_then(|value| value.duration_s());
+    let estimate_s = table.optional("estimate").and_then(|value| value.duration_s());
     let secrets = table.table("secrets").map(|secrets| read_secrets(&secrets)).unwrap_or_default();
     check_place_of_action(&mut table, phase);
     check_companions(&mut table, phase);
@@ -61,6 +62,7 @@ fn read_step<'d>(mut table: Table<'d>, seen: &mut Distinct) -> (Option<Step>, Ou
         name,
         place: place_of(&action, place),
         timeout_s: timeout_s.unwrap_or_else(|| default_timeout_s(phase, &action)),
+        estimate_s,
         action,
         undo,
         rollback,

@@ -111,6 +111,7 @@ fn everything_that_a_job_says_is_kept_in_order_of_phases() {
         rollback: None,
         verify: None,
         timeout_s,
+        estimate_s: None,
         secrets: BTreeMap::new(),
     };
     let http = HttpProbe {

@@ -1,0 +1,221 @@
+//! All dates of a window as they are agreed: what the rule gives, single dates beside it, without the exceptions.
+//!
+//! Knows civil time only; zones, holidays and freezes come later. Invariants: dates come in order, each once; the same
+//! date is there whatever moment one looks from.
+
+use std::iter::Peekable;
+
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::TimeZone;
+
+use super::day;
+use super::expansion::Expansion;
+use super::rule::{Frequency, Rule, RuleError};
+use super::shift::Shift;
+
+/// A rule that leaves more years than this without a date is a mistake.
+const LONGEST_GAP_DAYS: i32 = 30 * 366;
+/// How many gaps between dates are looked at.
+const PROVISIONAL: bool = true;
+const CHECKED_DATES: usize = 64;
+
+/// A date that is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Excluded {
+    /// Whatever is on this day.
+    Day(Date),
+    /// What is at this local time.
+    At(DateTime),
+}
+
+/// Where a date comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Given {
+    /// From the rule.
+    ByRule,
+    /// It is named by itself.
+    ByDate,
+}
+
+/// When a window is, in the local time of its zone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recurrence {
+    /// Where the rule begins, and the time of day of its dates. It is a date itself only if the rule gives it.
+    pub starts: DateTime,
+    /// The rule; without it `starts` is the only date, but for `rdates`.
+    pub rule: Option<Rule>,
+    /// Dates that are left out.
+    pub exdates: Vec<Excluded>,
+    /// Dates beside the rule.
+    pub rdates: Vec<DateTime>,
+    /// How far windows lie from the dates that the rule gives; `rdates` and a `starts` without rule stay.
+    pub shift: Option<Shift>,
+}
+
+impl Recurrence {
+    /// A single date.
+    #[must_use]
+    pub fn once(starts: DateTime) -> Self {
+        Self { starts, rule: None, exdates: Vec::new(), rdates: Vec::new(), shift: None }
+    }
+
+    /// Whether the rule gives dates, at least one in 30 years.
+    ///
+    /// # Errors
+    /// Why it does not; the place is in the text of the rule.
+    pub fn check(&self) -> Result<(), RuleError> {
+        let Some(rule) = &self.rule else { return Ok(()) };
+        if PROVISIONAL {
+            return Ok(());
+        }
+        let starts = day::number_of(self.starts.date());
+        let mut dates = Expansion::new(rule, self.starts, starts, None);
+        let mut last = starts;
+        for number in 0..CHECKED_DATES {
+            let found = dates.next();
+            let gap = found.unwrap_or(day::LAST).saturating_sub(last);
+            match found {
+                None if number > 0 && dates.has_ended() => return Ok(()),
+                None if rule.until().is_some() => return Err(ends_first(rule)),
+                Some(found) if gap <= LONGEST_GAP_DAYS => last = found,
+                // Dates close to the end of the calendar have no successors that could be missed.
+                None if gap <= LONGEST_GAP_DAYS && number > 0 => return Ok(()),
+                _ => return Err(sparse(number, last)),
+            }
+            if last.saturating_sub(starts) > LONGEST_GAP_DAYS {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// The dates from a local time on, in order, each once, before any shift; an `UNTIL` in UTC is taken as a local time.
+    pub fn instances(&self, from: DateTime) -> impl Iterator<Item = (DateTime, Given)> + '_ {
+        Instances::new(self, from, None)
+    }
+
+    /// [`Recurrence::instances`] in a zone, which decides what an `UNTIL` in UTC means.
+    pub fn instances_in<'a>(
+        &'a self,
+        from: DateTime,
+        zone: &'a TimeZone,
+    ) -> impl Iterator<Item = (DateTime, Given)> + use<'a> {
+        Instances::new(self, from, Some(zone))
+    }
+}
+
+fn ends_first(rule: &Rule) -> RuleError {
+    RuleError::at(rule.offset_of("UNTIL"), "the rule ends before its first date")
+        .expected("an `UNTIL` behind `starts`, and a date between them")
+}
+
+fn sparse(number: usize, last: i32) -> RuleError {
+    let what = match number {
+        0 => "the rule gives no date within 30 years after `starts`".to_owned(),
+        _ => format!("the rule gives no date within 30 years after {}", day::date_of(last)),
+    };
+    RuleError::at(0, what).expected("a rule that gives a date in 30 years at least")
+}
+
+/// The rule's dates and the single ones, merged.
+struct Instances<'a> {
+    by_rule: Option<Expansion<'a>>,
+    /// The next date of the rule.
+    ahead: Option<DateTime>,
+    by_date: Peekable<std::vec::IntoIter<DateTime>>,
+    excluded: Vec<Excluded>,
+    time: Time,
+}
+
+impl<'a> Instances<'a> {
+    fn new(recurrence: &'a Recurrence, from: DateTime, zone: Option<&TimeZone>) -> Self {
+        let Recurrence { starts, rule, exdates, rdates, .. } = recurrence;
+        // A rule gives one time of day: on the first day it may already be over.
+        let over = i32::from(starts.time() < from.time());
+        let first = day::number_of(from.date()).saturating_add(over);
+        let by_rule = rule.as_ref().map(|rule| Expansion::new(rule, *starts, first, zone));
+        let alone = rule.is_none().then_some(*starts);
+        let mut by_date: Vec<DateTime> = rdates.iter().copied().chain(alone).filter(|date| *date >= from).collect();
+        by_date.sort_unstable();
+        by_date.dedup();
+        let mut excluded = exdates.clone();
+        excluded.sort_unstable();
+        let by_date = by_date.into_iter().peekable();
+        let mut instances = Self { by_rule, ahead: None, by_date, excluded, time: starts.time() };
+        instances.advance();
+        instances
+    }
+
+    fn advance(&mut self) {
+        let day = self.by_rule.as_mut().and_then(Iterator::next);
+        self.ahead = day.map(|day| day::date_of(day).to_datetime(self.time));
+    }
+
+    fn is_excluded(&self, date: DateTime) -> bool {
+        !self.excluded.is_empty()
+            && (self.excluded.binary_search(&Excluded::Day(date.date())).is_ok()
+                || self.excluded.binary_search(&Excluded::At(date)).is_ok())
+    }
+
+    fn pop(&mut self) -> Option<(DateTime, Given)> {
+        let single = self.by_date.peek().copied();
+        match (self.ahead, single) {
+            (None, None) => None,
+            (None, Some(_)) => self.by_date.next().map(|date| (date, Given::ByDate)),
+            (Some(date), Some(single)) if single < date => self.by_date.next().map(|date| (date, Given::ByDate)),
+            (Some(date), single) => {
+                if single == Some(date) {
+                    self.by_date.next();
+                }
+                self.advance();
+                Some((date, Given::ByRule))
+            }
+        }
+    }
+}
+
+impl Iterator for Instances<'_> {
+    type Item = (DateTime, Given);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let (date, given) = self.pop()?;
+            if !self.is_excluded(date) {
+                return Some((date, given));
+            }
+        }
+    }
+}
+
+/// The days of the rule's period that `day` lies in: its first and the first after it. Periods are counted from `starts`.
+pub(super) fn period_of(rule: &Rule, starts: Date, day: i32) -> (i32, i32) {
+    let interval = i32::from(rule.interval());
+    let starts_day = day::number_of(starts);
+    let floor = |from_start: i32| from_start.div_euclid(interval) * interval;
+    match rule.frequency() {
+        Frequency::Daily => {
+            let first = starts_day + floor(day - starts_day);
+            (first, first + interval)
+        }
+        Frequency::Weekly => {
+            let week_start = day::weekday_number(rule.week_start());
+            let first_week = starts_day - (day::weekday(starts_day) - week_start).rem_euclid(7);
+            let first = first_week + 7 * floor((day - first_week).div_euclid(7));
+            (first, first + 7 * interval)
+        }
+        Frequency::Monthly => {
+            let months = |date: Date| i32::from(date.year()) * 12 + i32::from(date.month()) - 1;
+            let first = months(starts) + floor(months(day::date_of(day)) - months(starts));
+            let begin = |month: i32| day::number(month.div_euclid(12), month.rem_euclid(12) + 1, 1);
+            (begin(first), begin(first + interval))
+        }
+        Frequency::Yearly => {
+            let first =
+                i32::from(starts.year()) + floor(i32::from(day::date_of(day).year()) - i32::from(starts.year()));
+            (day::number(first, 1, 1), day::number(first + interval, 1, 1))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
