@@ -1,5 +1,6 @@
 //! The roles that a process can play; joins edges and domain.
 
+pub mod calendar;
 pub mod cli;
 pub mod console;
 pub mod controller;

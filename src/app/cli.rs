@@ -4,9 +4,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "a role that a process plays has the clock, and names new runs")]
 
+mod apply;
+mod calendar;
 mod cancel;
 mod check;
 mod context;
+mod dates;
 mod demo;
 mod doctor;
 mod drive;
@@ -58,6 +61,10 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// Show what the files change in the calendar, and publish it after a yes
+    Apply(apply::Arguments),
+    /// Expand recurrence rules, read calendars, list public holidays
+    Calendar(calendar::Arguments),
     /// Say what turnus finds on this machine and what is missing
     Doctor {
         #[arg(long, value_enum, default_value_t)]
@@ -129,6 +136,8 @@ async fn execute(arguments: Arguments) -> Result<Exit, Failure> {
     let context = || Context::load(directory.clone());
     match arguments.command {
         Command::Check { format } => check::run(&directory, format),
+        Command::Apply(arguments) => apply::run(&context()?, arguments).await,
+        Command::Calendar(arguments) => calendar::run(&arguments),
         Command::Doctor { format } => doctor::run(&directory, format).await,
         Command::Trust(arguments) => trust::run(&context()?, arguments).await,
         Command::Plan(arguments) => plan::run(&context()?, arguments).await,

@@ -190,6 +190,11 @@ fn read_source(path: &Path, file: String, kind: SourceKind) -> Source {
     Source { text: read_text(path, &file), file, kind }
 }
 
+/// The text of a calendar that a person names: UTF-8, as large as other files at most.
+pub fn read_calendar(path: &Path) -> Result<String, Problem> {
+    read_text(path, &path.display().to_string())
+}
+
 /// The text of a file, or what is wrong with the file as a whole.
 fn read_text(path: &Path, file: &str) -> Result<String, Problem> {
     let bytes = read_regular(path).map_err(|wrong| at(file, "", wrong))?;

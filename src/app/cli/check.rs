@@ -86,15 +86,20 @@ fn render_problems(problems: &Problems, sources: &[Source]) -> String {
     let secret: BTreeSet<_> = problems.0.iter().filter(|problem| problem.conceal).map(place).collect();
     let mut rendered = String::new();
     for problem in &problems.0 {
-        let told = problem.to_string();
-        let (what, remedy) = told.split_at(told.find('\n').unwrap_or(told.len()));
         let text = texts.get(problem.file.as_str()).filter(|_| !secret.contains(&place(problem)));
-        let excerpt = text.and_then(|text| render_excerpt(problem, text));
         // Writing to a String cannot fail.
-        let _ = write!(rendered, "{what}{}{remedy}\n\n", excerpt.unwrap_or_default());
+        let _ = write!(rendered, "{}\n\n", render_problem(problem, text.copied()));
     }
     let files: BTreeSet<_> = problems.0.iter().map(|problem| &problem.file).collect();
     rendered + &format!("{} in {}\n", count(problems.0.len(), "problem"), count(files.len(), "file"))
+}
+
+/// A problem with the line of `text` that it is about.
+pub(super) fn render_problem(problem: &Problem, text: Option<&str>) -> String {
+    let told = problem.to_string();
+    let (what, remedy) = told.split_at(told.find('\n').unwrap_or(told.len()));
+    let excerpt = text.and_then(|text| render_excerpt(problem, text));
+    format!("{what}{}{remedy}", excerpt.unwrap_or_default())
 }
 
 fn place(problem: &Problem) -> (&str, usize) {

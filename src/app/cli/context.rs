@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 
 use super::exit::Failure;
+use crate::app::calendar::proposal::Published;
 use crate::app::console::say;
 use crate::app::controller::drive;
 use crate::domain::catalog::{Catalog, Source, SourceKind, build};
@@ -60,6 +61,11 @@ impl Context {
         }
     }
 
+    /// All files, as they are applied.
+    pub(super) fn applied_files(&self) -> Vec<AppliedFile<'_>> {
+        self.sources.iter().filter_map(applied_file).collect()
+    }
+
     /// The files that a run is made from, to be stored with it.
     pub(crate) fn revisions<'a>(&'a self, customer: &'a Customer, job: &'a Job) -> Vec<Revision<'a>> {
         let text = |kind: SourceKind, hash: &ContentHash| {
@@ -82,6 +88,34 @@ impl Context {
         });
         inventory.into_iter().chain(job).collect()
     }
+}
+
+/// A file with what it is called where it is applied.
+pub(super) struct AppliedFile<'a> {
+    pub(super) published: Published,
+    pub(super) text: &'a str,
+}
+
+impl AppliedFile<'_> {
+    pub(super) fn revision(&self) -> Revision<'_> {
+        let Published { kind, name, hash } = &self.published;
+        Revision { hash, kind: *kind, name, content: self.text }
+    }
+}
+
+fn applied_file(source: &Source) -> Option<AppliedFile<'_>> {
+    let kind = match source.kind {
+        SourceKind::Settings => RevisionKind::Settings,
+        SourceKind::Inventory => RevisionKind::Inventory,
+        SourceKind::Job => RevisionKind::Job,
+        SourceKind::Calendar => RevisionKind::Calendar,
+    };
+    let text = source.text.as_deref().ok()?;
+    let stem = Path::new(&source.file).file_stem()?.to_str()?;
+    Some(AppliedFile {
+        published: Published { kind, name: stem.to_owned(), hash: ContentHash::of(text.as_bytes()) },
+        text,
+    })
 }
 
 pub(super) async fn open_store(database: &Database, state_dir: &Path) -> Result<Store, Failure> {

@@ -3,6 +3,7 @@
 //! Does not know what the contents mean. Invariant: what is applied is a stored revision.
 
 pub mod contact;
+pub mod publish;
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;

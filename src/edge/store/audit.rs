@@ -43,6 +43,29 @@ pub async fn note(connection: &mut PgConnection, entry: &Entry<'_>) -> Result<i6
     Ok(number.fetch_one(connection).await?)
 }
 
+/// Keeps many entries in one statement, in their order.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn note_all(connection: &mut PgConnection, entries: &[Entry<'_>]) -> Result<(), Error> {
+    sqlx::query!(
+        "insert into audit (actor, action, customer, occurrence, reason, detail)
+         select actor, action, customer, occurrence, reason, detail::json
+         from unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[])
+              as new (actor, action, customer, occurrence, reason, detail)",
+        &entries.iter().map(|entry| entry.actor).collect::<Vec<_>>() as &[&str],
+        &entries.iter().map(|entry| entry.action).collect::<Vec<_>>() as &[&str],
+        &entries.iter().map(|entry| entry.customer.map(Name::as_str)).collect::<Vec<_>>() as &[Option<&str>],
+        &entries.iter().map(|entry| entry.occurrence.map(|id| id.0)).collect::<Vec<_>>()
+            as &[Option<sqlx::types::Uuid>],
+        &entries.iter().map(|entry| entry.reason).collect::<Vec<_>>() as &[Option<&str>],
+        &entries.iter().map(|entry| entry.detail.to_string()).collect::<Vec<_>>(),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Something that was done.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AuditEntry {

@@ -35,6 +35,7 @@ macro_rules! select_occurrences {
     };
 }
 
+pub mod adjust;
 pub mod change;
 pub mod claim;
 pub mod insert;

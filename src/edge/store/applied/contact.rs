@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::PgConnection;
 
 use super::super::error::Error;
+use super::super::run::read_name;
 use crate::domain::id::Name;
 use crate::domain::inventory::{Locale, Receives};
 
@@ -31,23 +32,77 @@ pub async fn replace_contacts(
     customer: Option<&Name>,
     contacts: &[ContactRow],
 ) -> Result<(), Error> {
-    let customer = customer.map(Name::as_str);
-    sqlx::query!("delete from contact where coalesce(customer, '') = coalesce($1::text, '')", customer)
+    replace_all_contacts(connection, &[(customer, contacts.to_vec())]).await
+}
+
+/// [`replace_contacts`] of many customers in two statements.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn replace_all_contacts(
+    connection: &mut PgConnection,
+    replaced: &[(Option<&Name>, Vec<ContactRow>)],
+) -> Result<(), Error> {
+    let customers: Vec<&str> = replaced.iter().map(|(customer, _)| customer.map_or("", Name::as_str)).collect();
+    sqlx::query!("delete from contact where coalesce(customer, '') = any($1)", &customers as &[&str])
         .execute(&mut *connection)
         .await?;
-    for (contact, receives) in merge(customer, contacts).into_values() {
-        sqlx::query!(
-            "insert into contact (customer, name, email, locale, receives) values ($1, $2, $3, $4, $5)",
-            customer,
-            contact.name,
-            contact.email,
-            locale_word(contact.locale),
-            &receives as &[&str],
-        )
-        .execute(&mut *connection)
-        .await?;
+    let mut columns = Columns::default();
+    for (customer, contacts) in replaced {
+        let customer = customer.map(Name::as_str);
+        for (contact, receives) in merge(customer, contacts).into_values() {
+            columns.customer.push(customer);
+            columns.name.push(&contact.name);
+            columns.email.push(&contact.email);
+            columns.locale.push(locale_word(contact.locale));
+            columns.receives.push(receives.join(","));
+        }
     }
+    sqlx::query!(
+        "insert into contact (customer, name, email, locale, receives)
+         select customer, name, email, locale, string_to_array(receives, ',')
+         from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) as new (customer, name, email, locale, receives)",
+        &columns.customer as &[Option<&str>],
+        &columns.name as &[&str],
+        &columns.email as &[&str],
+        &columns.locale as &[&str],
+        &columns.receives,
+    )
+    .execute(connection)
+    .await?;
     Ok(())
+}
+
+/// The addresses of those contacts of `customers` who are told of dates.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn list_receivers(
+    connection: &mut PgConnection,
+    customers: &[Name],
+) -> Result<BTreeMap<Name, Vec<String>>, Error> {
+    let names: Vec<&str> = customers.iter().map(Name::as_str).collect();
+    let rows = sqlx::query!(
+        r#"select customer as "customer!", email from contact
+           where customer = any($1) and 'announcement' = any(receives)
+           order by customer, email"#,
+        &names as &[&str],
+    );
+    let mut receivers: BTreeMap<Name, Vec<String>> = BTreeMap::new();
+    for row in rows.fetch_all(connection).await? {
+        receivers.entry(read_name("contact.customer", &row.customer)?).or_default().push(row.email);
+    }
+    Ok(receivers)
+}
+
+/// Contacts, turned by 90 degrees.
+#[derive(Default)]
+struct Columns<'a> {
+    customer: Vec<Option<&'a str>>,
+    name: Vec<&'a str>,
+    email: Vec<&'a str>,
+    locale: Vec<&'static str>,
+    receives: Vec<String>,
 }
 
 /// By the address in lower case.

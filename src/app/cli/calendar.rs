@@ -1,0 +1,34 @@
+//! `turnus calendar`: when what is, and the parts of the calendar as tools.
+
+mod expand;
+mod holidays;
+mod import;
+mod moment;
+
+use clap::{Args, Subcommand};
+
+use super::exit::{Exit, Failure};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Expand a recurrence rule into dates; needs no files
+    Expand(expand::Arguments),
+    /// Read a calendar of another program; needs no other files
+    Import(import::Arguments),
+    /// List the public holidays of a region; needs no files
+    Holidays(holidays::Arguments),
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    match &arguments.command {
+        Command::Expand(arguments) => expand::run(arguments),
+        Command::Import(arguments) => import::run(arguments),
+        Command::Holidays(arguments) => holidays::run(arguments),
+    }
+}

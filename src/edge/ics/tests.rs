@@ -1,0 +1,1 @@
+//! Foreign calendars as other readers see them, and our own feed.
