@@ -18,7 +18,7 @@ use crate::domain::settings::Database;
 use crate::edge::config;
 use crate::edge::store::revision::{Revision, RevisionKind};
 use crate::edge::store::run::{RunNumber, StoredRun, find_run};
-use crate::edge::store::{Store, Target};
+use crate::edge::store::{CONNECTIONS, Store, Target};
 
 /// The files of a configuration directory, checked.
 pub(crate) struct Context {
@@ -119,12 +119,17 @@ fn applied_file(source: &Source) -> Option<AppliedFile<'_>> {
 }
 
 pub(super) async fn open_store(database: &Database, state_dir: &Path) -> Result<Store, Failure> {
+    open_store_wide(database, state_dir, CONNECTIONS).await
+}
+
+/// The same with up to `connections`.
+pub(super) async fn open_store_wide(database: &Database, state_dir: &Path, connections: u32) -> Result<Store, Failure> {
     let target = match database {
         Database::Private => Target::Private { state_dir: state_dir.to_owned() },
         Database::Url(url) => Target::Url(url.clone()),
         Database::Reference(reference) => Target::Url(config::resolve_secret(reference).await?.expose().to_owned()),
     };
-    Ok(Store::open(target).await?)
+    Ok(Store::open_wide(target, connections).await?)
 }
 
 fn find<'a, T>(known: &'a BTreeMap<Name, T>, what: &str, folder: &str, name: &str) -> Result<&'a T, Failure> {
