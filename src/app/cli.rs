@@ -11,6 +11,7 @@ mod check;
 mod context;
 mod dates;
 mod demo;
+mod detach;
 mod doctor;
 mod drive;
 mod exit;

@@ -5,6 +5,7 @@
 
 mod capsule;
 mod check;
+mod daemon;
 mod documents;
 mod fuzz;
 mod kit;

@@ -15,6 +15,7 @@ use crate::app::console::{print, say};
 use crate::app::controller::drive::{Controller, NotDriven, Seat};
 use crate::app::controller::driver::{End, Stopped};
 use crate::app::progress::Progress;
+use crate::domain::id::Epoch;
 use crate::domain::run::event::RunResult;
 use crate::domain::settings::Settings;
 use crate::edge::config;
@@ -31,11 +32,17 @@ pub(super) struct Surroundings<'a> {
     pub(super) state_dir: &'a Path,
 }
 
-/// Takes the lease of `run`, drives it to its end, and prints its report.
-pub(super) async fn drive(around: &Surroundings<'_>, run: &StoredRun, format: Format) -> Result<Exit, Failure> {
+/// Drives `run` to its end, with the lease of `epoch` or one that is taken now, and prints its report.
+pub(super) async fn drive(
+    around: &Surroundings<'_>,
+    run: &StoredRun,
+    epoch: Option<Epoch>,
+    format: Format,
+) -> Result<Exit, Failure> {
     let controller = Controller::open(&around.settings.ssh, around.state_dir).map_err(Failure::unreachable)?;
-    let Some(epoch) = controller.take_lease(around.store, run.id).await? else {
-        return Err(not_free(run));
+    let epoch = match epoch {
+        Some(epoch) => epoch,
+        None => controller.take_lease(around.store, run.id).await?.ok_or_else(|| not_free(run))?,
     };
     let mut progress = if format == Format::Json { Progress::for_programs() } else { Progress::for_people() };
     progress.begin(run.number.0, run.id);

@@ -23,9 +23,8 @@ use crate::domain::settings::Ssh;
 use crate::edge::config;
 use crate::edge::remote::{Remote, SshControl, SshHost};
 use crate::edge::store::error::Error as StoreError;
-use crate::edge::store::health::read_health;
 use crate::edge::store::run::StoredRun;
-use crate::edge::store::{Store, event, lease, log};
+use crate::edge::store::{Store, database_now, event, lease, log};
 
 /// A lease that can't be given back within this time lapses by itself.
 const GIVE_BACK_LIMIT: Duration = Duration::from_secs(2);
@@ -152,8 +151,7 @@ pub async fn read_record(store: &Store, run: RunId) -> Result<Vec<Recorded>, Sto
 async fn ask_clock(store: &Store) -> Result<Clock, StoreError> {
     let mut transaction = store.begin().await?;
     let asked = Instant::now();
-    let health = read_health(&mut transaction).await?;
-    Ok(Clock::set(health.now, asked))
+    Ok(Clock::set(database_now(&mut transaction).await?, asked))
 }
 
 /// The next controller need not wait for the lease to lapse. If this fails, it waits.

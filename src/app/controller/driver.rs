@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -24,7 +23,6 @@ use crate::domain::run::state::{HostRun, HostStage, IllegalTransition, Run, RunS
 use crate::edge::remote::Error as RemoteError;
 use crate::edge::store::Store;
 use crate::edge::store::error::{Error as StoreError, Kind};
-use crate::edge::store::lease::{LEASE, Renewal};
 use crate::edge::store::log::LogChunk;
 use crate::edge::store::record::Batch;
 
@@ -173,7 +171,7 @@ impl<'a> Driver<'a> {
         let mut events = Vec::new();
         match self.journal.renew().await {
             Ok(renewal) => {
-                self.assumed.clock.follow(lease_taken_at(&renewal), asked);
+                self.assumed.clock.follow(renewal.now, asked);
                 let is_new = self.machine.run().cancelled_by().is_none();
                 let by = renewal.cancel_requested_by.filter(|_| is_new);
                 events.extend(by.map(|by| Event::CancelRequested { by }));
@@ -352,11 +350,6 @@ impl<'a> Driver<'a> {
         let fleet = self.fleet.clone();
         self.tasks.spawn(async move { fleet.leave(host).await });
     }
-}
-
-/// The database's clock when the lease was renewed.
-fn lease_taken_at(renewal: &Renewal) -> Timestamp {
-    renewal.until - SignedDuration::from_secs(LEASE.as_secs().cast_signed())
 }
 
 fn note_recorded(run: &Run, fleet: &Fleet) {

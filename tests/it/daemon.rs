@@ -1,0 +1,3 @@
+//! Daemons: what opens when, what is missed and why, and what happens when there are several, or none.
+
+mod opening;
