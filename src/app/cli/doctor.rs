@@ -253,7 +253,8 @@ async fn look_at_controllers(store: &Store, findings: &mut Vec<Finding>) {
 fn describe_controller(controller: &StoredController) -> Finding {
     let StoredController { name, version, silent_s, .. } = controller;
     if *silent_s >= detach::SILENT_S {
-        let found = format!("{name}, turnus {version}: last heard of {silent_s:.0} s ago, at {}", moment(controller.seen_at));
+        let found =
+            format!("{name}, turnus {version}: last heard of {silent_s:.0} s ago, at {}", moment(controller.seen_at));
         return warning(
             "daemons",
             found,

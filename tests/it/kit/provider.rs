@@ -1,5 +1,7 @@
 //! A provider with daemons: a world of hosts, a database that outlives every `turnus serve`, and what was applied.
 
+use std::path::Path;
+
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 use turnus::domain::id::{ContentHash, Name, OccurrenceId};
@@ -45,6 +47,17 @@ impl Provider {
     pub(crate) fn with_settings(hosts: usize, settings: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let database = runtime.block_on(Database::open());
+        Self::build(hosts, settings, runtime, database)
+    }
+
+    /// The same on a Postgres of its own, below `directory`.
+    pub(crate) fn alone(hosts: usize, settings: &str, directory: &Path) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let database = runtime.block_on(Database::open_alone(directory));
+        Self::build(hosts, settings, runtime, database)
+    }
+
+    fn build(hosts: usize, settings: &str, runtime: tokio::runtime::Runtime, database: Database) -> Self {
         let store = runtime.block_on(database.store());
         let world = World::with_settings(hosts, &format!("[database]\nurl = \"{}\"\n{settings}", database.url()));
         let provider = Self { store: Some(store), database: Some(database), world, runtime };
@@ -58,12 +71,24 @@ impl Provider {
         provider
     }
 
+    /// As a crash of the server would, in the midst of everything.
+    pub(crate) fn restart_database(&self) {
+        let database = self.database.as_ref().unwrap();
+        self.block_on(database.crash_and_restart());
+        self.block_on(self.store().reconnect()).unwrap();
+    }
+
     pub(crate) fn inventory(&self) -> String {
         std::fs::read_to_string(self.world.path("configuration/inventories/nordwind.toml")).unwrap()
     }
 
     pub(crate) fn store(&self) -> &Store {
         self.store.as_ref().unwrap()
+    }
+
+    /// Another store on the same database.
+    pub(crate) fn open_store(&self) -> Store {
+        self.block_on(self.database.as_ref().unwrap().store())
     }
 
     pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
@@ -180,6 +205,13 @@ impl Provider {
     pub(crate) fn messages(&self) -> Vec<String> {
         let all = self.ask("select string_agg(kind || ' ' || recipient, ';' order by number) from notification");
         all.split(';').filter(|message| !message.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// The lease of a killed controller lasts 30 s; nobody wants to wait for that in a test.
+    pub(crate) fn expire_leases_of(&self, pid: u32) {
+        self.execute(&format!(
+            "update run set lease_until = clock_timestamp() - interval '1 s' where lease_owner like '%:{pid}'"
+        ));
     }
 
     /// A daemon, once it serves.
