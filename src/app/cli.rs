@@ -17,6 +17,7 @@ mod drive;
 mod exit;
 mod log;
 mod logging;
+mod outbox;
 mod plan;
 mod report;
 mod resume;
@@ -65,7 +66,7 @@ enum Command {
     },
     /// Show what the files change in the calendar, and publish it after a yes
     Apply(apply::Arguments),
-    /// Expand recurrence rules, read calendars, list public holidays
+    /// Show which windows open when, and why; move, cancel or confirm a date; rules, calendars and holidays as tools
     Calendar(calendar::Arguments),
     /// Say what turnus finds on this machine and what is missing
     Doctor {
@@ -96,6 +97,8 @@ enum Command {
     },
     /// Show what the steps of a run printed
     Log(log::Arguments),
+    /// List who is told what
+    Outbox(outbox::Arguments),
     /// Write the report of a run
     Report(report::Arguments),
     /// Keep the calendar: open what is due, drive its runs, tell people; until it is told to stop
@@ -145,7 +148,7 @@ async fn execute(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Check { format } => check::run(&directory, format),
         Command::Apply(arguments) => apply::run(&context()?, arguments).await,
-        Command::Calendar(arguments) => calendar::run(&arguments),
+        Command::Calendar(arguments) => calendar::run(&directory, &arguments).await,
         Command::Doctor { format } => doctor::run(&directory, format).await,
         Command::Trust(arguments) => trust::run(&context()?, arguments).await,
         Command::Plan(arguments) => plan::run(&context()?, arguments).await,
@@ -155,6 +158,7 @@ async fn execute(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Runs(arguments) => runs::run(&context()?, arguments).await,
         Command::Show { run, format } => show::run(&context()?, run, format).await,
         Command::Log(arguments) => log::run(&context()?, arguments).await,
+        Command::Outbox(arguments) => outbox::run(&context()?, arguments).await,
         Command::Report(arguments) => report::run(&context()?, arguments).await,
         Command::Serve(_) => serve::run(&directory).await,
         Command::Demo(arguments) => demo::run(arguments).await,

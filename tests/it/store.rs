@@ -2,13 +2,22 @@
 
 #![expect(clippy::expect_used, reason = "a test may fail by panic")]
 
+mod applied;
+mod audit;
+mod claims;
 mod cluster;
+mod controller;
+mod estimate;
 mod fault;
 mod lease;
+mod listen;
+mod notification;
+mod occurrence;
 mod process;
 mod record;
 mod run;
 mod schema;
+mod upgrade;
 
 use std::collections::BTreeMap;
 

@@ -296,6 +296,8 @@ async fn remove_customers(
     stored: StoredDates,
 ) -> Result<Vec<CustomerProposal>, StoreError> {
     let mut rows = stored.0;
+    // What is over is history, and nobody's difference.
+    rows.retain(|_, windows| windows.values().any(|rows| !rows.ahead.is_empty()));
     let applied: Vec<String> =
         differences.keys().filter(|(kind, _)| *kind == RevisionKind::Inventory).map(|(_, name)| name.clone()).collect();
     for name in applied {

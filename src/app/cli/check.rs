@@ -6,10 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Format;
 use super::exit::{Exit, Failure};
+use crate::app::calendar::Almanac;
 use crate::app::console::{print, say};
 use crate::domain::catalog::{self, Catalog, Source};
 use crate::domain::problem::{Problem, Problems};
@@ -23,7 +25,7 @@ const SHOWN_BEFORE: usize = 60;
 /// Checks the files in `directory`.
 pub(super) fn run(directory: &Path, format: Format) -> Result<Exit, Failure> {
     let sources = config::read_sources(directory).map_err(Failure::from)?;
-    let checked = catalog::build(&sources);
+    let checked = catalog::build(&sources).and_then(|catalog| check_calendars(&catalog).map(|()| catalog));
     match (format, &checked) {
         (Format::Table, Ok(catalog)) => print(&render_summary(&Summary::of(catalog))),
         (Format::Table, Err(problems)) => say(render_problems(problems, &sources).trim_end()),
@@ -31,6 +33,17 @@ pub(super) fn run(directory: &Path, format: Format) -> Result<Exit, Failure> {
         (Format::Json, Err(problems)) => print_json(&Answer::Wrong { ok: false, problems }),
     }
     Ok(if checked.is_ok() { Exit::Done } else { Exit::Usage })
+}
+
+/// Reads the calendars that freezes name, each for everybody who names it.
+fn check_calendars(catalog: &Catalog) -> Result<(), Problems> {
+    let now = Timestamp::now();
+    let mut almanac = Almanac::read(catalog, &(now..now))?;
+    let mut problems: Vec<Problem> =
+        catalog.customers.values().filter_map(|customer| almanac.of(customer).err()).collect();
+    problems.sort();
+    problems.dedup();
+    if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
 }
 
 /// What `--format json` prints.

@@ -254,7 +254,7 @@ impl Agreed<'_> {
             end: dated.end,
             reasons: dated.reasons.clone(),
             skip: dated.skip.as_ref().map(ToString::to_string),
-            next_notice: self.announce_s.iter().max().filter(|_| held).and_then(|lead_s| before(dated.start, *lead_s)),
+            next_notice: self.announce_at(dated.start).filter(|_| held),
             review: self.review_at(dated.start).filter(|_| held),
         }
     }
@@ -263,6 +263,12 @@ impl Agreed<'_> {
     #[must_use]
     pub fn latest_start(&self, start: Timestamp, end: Timestamp) -> Timestamp {
         before(end, self.cutoff_s).map_or(start, |latest| latest.max(start))
+    }
+
+    /// When the customer hears of a date first.
+    #[must_use]
+    pub fn announce_at(&self, start: Timestamp) -> Option<Timestamp> {
+        self.announce_s.iter().max().and_then(|lead_s| before(start, *lead_s))
     }
 
     /// When pending updates of a date are collected.

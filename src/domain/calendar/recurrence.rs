@@ -16,7 +16,6 @@ use super::shift::Shift;
 /// A rule that leaves more years than this without a date is a mistake.
 const LONGEST_GAP_DAYS: i32 = 30 * 366;
 /// How many gaps between dates are looked at.
-const PROVISIONAL: bool = true;
 const CHECKED_DATES: usize = 64;
 
 /// A date that is left out.
@@ -65,28 +64,28 @@ impl Recurrence {
     /// Why it does not; the place is in the text of the rule.
     pub fn check(&self) -> Result<(), RuleError> {
         let Some(rule) = &self.rule else { return Ok(()) };
-        if PROVISIONAL {
-            return Ok(());
-        }
         let starts = day::number_of(self.starts.date());
-        let mut dates = Expansion::new(rule, self.starts, starts, None);
         let mut last = starts;
-        for number in 0..CHECKED_DATES {
-            let found = dates.next();
-            let gap = found.unwrap_or(day::LAST).saturating_sub(last);
-            match found {
-                None if number > 0 && dates.has_ended() => return Ok(()),
-                None if rule.until().is_some() => return Err(ends_first(rule)),
-                Some(found) if gap <= LONGEST_GAP_DAYS => last = found,
-                // Dates close to the end of the calendar have no successors that could be missed.
-                None if gap <= LONGEST_GAP_DAYS && number > 0 => return Ok(()),
-                _ => return Err(sparse(number, last)),
+        let mut number = 0;
+        for found in Expansion::new(rule, self.starts, starts, None).take(CHECKED_DATES) {
+            if found - last > LONGEST_GAP_DAYS {
+                return Err(sparse(number, last));
             }
-            if last.saturating_sub(starts) > LONGEST_GAP_DAYS {
+            if found - starts > LONGEST_GAP_DAYS {
                 return Ok(());
             }
+            last = found;
+            number += 1;
         }
-        Ok(())
+        let ends = rule.count().is_some() || rule.until().is_some();
+        match number {
+            0 if rule.until().is_some() => Err(ends_first(rule)),
+            0 => Err(sparse(number, last)),
+            // The calendar ends, too: what lies close to its end has no successors that could be missed.
+            CHECKED_DATES => Ok(()),
+            _ if ends || day::LAST - last <= LONGEST_GAP_DAYS => Ok(()),
+            _ => Err(sparse(number, last)),
+        }
     }
 
     /// The dates from a local time on, in order, each once, before any shift; an `UNTIL` in UTC is taken as a local time.

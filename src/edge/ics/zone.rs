@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use calcard::common::timezone::Tz;
 use calcard::icalendar::{ICalendar, ICalendarComponent, ICalendarComponentType, ICalendarProperty, ICalendarValue};
 use jiff::civil::{DateTime, date};
 use jiff::tz::{Offset, TimeZone};
@@ -53,8 +54,11 @@ fn named(name: &str) -> Option<TimeZone> {
 
 /// The zone for a name of Windows (`W. Europe Standard Time`) or Outlook (`(UTC+01:00) Amsterdam, Berlin, …`).
 fn mapped(name: &str) -> Option<TimeZone> {
-    let zone: calcard::common::timezone::Tz = name.parse().ok()?;
-    zone.name().and_then(|name| TimeZone::get(&name).ok()).filter(is_known)
+    let zone: Tz = name.parse().ok()?;
+    let found = zone.name()?;
+    // Of a name that it doesn't know calcard takes the offset in it, which is wrong for half of the year.
+    let is_guess = found.starts_with("Etc/GMT") && !name.contains("GMT");
+    if is_guess { None } else { TimeZone::get(&found).ok().filter(is_known) }
 }
 
 /// `Etc/Unknown` is a zone for the tz database, and none for us.

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use super::error::Error;
-use super::run::read_name;
+use super::run::{read_name, write_json};
 use crate::domain::id::{Name, OccurrenceId};
 
 /// Something to be kept.
@@ -31,14 +31,15 @@ pub struct Entry<'a> {
 /// # Errors
 /// If the database can't be used.
 pub async fn note(connection: &mut PgConnection, entry: &Entry<'_>) -> Result<i64, Error> {
+    let detail = write_json("audit.detail", entry.detail)?;
     let number = sqlx::query_scalar!(
-        "insert into audit (actor, action, customer, occurrence, reason, detail) values ($1, $2, $3, $4, $5, $6) returning number",
+        "insert into audit (actor, action, customer, occurrence, reason, detail) values ($1, $2, $3, $4, $5, $6::text::json) returning number",
         entry.actor,
         entry.action,
         entry.customer.map(Name::as_str),
         entry.occurrence.map(|occurrence| occurrence.0),
         entry.reason,
-        Json(entry.detail) as _,
+        detail,
     );
     Ok(number.fetch_one(connection).await?)
 }

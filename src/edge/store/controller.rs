@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use super::error::Error;
+use super::run::write_json;
 
 /// How a tick fares.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,12 +58,13 @@ pub async fn report_controller(
     version: &str,
     ticks: &Ticks,
 ) -> Result<(), Error> {
+    let ticks = write_json("controller.ticks", ticks)?;
     sqlx::query!(
-        "insert into controller (name, version, ticks) values ($1, $2, $3)
+        "insert into controller (name, version, ticks) values ($1, $2, $3::text::json)
          on conflict (name) do update set version = excluded.version, ticks = excluded.ticks, seen_at = clock_timestamp()",
         name,
         version,
-        Json(ticks) as _,
+        ticks,
     )
     .execute(connection)
     .await?;

@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use super::error::Error;
-use super::run::{RunNumber, read_name, read_word};
+use super::run::{RunNumber, read_name, read_word, write_json};
 use crate::domain::id::{Name, OccurrenceId, RunId};
 use crate::domain::inventory::Locale;
 use crate::domain::notification::{Delivery, Kind};
@@ -52,10 +52,11 @@ pub struct Message<'a> {
 /// If the database can't be used.
 pub async fn tell(connection: &mut PgConnection, message: &Message<'_>) -> Result<u64, Error> {
     let audience = Audience::of(message.kind);
+    let detail = write_json("notification.detail", message.detail)?;
     // The customer's own contact comes first, should the team have the same address.
     let told = sqlx::query!(
         "insert into notification (kind, customer, occurrence, run, recipient, recipient_name, locale, detail, dedupe_key)
-         select $1::text, occurrence.customer, occurrence.id, run.id, contact.email, contact.name, contact.locale, $4,
+         select $1::text, occurrence.customer, occurrence.id, run.id, contact.email, contact.name, contact.locale, $4::text::json,
                 concat_ws(':', $1, occurrence.id, occurrence.sequence, $3::text, lower(contact.email))
          from occurrence
          left join run on run.occurrence = occurrence.id
@@ -68,7 +69,7 @@ pub async fn tell(connection: &mut PgConnection, message: &Message<'_>) -> Resul
         message.kind.as_str(),
         message.occurrence.0,
         message.lead,
-        Json(message.detail) as _,
+        detail,
         audience.contacts,
         audience.team == Team::Told,
     )

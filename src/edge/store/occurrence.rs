@@ -143,6 +143,28 @@ pub async fn list_occurrences(
     rows.fetch_all(connection).await?.into_iter().map(StoredOccurrence::try_from).collect()
 }
 
+/// What is needed to show a span: the occurrences that start in it, and those whose rule date lies near it, further than any
+/// shift, wherever they start. Without what was moved away; by customer, window and start.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn list_around(
+    connection: &mut PgConnection,
+    from: Timestamp,
+    until: Timestamp,
+) -> Result<Vec<StoredOccurrence>, Error> {
+    let rows = select_occurrences!(
+        "where state <> 'moved'
+           and ((start_at >= $1 and start_at < $2)
+             or recurrence_id between ($1::timestamptz at time zone 'UTC') - interval '70 days'
+                                  and ($2::timestamptz at time zone 'UTC') + interval '70 days')
+         order by customer, window_name, start_at",
+        from.to_sqlx() as _,
+        until.to_sqlx() as _,
+    );
+    rows.fetch_all(connection).await?.into_iter().map(StoredOccurrence::try_from).collect()
+}
+
 /// The occurrence of this identity.
 ///
 /// # Errors

@@ -296,6 +296,12 @@ pub(super) fn read_hash(what: &'static str, text: &str) -> Result<ContentHash, E
     read_word(what, text)
 }
 
+/// The text of a `json` column, to be passed as `$n::text::json`: bound as JSON it would pass through `jsonb`, which forgets the order
+/// of keys and refuses U+0000.
+pub(super) fn write_json<T: Serialize>(what: &'static str, value: &T) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|source| Error::unreadable(what, source))
+}
+
 pub(super) fn read_word<'a, T: Deserialize<'a>>(what: &'static str, text: &'a str) -> Result<T, Error> {
     T::deserialize(text.into_deserializer()).map_err(|source: serde::de::value::Error| Error::unreadable(what, source))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::agreement;
 use super::catalogue::Catalogue;
 use super::{Format, HTML_TEMPLATES, LOCALES, TEXT_TEMPLATES, Texts};
 use crate::domain::id::Epoch;
@@ -124,6 +125,9 @@ fn every_text_is_used() {
         let text = texts.render_report(&report, Locale::De, Format::Text).unwrap();
         // Undo the wrapping: keys have no spaces.
         seen.extend(text.chars().filter(|character| !character.is_whitespace()));
+    }
+    for sample in agreement::tests::samples() {
+        seen += &texts.explain(&sample.agreement(), Locale::De).unwrap();
     }
     let unused: Vec<_> = german.messages().keys().filter(|key| !seen.contains(&format!("⟦{key}⟧"))).collect();
     assert_eq!(unused, [""; 0]);

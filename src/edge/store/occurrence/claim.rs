@@ -1,5 +1,5 @@
-//! What is due now: to be opened, to be told, to be reviewed. Rows that are handed out stay locked until the caller's transaction
-//! ends, and are passed over by everybody else.
+//! What is due now: to be opened, to be told, to be reviewed. An occurrence that is claimed stays locked until the caller's
+//! transaction ends, and is passed over by everybody else.
 //!
 //! Invariant: with nothing due each question is one look into an index, whatever else the tables hold.
 
@@ -11,27 +11,8 @@ use super::super::error::Error;
 use super::{Row, StoredOccurrence};
 use crate::domain::id::OccurrenceId;
 
-/// Occurrences that have begun by `now` and have no run, the earliest first: to be opened, or missed.
-///
-/// # Errors
-/// If the database can't be used.
-pub async fn claim_due(
-    connection: &mut PgConnection,
-    now: Timestamp,
-    limit: u32,
-) -> Result<Vec<StoredOccurrence>, Error> {
-    let rows = select_occurrences!(
-        "where state in ('planned', 'announced', 'confirmed') and start_at <= $1
-         order by start_at
-         limit $2
-         for update of occurrence skip locked",
-        now.to_sqlx() as _,
-        i64::from(limit),
-    );
-    Ok(readable(rows.fetch_all(connection).await?))
-}
-
-/// The identities of what [`claim_due`] would hand out, nothing locked: for callers that take each in a transaction of its own.
+/// Occurrences that have begun by `now` and have no run, the earliest first: to be opened, or missed. Nothing is locked: each is taken
+/// by [`claim_occurrence`] in a transaction of its own, so that one which can't be read, or waits, is no trouble of the others.
 ///
 /// # Errors
 /// If the database can't be used.

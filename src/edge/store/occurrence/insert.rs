@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
 use super::super::error::Error;
+use super::super::run::write_json;
 use crate::domain::calendar::Reason;
 use crate::domain::id::{Name, OccurrenceId};
 use crate::domain::occurrence::OccurrenceState;
@@ -212,9 +213,7 @@ impl<'a> TryFrom<&'a [NewOccurrence]> for Columns<'a> {
     type Error = Error;
 
     fn try_from(new: &'a [NewOccurrence]) -> Result<Self, Error> {
-        let reasons = |row: &NewOccurrence| {
-            serde_json::to_string(&row.reasons).map_err(|source| Error::unreadable("occurrence.reasons", source))
-        };
+        let reasons = |row: &NewOccurrence| write_json("occurrence.reasons", &row.reasons);
         Ok(Self {
             id: new.iter().map(|row| row.id.0).collect(),
             job: new.iter().map(|row| row.job.as_str()).collect(),

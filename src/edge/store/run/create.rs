@@ -2,12 +2,11 @@
 //!
 //! Invariant: a host is in one unfinished run at most. The unique index decides, not this code, which only finds the words for it.
 
-use sqlx::types::Json;
 use sqlx::{Connection, PgConnection};
 
 use super::super::error::Error;
 use super::super::lease::LEASE;
-use super::{RunNumber, notify, read_name};
+use super::{RunNumber, notify, read_name, write_json};
 use crate::domain::id::{ContentHash, Epoch, Name, OccurrenceId, RunId};
 use crate::domain::plan::Plan;
 
@@ -79,10 +78,11 @@ pub async fn create_run(connection: &mut PgConnection, new: &NewRun<'_>) -> Resu
 /// The lease is part of the row from its first instant on: there is no moment at which a recovering controller could take the run.
 /// `None` if the key is taken.
 async fn insert_run(connection: &mut PgConnection, new: &NewRun<'_>) -> Result<Option<RunNumber>, Error> {
+    let plan = write_json("run.plan", new.plan)?;
     let number = sqlx::query_scalar!(
         "insert into run (id, customer, job, plan, plan_hash, customer_revision, job_revision, reason, started_by, idempotency_key,
                           occurrence, lease_owner, lease_until, epoch)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::text,
+         values ($1, $2, $3, $4::text::json, $5, $6, $7, $8, $9, $10, $11, $12::text,
                  case when $12 is not null then clock_timestamp() + make_interval(secs => $13) end,
                  case when $12 is not null then $14::bigint else 0 end)
          on conflict (idempotency_key) do nothing
@@ -90,7 +90,7 @@ async fn insert_run(connection: &mut PgConnection, new: &NewRun<'_>) -> Result<O
         new.id.0,
         new.plan.customer.as_str(),
         new.plan.job.as_str(),
-        Json(new.plan) as _,
+        plan,
         new.plan_hash.as_str(),
         new.plan.customer_revision.as_str(),
         new.plan.job_revision.as_str(),
