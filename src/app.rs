@@ -4,6 +4,7 @@ pub mod calendar;
 pub mod cli;
 pub mod console;
 pub mod controller;
+pub mod daemon;
 pub mod demo;
 pub mod progress;
 pub mod rehearsal;

@@ -7,6 +7,7 @@ mod apply;
 mod calendar_commands;
 mod capsule;
 mod check;
+mod daemon;
 mod documents;
 mod fuzz;
 mod kit;

@@ -51,6 +51,7 @@ fn plan_for(customer: &str, hosts: &[&str]) -> Plan {
         backup: BackupRule::None { reason: "a \"test\" with ünusual text".to_owned() },
         max_failures: 0,
         parallel_hosts: 2,
+        window: None,
         hosts: hosts.iter().map(|host| planned_host(host)).collect(),
         delegates: Vec::new(),
         batches: vec![(0..hosts.len()).map(HostIndex).collect()],
@@ -82,6 +83,7 @@ fn planned_host(host: &str) -> PlannedHost {
         name: name(host),
         connection,
         vars: BTreeMap::from([("data_dir".to_owned(), "/var/vmail".to_owned())]),
+        estimate_s: None,
     }
 }
 

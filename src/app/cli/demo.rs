@@ -7,8 +7,7 @@ use anyhow::{Context as _, anyhow};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::context::{Context, read_run};
-use super::drive::read_record;
+use super::context::{Context, read_record, read_run};
 use super::exit::{Exit, Failure};
 use super::report::{ReportFormat, render};
 use super::run;

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
-use super::context::{Context, read_run};
-use super::drive::read_record;
+use super::context::{Context, read_record, read_run};
 use super::exit::{Exit, Failure};
 use crate::app::console::{print, say};
 use crate::domain::inventory::Locale;

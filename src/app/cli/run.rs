@@ -7,13 +7,14 @@ use uuid::Uuid;
 use super::context::{Context, person, read_run};
 use super::drive::{Surroundings, drive};
 use super::exit::{Exit, Failure};
-use super::{Format, plan};
+use super::{Format, detach, plan};
 use crate::app::console::{ask, confirms, say};
 use crate::domain::calendar::Freeze;
 use crate::domain::id::RunId;
 use crate::domain::inventory::Customer;
 use crate::domain::plan::Plan;
 use crate::domain::run::event::RunState;
+use crate::edge::config;
 use crate::edge::store::Store;
 use crate::edge::store::error::Error as StoreError;
 use crate::edge::store::revision::store_revision;
@@ -30,6 +31,9 @@ pub(super) struct Arguments {
     /// Don't ask
     #[arg(long)]
     yes: bool,
+    /// Let a daemon execute it, and come back at once
+    #[arg(long)]
+    detach: bool,
     /// Two calls with the same key are one run
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
@@ -44,7 +48,7 @@ impl Arguments {
         let what =
             plan::Selection { customer: customer.to_owned(), job: job.to_owned(), hosts: vec![hosts.to_owned()] };
         let reason = Some("to show how turnus works".to_owned());
-        Self { what, reason, yes: true, idempotency_key: None, format: Format::Table }
+        Self { what, reason, yes: true, detach: false, idempotency_key: None, format: Format::Table }
     }
 }
 
@@ -77,17 +81,28 @@ pub(super) async fn execute(
     arguments: &Arguments,
     Agreed { plan, reason }: Agreed,
 ) -> Result<(Exit, RunNumber), Failure> {
-    let number = match create(context, store, &plan, reason.as_deref(), arguments).await? {
-        Created::New { number, .. } => number,
+    if arguments.detach {
+        detach::expect_controller(store).await?;
+    }
+    let (number, epoch) = match create(context, store, &plan, reason.as_deref(), arguments).await? {
+        Created::New { number, epoch } => (number, epoch),
+        Created::Existing { number, .. } if arguments.detach => {
+            detach::tell(number, arguments.format);
+            return Ok((Exit::Done, number));
+        }
         Created::Existing { number, .. } => {
             say(&format!("the same request came before: it made run {number}"));
             return Ok((tell_or_carry_on(context, store, (&plan, number), arguments.format).await?, number));
         }
     };
+    if arguments.detach {
+        detach::tell(number, arguments.format);
+        return Ok((Exit::Done, number));
+    }
     say(&format!("run {number}: {} on {} for {}", plan.job, hosts_in_words(&plan), plan.customer));
     let run = read_run(store, number.0).await?;
     let around = Surroundings { store, settings: &context.catalog.settings, state_dir: &context.state_dir };
-    Ok((drive(&around, &run, arguments.format).await?, number))
+    Ok((drive(&around, &run, epoch, arguments.format).await?, number))
 }
 
 /// A request that came before: what has become of its run; a run that nobody drives is carried on.
@@ -106,7 +121,7 @@ async fn tell_or_carry_on(
     let ended = match run.state {
         RunState::Running => {
             let around = Surroundings { store, settings: &context.catalog.settings, state_dir: &context.state_dir };
-            return drive(&around, &run, format).await;
+            return drive(&around, &run, None, format).await;
         }
         RunState::Succeeded => Exit::Done,
         RunState::Cancelled => Exit::Interrupted,
@@ -132,6 +147,7 @@ async fn create(
     let customer = context.customer(plan.customer.as_str())?;
     let job = context.job(plan.job.as_str())?;
     let hash = plan.hash();
+    let lease = (!arguments.detach).then(config::controller_name);
     let new = NewRun {
         id: RunId(Uuid::now_v7()),
         plan,
@@ -140,7 +156,8 @@ async fn create(
         started_by: &person(),
         idempotency_key: arguments.idempotency_key.as_deref(),
         occurrence: None,
-        lease: None,
+        // From its beginning on: otherwise a daemon could take it first.
+        lease: lease.as_deref(),
     };
     let mut transaction = store.begin().await?;
     for revision in context.revisions(customer, job) {

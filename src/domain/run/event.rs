@@ -102,6 +102,8 @@ pub enum Event {
         /// Who, or which signal.
         by: String,
     },
+    /// The run's window closed while hosts were in work: they are finished, no other is begun.
+    WindowClosed,
     /// Nothing more can be done without a person: some host is unknown. The run stays open.
     RunSuspended,
     /// A person closed a suspended run; unknown hosts stay unknown for good.
@@ -234,6 +236,8 @@ pub enum SkipCause {
     FailureLimit,
     /// The run was cancelled first.
     Cancelled,
+    /// There was not enough time left in the window.
+    WindowEnding,
 }
 
 /// How a run came out: as good as its worst host.

@@ -66,6 +66,8 @@ fn reports() -> Vec<Report> {
         web_fails("stop service (undo)", failure()),
         without_backup(),
         nothing_to_do(),
+        Story::new().in_window(300, 500).report(),
+        Story::new().in_window(1000, 500).meanwhile(500, Event::WindowClosed).report(),
     ];
     reports.push(Report { started_at: None, recorded_until: None, hosts: Vec::new(), ..reports[11].clone() });
     let mut omitting = reports[0].clone();

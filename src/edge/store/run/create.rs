@@ -7,7 +7,7 @@ use sqlx::{Connection, PgConnection};
 use super::super::error::Error;
 use super::super::lease::LEASE;
 use super::{RunNumber, notify, read_name, write_json};
-use crate::domain::id::{ContentHash, Epoch, OccurrenceId, RunId};
+use crate::domain::id::{ContentHash, Epoch, Name, OccurrenceId, RunId};
 use crate::domain::plan::Plan;
 
 /// The epoch of a lease that a run is born with.
@@ -123,8 +123,8 @@ async fn take_hosts(connection: &mut PgConnection, new: &NewRun<'_>) -> Result<(
         if missing == 0 {
             return Ok(());
         }
-        if let Some(busy) = find_busy_host(connection, new).await? {
-            return Err(busy);
+        if let Some((host, number)) = find_busy_host(connection, new.plan, new.id).await? {
+            return Err(Error::HostBusy { customer: new.plan.customer.clone(), host, number });
         }
     }
     Err(Error::Conflict { constraint: "one_open_host_run".to_owned() })
@@ -147,23 +147,30 @@ async fn insert_hosts(connection: &mut PgConnection, new: &NewRun<'_>) -> Result
     Ok(inserted.rows_affected())
 }
 
-async fn find_busy_host(connection: &mut PgConnection, new: &NewRun<'_>) -> Result<Option<Error>, Error> {
-    let names = list_hosts(new.plan);
+/// The first host of the plan, by name, that is in an unfinished run other than `own`, and that run.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn find_busy_host(
+    connection: &mut PgConnection,
+    plan: &Plan,
+    own: RunId,
+) -> Result<Option<(Name, RunNumber)>, Error> {
+    let names = list_hosts(plan);
     let row = sqlx::query!(
         "select host_run.host, run.number
          from host_run join run on run.id = host_run.run_id
          where host_run.state = 'open' and host_run.customer = $1 and host_run.host = any($2) and run.id <> $3
          order by host_run.host
          limit 1",
-        new.plan.customer.as_str(),
+        plan.customer.as_str(),
         &names as &[&str],
-        new.id.0,
+        own.0,
     )
     .fetch_optional(connection)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let host = read_name("host_run.host", &row.host)?;
-    Ok(Some(Error::HostBusy { customer: new.plan.customer.clone(), host, number: RunNumber(row.number) }))
+    Ok(Some((read_name("host_run.host", &row.host)?, RunNumber(row.number))))
 }
 
 fn list_hosts(plan: &Plan) -> Vec<&str> {
