@@ -279,3 +279,67 @@ async fn a_customer_that_is_called_like_a_command_is_named_behind_two_dashes() {
     assert!(shown.contains("not applied"), "{shown}");
     office.close().await;
 }
+
+/// A window that opened half an hour ago.
+fn open_window() -> (DateTime, String) {
+    let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).datetime();
+    let starts = (now - jiff::SignedDuration::from_mins(30)).round(jiff::Unit::Second).unwrap();
+    (starts, window("now", "FREQ=DAILY", starts))
+}
+
+const RUN: [&str; 6] = ["run", "nordwind", "look", "--host", "h1", "--yes"];
+
+#[tokio::test]
+async fn a_run_by_hand_outside_of_its_windows_needs_a_reason_and_is_kept() {
+    let office = Office::open().await;
+    let check = |lines: &str, why: &str| {
+        office.customer("nordwind", lines);
+        let told = office.fail(2, &RUN);
+        assert!(told.contains(why) && told.contains("hint: --reason"), "{told}");
+    };
+    check("", "no window of nordwind for look is open");
+    check(&window("weekly", "FREQ=WEEKLY", day(3)), "a run outside of its windows needs a reason");
+    // A window of another job is none for this one.
+    let (_, open) = open_window();
+    office.write(
+        "jobs/other.toml",
+        "description = \"x\"\n[[step]]\nphase = \"preflight\"\nname = \"a\"\nrun = \"true\"\n",
+    );
+    check(&open.replace("job = \"look\"", "job = \"other\""), "a run outside of its windows");
+    // Nothing starts in the last part of a window.
+    check(&open.replace("duration = \"2h\"", "duration = \"2h\"\ncutoff = \"1h 45m\""), "a run outside of its windows");
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let freeze = format!("[[freeze]]\nfrom = {today}\nto = {today}\nreason = \"stocktaking\"\n");
+    check(&(open + &freeze), "a run in a freeze needs a reason");
+    let mut connection = office.connect().await;
+    assert_eq!(texts(&mut connection, "select number::text from run").await, Vec::<String>::new());
+    // The host can't be reached: that is the run's affair.
+    office.fail(1, &[RUN.as_slice(), &["--reason", "urgent"]].concat());
+    let kept = "select action || ' ' || reason || ' ' || (detail->>'stands') from audit";
+    assert_eq!(texts(&mut connection, kept).await, ["run by hand urgent in_freeze"]);
+    office.close().await;
+}
+
+#[tokio::test]
+async fn inside_of_an_open_window_a_run_by_hand_needs_none_unless_the_date_was_called_off() {
+    let office = Office::open().await;
+    let (starts, open) = open_window();
+    office.customer("nordwind", &open);
+    office.fail(1, &RUN);
+    let mut connection = office.connect().await;
+    let kept = "select (detail->>'window') || ' ' || (detail->>'stands') from audit order by number desc limit 1";
+    assert_eq!(texts(&mut connection, kept).await, ["now inside"]);
+    execute(
+        &mut connection,
+        format!(
+            "insert into occurrence (id, customer, window_name, recurrence_id, job, time_zone, local_start, start_at, latest_start_at,
+                                     end_at, reasons, state, cause, finished_at)
+             values (gen_random_uuid(), 'nordwind', 'now', '{starts}', 'look', 'UTC', '{starts}', '{starts}Z', '{starts}Z',
+                     '{starts}Z'::timestamptz + interval '2 hours', '[]', 'cancelled', 'cancelled by anna: fair', now())"
+        ),
+    )
+    .await;
+    let told = office.fail(2, &RUN);
+    assert!(told.contains("no window of nordwind for look is open"), "{told}");
+    office.close().await;
+}

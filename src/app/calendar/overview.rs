@@ -224,7 +224,8 @@ fn one(problem: Problem) -> Problems {
     Problems(vec![problem])
 }
 
-fn join<'c>(
+/// The dates of one window that are stored or fresh; `absent` says what it means that one is not stored.
+pub(super) fn join<'c>(
     customer: &'c Customer,
     window: &'c Window,
     fresh: Vec<Dated>,
