@@ -60,7 +60,7 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Expand recurrence rules, read calendars, list public holidays
+    /// Say when windows are; expand rules, read calendars, list public holidays
     Calendar(calendar::Arguments),
     /// Say what turnus finds on this machine and what is missing
     Doctor {
@@ -133,7 +133,7 @@ async fn execute(arguments: Arguments) -> Result<Exit, Failure> {
     let context = || Context::load(directory.clone());
     match arguments.command {
         Command::Check { format } => check::run(&directory, format),
-        Command::Calendar(arguments) => calendar::run(&arguments),
+        Command::Calendar(arguments) => calendar::run(&directory, &arguments),
         Command::Doctor { format } => doctor::run(&directory, format).await,
         Command::Trust(arguments) => trust::run(&context()?, arguments).await,
         Command::Plan(arguments) => plan::run(&context()?, arguments).await,

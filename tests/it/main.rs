@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail by panic")]
 #![expect(clippy::disallowed_methods, reason = "tests act upon the world")]
 
+mod calendar_tools;
 mod capsule;
 mod check;
 mod documents;
