@@ -90,8 +90,16 @@ async fn compare_claims(store: &Store, bare: &Bare, rounds: usize, disk: &str) -
     Ok(())
 }
 
+/// As if there had never been a row. (What refers to occurrences refuses a `truncate`.)
+async fn empty(pool: &PgPool) -> Result<()> {
+    for sql in ["delete from occurrence", "vacuum full occurrence", "checkpoint"] {
+        sqlx::raw_sql(sql).execute(pool).await?;
+    }
+    Ok(())
+}
+
 async fn fill_due(pool: &PgPool) -> Result<()> {
-    sqlx::raw_sql("truncate occurrence cascade").execute(pool).await?;
+    empty(pool).await?;
     let fill = format!(
         "insert into occurrence (id, customer, window_name, recurrence_id, job, time_zone, local_start, start_at, latest_start_at, end_at,
                                  reasons)
@@ -142,14 +150,12 @@ async fn compare_materialising(store: &Store, bare: &Bare, rounds: usize) -> Res
     let script = bare.write_inserts(&dates)?;
     let (mut theirs, mut ours) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
-        sqlx::raw_sql("truncate occurrence cascade").execute(&store.pool()).await?;
-        sqlx::raw_sql("checkpoint").execute(&store.pool()).await?;
+        empty(&store.pool()).await?;
         let began = Instant::now();
         bare.insert(&script)?;
         theirs.push(began.elapsed().as_secs_f64());
 
-        sqlx::raw_sql("truncate occurrence cascade").execute(&store.pool()).await?;
-        sqlx::raw_sql("checkpoint").execute(&store.pool()).await?;
+        empty(&store.pool()).await?;
         let began = Instant::now();
         let mut transaction = store.begin().await?;
         let stored = insert_occurrences(&mut transaction, &dates).await?;
@@ -202,7 +208,7 @@ async fn compare_ticks(store: &Store, rounds: usize) -> Result<()> {
     let (mut few, mut many) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         for (customers, times) in [(CUSTOMERS / 100, &mut few), (CUSTOMERS, &mut many)] {
-            sqlx::raw_sql("truncate occurrence cascade").execute(&store.pool()).await?;
+            empty(&store.pool()).await?;
             insert_occurrences(&mut *store.pool().acquire().await?, &dates(customers)).await?;
             sqlx::raw_sql("vacuum analyze occurrence").execute(&store.pool()).await?;
             times.push(time_tick(store).await?);

@@ -19,6 +19,7 @@ use crate::domain::inventory::{Customer, Window};
 use crate::domain::problem::{Problem, Problems};
 use crate::edge::ics::{self, ForeignCalendar};
 
+pub mod opening;
 pub mod overview;
 pub mod proposal;
 pub mod publish;

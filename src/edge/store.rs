@@ -36,6 +36,9 @@ use sqlx::{ConnectOptions, Connection, Executor, PgConnection, PgPool, Postgres,
 use self::cluster::Cluster;
 use self::error::Error;
 
+/// What all functions here are called with: a connection, or a transaction of [`Store::begin`].
+pub type DatabaseConnection = PgConnection;
+
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// Enough for a driver that writes, a heartbeat and a reader: all writes of a run go through one transaction at a time.
@@ -171,6 +174,14 @@ impl Store {
 pub async fn database_now(connection: &mut PgConnection) -> Result<Timestamp, Error> {
     let now = sqlx::query_scalar!(r#"select clock_timestamp() as "now!: jiff_sqlx::Timestamp""#);
     Ok(now.fetch_one(connection).await?.to_jiff())
+}
+
+/// A part of a transaction that can be rolled back alone: what fails in it leaves the rest usable.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn begin_part(connection: &mut PgConnection) -> Result<Transaction<'_, Postgres>, Error> {
+    Ok(connection.begin().await?)
 }
 
 fn build_pool(options: &PgConnectOptions, connections: u32) -> PgPool {

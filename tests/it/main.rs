@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests act upon the world")]
 
 mod apply;
+mod calendar_commands;
 mod capsule;
 mod check;
 mod daemon;

@@ -21,6 +21,9 @@ use crate::edge::store::occurrence::StoredOccurrence;
 /// A stored date has its fresh one within this time, if there is one at all.
 const EDGE: SignedDuration = SignedDuration::from_hours(70 * 24);
 
+/// So many dates more are looked at than were asked for.
+const SPARE: usize = 8;
+
 /// What is known of a date besides the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
@@ -128,6 +131,17 @@ pub struct Overview<'c> {
     pub collisions: Vec<Collision>,
 }
 
+impl Overview<'_> {
+    /// Leaves the first `count` dates, and what collides with them.
+    pub fn truncate(&mut self, count: usize) {
+        let Some(end) = self.entries.get(count).map(|next| next.start) else { return };
+        self.entries.truncate(count);
+        self.collisions.retain(|collision| match collision {
+            Collision::SameHost { from, .. } | Collision::TooManyParallel { from, .. } => *from < end,
+        });
+    }
+}
+
 /// Up to where dates are to be looked at so that `extent` is filled, for `customer` or all.
 ///
 /// # Errors
@@ -140,7 +154,8 @@ pub fn find_end(
 ) -> Result<Timestamp, Problems> {
     let count = match extent {
         Extent::Until(until) => return Ok(until),
-        Extent::Count(count) => count,
+        // Some of the dates may have been moved away: what is stored takes their places.
+        Extent::Count(count) => 2 * count + SPARE,
     };
     // Windows come once in thirty years at least; freezes of foreign calendars matter little for how far to look.
     let range = from..from.saturating_add(super::HORIZON).unwrap_or(Timestamp::MAX);
@@ -209,7 +224,8 @@ fn one(problem: Problem) -> Problems {
     Problems(vec![problem])
 }
 
-fn join<'c>(
+/// The dates of one window that are stored or fresh; `absent` says what it means that one is not stored.
+pub(super) fn join<'c>(
     customer: &'c Customer,
     window: &'c Window,
     fresh: Vec<Dated>,

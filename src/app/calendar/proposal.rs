@@ -152,7 +152,7 @@ pub async fn read_dates(
     now: Timestamp,
 ) -> Result<StoredDates, StoreError> {
     let rows = list_ahead(connection, customers, now).await?;
-    let mentioned = list_mentioned(connection).await?;
+    let mentioned = list_mentioned(connection, customers).await?;
     let mut dates = StoredDates::default();
     for row in rows {
         let windows = dates.0.entry(row.customer.clone()).or_default();

@@ -1,17 +1,18 @@
 //! `turnus run CUSTOMER JOB`: executes a job now.
 
+mod by_hand;
+
 use anyhow::anyhow;
 use clap::Args;
 use uuid::Uuid;
 
+use self::by_hand::{MayAsk, settle_reason};
 use super::context::{Context, person, read_run};
 use super::drive::{Surroundings, drive};
 use super::exit::{Exit, Failure};
 use super::{Format, detach, plan};
-use crate::app::console::{ask, confirms, say};
-use crate::domain::calendar::Freeze;
+use crate::app::console::{confirms, say};
 use crate::domain::id::RunId;
-use crate::domain::inventory::Customer;
 use crate::domain::plan::Plan;
 use crate::domain::run::event::RunState;
 use crate::edge::config;
@@ -25,7 +26,7 @@ use crate::edge::store::run::create::{Created, NewRun, create_run};
 pub(super) struct Arguments {
     #[command(flatten)]
     what: plan::Selection,
-    /// Why now, by hand; kept in the record and shown in the report
+    /// Why now, by hand; kept in the record and shown in the report. Outside of the customer's windows there has to be one
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Don't ask
@@ -59,8 +60,8 @@ pub(super) struct Agreed {
 }
 
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
-    // Before the database is opened: whoever leaves at a question leaves nothing running.
-    let agreed = agree(context, &arguments)?;
+    // Before the database is opened to stay: whoever leaves at a question leaves nothing running.
+    let agreed = agree(context, &arguments).await?;
     let store = context.open_store_to_drive().await?;
     let outcome = execute(context, &store, &arguments, agreed).await;
     store.close().await?;
@@ -68,9 +69,10 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
 }
 
 /// Makes the plan, and asks.
-pub(super) fn agree(context: &Context, arguments: &Arguments) -> Result<Agreed, Failure> {
+pub(super) async fn agree(context: &Context, arguments: &Arguments) -> Result<Agreed, Failure> {
     let plan = plan::make(context, &arguments.what)?;
-    let reason = settle_reason(context.customer(&arguments.what.customer)?, arguments)?;
+    let may_ask = if arguments.yes { MayAsk::No } else { MayAsk::Yes };
+    let reason = settle_reason(context, &plan, arguments.reason.as_deref(), may_ask).await?;
     if arguments.yes || agreed(&plan)? { Ok(Agreed { plan, reason }) } else { Err(Failure::declined()) }
 }
 
@@ -164,6 +166,9 @@ async fn create(
         store_revision(&mut transaction, &revision).await?;
     }
     let created = create_run(&mut transaction, &new).await.map_err(explain_busy)?;
+    if let Created::New { number, .. } = created {
+        by_hand::keep(&mut transaction, context, (plan, number), reason).await?;
+    }
     transaction.commit().await.map_err(StoreError::from)?;
     Ok(created)
 }
@@ -175,30 +180,6 @@ fn explain_busy(error: StoreError) -> Failure {
         )),
         error => error.into(),
     }
-}
-
-/// In a freeze a run by hand needs a reason (G2). Elsewhere a person is asked for one, and may leave it out.
-fn settle_reason(customer: &Customer, arguments: &Arguments) -> Result<Option<String>, Failure> {
-    let given = arguments.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
-    if let Some(reason) = given {
-        return Ok(Some(reason.to_owned()));
-    }
-    let frozen = current_freeze(customer)?;
-    if let Some(freeze) = frozen {
-        say(&format!("{} is in a freeze from {} to {}: {}", customer.name, freeze.from, freeze.to, freeze.reason));
-    }
-    let asked = if arguments.yes { None } else { ask("Reason for this run:") };
-    match asked.filter(|reason| !reason.is_empty()) {
-        None if frozen.is_some() => {
-            Err(Failure::usage(anyhow!("a run in a freeze needs a reason")).hint("--reason \"…\""))
-        }
-        reason => Ok(reason),
-    }
-}
-
-fn current_freeze(customer: &Customer) -> Result<Option<&Freeze>, Failure> {
-    let now = jiff::Timestamp::now().in_tz(&customer.time_zone).map_err(Failure::usage)?;
-    Ok(customer.freezes.iter().find(|freeze| (freeze.from..=freeze.to).contains(&now.date())))
 }
 
 fn agreed(plan: &Plan) -> Result<bool, Failure> {

@@ -35,77 +35,12 @@ pub struct Applied {
     pub fault: Option<String>,
 }
 
-/// What is applied, in two numbers: when neither has changed, nothing has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AppliedMark {
-    /// How many files.
-    pub count: i64,
-    /// When the last one came.
-    pub latest: Option<Timestamp>,
-}
-
-/// Publishes a revision, which must be stored before, and wakes who listens on `turnus_calendar`. `false`: it is published already,
-/// and nothing was written.
-///
-/// Another content than before starts afresh: without fault, and with dates to be looked at again.
-///
-/// # Errors
-/// If the database can't be used, or the revision is not stored.
-pub async fn store_applied(
-    connection: &mut PgConnection,
-    kind: RevisionKind,
-    name: &str,
-    hash: &ContentHash,
-    by: &str,
-) -> Result<bool, Error> {
-    let stored = sqlx::query!(
-        "insert into applied (kind, name, revision, applied_at, applied_by) values ($1, $2, $3, clock_timestamp(), $4)
-         on conflict (kind, name) do update
-         set revision = excluded.revision, applied_at = excluded.applied_at, applied_by = excluded.applied_by,
-             materialised_until = null, fault = null
-         where applied.revision <> excluded.revision",
-        kind.as_str(),
-        name,
-        hash.as_str(),
-        by,
-    )
-    .execute(&mut *connection)
-    .await?;
-    wake_if(connection, stored.rows_affected()).await
-}
-
-/// Withdraws a file. `false`: it was not published.
-///
-/// # Errors
-/// If the database can't be used.
-pub async fn remove_applied(connection: &mut PgConnection, kind: RevisionKind, name: &str) -> Result<bool, Error> {
-    let removed = sqlx::query!("delete from applied where kind = $1 and name = $2", kind.as_str(), name)
-        .execute(&mut *connection)
-        .await?;
-    wake_if(connection, removed.rows_affected()).await
-}
-
-/// However many there are in a transaction, one arrives.
-async fn wake_if(connection: &mut PgConnection, changed: u64) -> Result<bool, Error> {
+/// Wakes who listens on `turnus_calendar`: however often within a transaction, one hint arrives.
+async fn wake_if(connection: &mut PgConnection, changed: u64) -> Result<(), Error> {
     if changed > 0 {
         sqlx::query!("select pg_notify('turnus_calendar', '')").execute(connection).await?;
     }
-    Ok(changed > 0)
-}
-
-/// Everything that is published, with its content.
-///
-/// # Errors
-/// If the database can't be used.
-pub async fn list_applied(connection: &mut PgConnection) -> Result<Vec<Applied>, Error> {
-    let rows = sqlx::query_as!(
-        Row,
-        r#"select applied.kind, applied.name, revision, content, applied_at as "applied_at: jiff_sqlx::Timestamp", applied_by,
-                  materialised_until as "materialised_until: jiff_sqlx::Timestamp", fault
-           from applied join revision on revision.hash = applied.revision
-           order by applied.kind, applied.name"#,
-    );
-    rows.fetch_all(connection).await?.into_iter().map(Applied::try_from).collect()
+    Ok(())
 }
 
 /// One published file.
@@ -129,34 +64,7 @@ pub async fn find_applied(
     row.fetch_optional(connection).await?.map(Applied::try_from).transpose()
 }
 
-/// Tells whether anything has been published or withdrawn since the last look.
-///
-/// # Errors
-/// If the database can't be used.
-pub async fn read_applied_mark(connection: &mut PgConnection) -> Result<AppliedMark, Error> {
-    let row =
-        sqlx::query!(r#"select count(*) as "count!", max(applied_at) as "latest: jiff_sqlx::Timestamp" from applied"#,)
-            .fetch_one(connection)
-            .await?;
-    Ok(AppliedMark { count: row.count, latest: row.latest.map(jiff_sqlx::Timestamp::to_jiff) })
-}
-
-/// Notes that a customer's occurrences are there up to `until`.
-///
-/// # Errors
-/// If the database can't be used.
-pub async fn set_materialised(connection: &mut PgConnection, customer: &Name, until: Timestamp) -> Result<(), Error> {
-    sqlx::query!(
-        "update applied set materialised_until = $2 where kind = 'inventory' and name = $1",
-        customer.as_str(),
-        until.to_sqlx() as _,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Notes why the daemon can't use a customer's inventory, which it then leaves alone until another is applied; `None`: it can.
+/// Notes why the daemon can't use a customer's inventory, which it then leaves alone until something is applied; `None`: it can.
 ///
 /// # Errors
 /// If the database can't be used.

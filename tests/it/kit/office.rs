@@ -59,12 +59,12 @@ impl Office {
         self.write("turnus.toml", &settings);
     }
 
-    /// Writes the inventory of a customer in UTC with the host `h1`, a contact who is told of dates, and `lines`.
+    /// Writes the inventory of a customer in UTC with the host `h1` that refuses connections, a contact who is told of dates, and `lines`.
     pub(crate) fn customer(&self, name: &str, lines: &str) {
         let inventory = format!(
             "[customer]\nname = \"{name} GmbH\"\nlocale = \"en\"\ntime_zone = \"UTC\"\n\n\
              [[contact]]\nname = \"IT\"\nemail = \"it@{name}.example\"\nreceives = [\"announcement\"]\n\n\
-             [[host]]\nname = \"h1\"\naddress = \"192.0.2.1\"\n\n{lines}"
+             [[host]]\nname = \"h1\"\naddress = \"127.0.0.1\"\nport = 1\n\n{lines}"
         );
         self.write(&format!("inventories/{name}.toml"), &inventory);
     }

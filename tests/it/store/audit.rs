@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use turnus::domain::id::OccurrenceId;
-use turnus::edge::store::audit::{AuditFilter, Entry, list_audit, note};
+use turnus::edge::store::audit::{AuditFilter, Entry, list_audit, note, note_all};
 
 use super::name;
 use crate::kit::database::Database;
@@ -52,6 +52,15 @@ async fn what_was_done_is_listed_the_latest_first() {
         let listed = list_audit(&mut connection, filter).await.expect("listed");
         assert_eq!(listed.iter().map(|entry| entry.number).collect::<Vec<_>>(), [expected], "{filter:?}");
     }
+
+    note_all(&mut connection, &[applied, moved]).await.expect("kept");
+    note_all(&mut connection, &[]).await.expect("nothing to keep");
+    let listed = list_audit(&mut connection, all).await.expect("listed");
+    let again: Vec<_> =
+        listed.iter().map(|entry| (entry.action.as_str(), entry.reason.as_deref(), &entry.detail)).collect();
+    let moved = ("move occurrence", Some("the customer asked"), &detail);
+    let applied = ("apply", None, &nothing);
+    assert_eq!(again, [moved, applied, applied, moved], "in the order in which they were given");
     drop(connection);
     store.close().await.expect("closed");
     database.close().await;

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use turnus::domain::id::ContentHash;
 use turnus::edge::store::Store;
-use turnus::edge::store::applied::store_applied;
+use turnus::edge::store::applied::publish::publish_all;
 use turnus::edge::store::listen::{Listener, Wake};
-use turnus::edge::store::revision::{Revision, RevisionKind, store_revision};
+use turnus::edge::store::revision::{Revision, RevisionKind};
 use turnus::edge::store::run::request_cancel;
 
 use super::create;
@@ -34,8 +34,7 @@ async fn hints_arrive_within_a_second() {
     for content in ["one", "two", "three"] {
         let (hash, kind) = (ContentHash::of(content.as_bytes()), RevisionKind::Job);
         let revision = Revision { hash: &hash, kind, name: content, content };
-        store_revision(&mut transaction, &revision).await.expect("stored");
-        store_applied(&mut transaction, kind, content, &hash, "anna").await.expect("applied");
+        publish_all(&mut transaction, &[revision], "anna").await.expect("applied");
     }
     let early = tokio::time::timeout(Duration::from_millis(50), listener.next()).await;
     assert!(early.is_err(), "not before the COMMIT: {early:?}");

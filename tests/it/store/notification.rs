@@ -1,5 +1,6 @@
 //! Who is told what: once per recipient, in the transaction of the cause, and only who asked for it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -9,7 +10,7 @@ use turnus::domain::notification::{Delivery, Kind};
 use turnus::domain::occurrence::{OccurrenceEvent, OccurrenceState};
 use turnus::domain::run::event::RunResult;
 use turnus::edge::store::Store;
-use turnus::edge::store::applied::contact::{ContactRow, replace_contacts};
+use turnus::edge::store::applied::contact::{ContactRow, list_receivers, replace_all_contacts};
 use turnus::edge::store::notification::{
     Message, NotificationFilter, StoredNotification, find_notification, list_notifications, tell, withdraw,
 };
@@ -32,15 +33,14 @@ fn contact(email: &str, receives: &[Receives]) -> ContactRow {
 /// Two contacts of nordwind, one of another customer, one of the team.
 async fn store_contacts(store: &Store) {
     let mut transaction = store.begin().await.expect("begin");
-    let nordwind = [
+    let nordwind = vec![
         contact("IT@nordwind.example", &[Receives::Announcement, Receives::Report]),
         contact("chef@nordwind.example", &[Receives::Report]),
     ];
-    replace_contacts(&mut transaction, Some(&name("nordwind")), &nordwind).await.expect("stored");
-    let other = [contact("it@suedstern.example", &[Receives::Announcement, Receives::Report])];
-    replace_contacts(&mut transaction, Some(&name("suedstern")), &other).await.expect("stored");
-    let team = [ContactRow { locale: Locale::En, ..contact("team@provider.example", &[]) }];
-    replace_contacts(&mut transaction, None, &team).await.expect("stored");
+    let other = vec![contact("it@suedstern.example", &[Receives::Announcement, Receives::Report])];
+    let team = vec![ContactRow { locale: Locale::En, ..contact("team@provider.example", &[]) }];
+    let all = [(Some(&name("nordwind")), nordwind), (Some(&name("suedstern")), other), (None, team)];
+    replace_all_contacts(&mut transaction, &all).await.expect("stored");
     transaction.commit().await.expect("commit");
 }
 
@@ -135,8 +135,8 @@ async fn each_message_comes_once_and_another_lead_is_another_message() {
     assert_eq!(say(&store, Kind::Reminder, new.id, Some("1h")).await, 1);
 
     let mut connection = store.pool().acquire().await.expect("a connection");
-    let renamed = [contact("it@NORDWIND.example", &[Receives::Announcement])];
-    replace_contacts(&mut connection, Some(&name("nordwind")), &renamed).await.expect("stored");
+    let renamed = vec![contact("it@NORDWIND.example", &[Receives::Announcement])];
+    replace_all_contacts(&mut connection, &[(Some(&name("nordwind")), renamed)]).await.expect("stored");
     assert_eq!(say(&store, Kind::Reminder, new.id, Some("2d")).await, 0, "the same mailbox");
     drop(connection);
     store.close().await.expect("closed");
@@ -280,13 +280,17 @@ async fn contacts_are_replaced_as_a_whole_and_an_address_is_there_once() {
     let database = Database::open().await;
     let store = database.store().await;
     store_contacts(&store).await;
-    let twice = [
+    let twice = vec![
         contact("it@nordwind.example", &[Receives::Report]),
         contact("IT@nordwind.example", &[Receives::Announcement]),
     ];
     let mut connection = store.pool().acquire().await.expect("a connection");
-    replace_contacts(&mut connection, Some(&name("nordwind")), &twice).await.expect("stored");
-    replace_contacts(&mut connection, Some(&name("suedstern")), &[]).await.expect("removed");
+    let (nordwind, suedstern) = (name("nordwind"), name("suedstern"));
+    let replaced = [(Some(&nordwind), twice), (Some(&suedstern), Vec::new())];
+    replace_all_contacts(&mut connection, &replaced).await.expect("stored");
+    let receivers = list_receivers(&mut connection, &[nordwind.clone(), suedstern]).await.expect("listed");
+    let expected = BTreeMap::from([(nordwind, vec!["it@nordwind.example".to_owned()])]);
+    assert_eq!(receivers, expected);
     let left: Vec<(Option<String>, String, Vec<String>)> =
         sqlx::query_as("select customer, email, receives from contact order by email")
             .fetch_all(&mut *connection)

@@ -9,12 +9,14 @@ use turnus::domain::plan::HostIndex;
 use turnus::domain::run::event::{Event, Outcome, RunResult};
 use turnus::edge::store::Store;
 use turnus::edge::store::error::{Error, Kind};
+use turnus::edge::store::notification::{Message, tell};
+use turnus::edge::store::occurrence::adjust::{adjust, list_mentioned};
 use turnus::edge::store::occurrence::change::{Change, change_occurrence, open_occurrence, set_waiting};
 use turnus::edge::store::occurrence::insert::{
     NewOccurrence, delete_planned, insert_occurrences, redate_planned, reinstate,
 };
 use turnus::edge::store::occurrence::{
-    History, OccurrenceFilter, StoredOccurrence, find_occurrence, list_ahead, list_occurrences,
+    History, OccurrenceFilter, StoredOccurrence, find_occurrence, list_ahead, list_around, list_occurrences,
 };
 use turnus::edge::store::record::Batch;
 use turnus::edge::store::run::create::{Created, NewRun, create_run};
@@ -435,6 +437,67 @@ async fn what_nobody_was_told_of_is_redated_and_removed_and_a_commitment_is_left
 }
 
 #[tokio::test]
+async fn what_is_done_at_a_date_changes_without_the_date_as_long_as_it_is_ahead() {
+    let database = Database::open().await;
+    let store = database.store().await;
+    let (announced, moved, done) =
+        (on("nordwind", "2027-03-26"), on("nordwind", "2027-06-25"), on("nordwind", "2027-09-24"));
+    insert(&store, &[announced.clone(), moved.clone(), done.clone()]).await;
+    step(&store, announced.id, OccurrenceState::Planned, OccurrenceEvent::Announce).await.expect("announced");
+    step(&store, done.id, OccurrenceState::Planned, OccurrenceEvent::Miss).await.expect("missed");
+    let there = [find(&store, moved.id).await, find(&store, done.id).await];
+
+    let hour = jiff::SignedDuration::from_hours(1);
+    let other = |row: &NewOccurrence| NewOccurrence {
+        job: name("other"),
+        latest_start: row.latest_start - hour,
+        next_notice: None,
+        ..row.clone()
+    };
+    let changed = [other(&announced), NewOccurrence { start: moved.start - hour, ..other(&moved) }, other(&done)];
+    let mut connection = store.pool().acquire().await.expect("a connection");
+    assert_eq!(adjust(&mut connection, &changed).await.expect("adjusted"), 1);
+    let adjusted = find(&store, announced.id).await;
+    assert_eq!((adjusted.job, adjusted.latest_start), (name("other"), announced.latest_start - hour));
+    assert_eq!(
+        (adjusted.state, adjusted.start, adjusted.next_notice),
+        (OccurrenceState::Announced, announced.start, None)
+    );
+    assert_eq!(adjusted.announced_at, Some(before()));
+    assert_eq!([find(&store, moved.id).await, find(&store, done.id).await], there, "another date, or an end");
+    drop(connection);
+    store.close().await.expect("closed");
+    database.close().await;
+}
+
+#[tokio::test]
+async fn a_date_that_a_message_names_is_not_removed() {
+    let database = Database::open().await;
+    let store = database.store().await;
+    let (named, other) = (on("nordwind", "2027-03-26"), on("nordwind", "2027-06-25"));
+    insert(&store, &[named.clone(), other.clone()]).await;
+    let mut connection = store.pool().acquire().await.expect("a connection");
+    let contact = "insert into contact (customer, name, email, locale, receives) values (null, 'x', 'team@provider.example', 'en', '{team}')";
+    sqlx::query(contact).execute(&mut *connection).await.expect("stored");
+    let kind = turnus::domain::notification::Kind::ReviewNeeded;
+    let message = Message { kind, occurrence: named.id, lead: None, detail: &serde_json::json!({}) };
+    assert_eq!(tell(&mut connection, &message).await.expect("told"), 1);
+
+    let (nordwind, suedstern) = ([name("nordwind")], [name("suedstern")]);
+    for (customers, expected) in
+        [(None, vec![named.id]), (Some(&nordwind[..]), vec![named.id]), (Some(&suedstern[..]), vec![])]
+    {
+        let mentioned = list_mentioned(&mut connection, customers).await.expect("listed");
+        assert_eq!(mentioned.into_iter().collect::<Vec<_>>(), expected, "{customers:?}");
+    }
+    assert_eq!(delete_planned(&mut connection, &[named.id, other.id]).await.expect("removed"), 1);
+    assert_eq!(find(&store, named.id).await.state, OccurrenceState::Planned);
+    drop(connection);
+    store.close().await.expect("closed");
+    database.close().await;
+}
+
+#[tokio::test]
 async fn a_skipped_date_comes_back_as_one_that_nobody_has_heard_of() {
     let database = Database::open().await;
     let store = database.store().await;
@@ -544,6 +607,12 @@ async fn the_dates_that_are_taken_are_those_ahead_and_those_brought_forward() {
     assert_eq!(ids, [brought_forward.id, ahead.id, cancelled.id]);
     assert_eq!(list_ahead(&mut connection, None, now).await.expect("listed").len(), 4);
     assert_eq!(list_ahead(&mut connection, Some(&[]), now).await.expect("listed"), []);
+
+    let (from, until) = (instant("2027-07-12T00:00:00Z"), instant("2027-07-19T00:00:00Z"));
+    let around = list_around(&mut connection, from, until).await.expect("listed");
+    assert_eq!(around.iter().map(|row| row.id).collect::<Vec<_>>(), [], "all are further away, or moved");
+    let around = list_around(&mut connection, from - jiff::SignedDuration::from_hours(24 * 10), until).await;
+    assert_eq!(around.expect("listed").iter().map(|row| row.id).collect::<Vec<_>>(), [cancelled.id]);
     drop(connection);
     store.close().await.expect("closed");
     database.close().await;

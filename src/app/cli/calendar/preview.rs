@@ -100,7 +100,7 @@ async fn preview(
     };
     let mut overview = look(&context.catalog, name, &(from..until), stored, now).map_err(unusable)?;
     if let Extent::Count(count) = extent {
-        overview.entries.truncate(count);
+        overview.truncate(count);
     }
     warn_of_unknown_holidays(context, name, until);
     tell(context, customer, &overview, arguments.format, now);

@@ -22,20 +22,8 @@ pub struct ContactRow {
     pub receives: Vec<Receives>,
 }
 
-/// Puts `contacts` in the place of those of `customer`; of the provider's team, if it is `None`. An address that is there twice gets
-/// what either is for, once.
-///
-/// # Errors
-/// If the database can't be used.
-pub async fn replace_contacts(
-    connection: &mut PgConnection,
-    customer: Option<&Name>,
-    contacts: &[ContactRow],
-) -> Result<(), Error> {
-    replace_all_contacts(connection, &[(customer, contacts.to_vec())]).await
-}
-
-/// [`replace_contacts`] of many customers in two statements.
+/// Puts new contacts in the place of those that each customer had; of those of the provider's team, where it is `None`. An address that
+/// is there twice gets what either is for, once.
 ///
 /// # Errors
 /// If the database can't be used.

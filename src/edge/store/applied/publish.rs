@@ -1,6 +1,4 @@
-//! Many files at once: what `turnus apply` publishes in a few statements, however many customers there are.
-//!
-//! Does what [`super::store_applied`] and its neighbours do for one file.
+//! Files as `turnus apply` publishes them: many at once in a few statements, however many customers there are.
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
@@ -32,7 +30,7 @@ struct Published {
 }
 
 /// Keeps the contents, as [`super::super::revision::store_revision`] does, and publishes them. Returns how many were published with
-/// another content than before.
+/// another content than before: those start afresh, without fault and with dates to be looked at again.
 ///
 /// # Errors
 /// If the database can't be used, or if a content holds U+0000, which no text in Postgres can.
@@ -90,7 +88,7 @@ pub async fn remove_all(connection: &mut PgConnection, kind: RevisionKind, names
     Ok(removed)
 }
 
-/// Notes that the occurrences of these customers are there up to `until`.
+/// Notes that the occurrences of these customers are there up to `until`: whatever stood against it is gone.
 ///
 /// # Errors
 /// If the database can't be used.
@@ -101,7 +99,7 @@ pub async fn set_all_materialised(
 ) -> Result<(), Error> {
     let names: Vec<&str> = customers.iter().map(|name| name.as_str()).collect();
     sqlx::query!(
-        "update applied set materialised_until = $2 where kind = 'inventory' and name = any($1)",
+        "update applied set materialised_until = $2, fault = null where kind = 'inventory' and name = any($1)",
         &names as &[&str],
         until.to_sqlx() as _,
     )

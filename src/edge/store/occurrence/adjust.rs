@@ -10,7 +10,7 @@ use sqlx::types::Uuid;
 
 use super::super::error::Error;
 use super::insert::NewOccurrence;
-use crate::domain::id::OccurrenceId;
+use crate::domain::id::{Name, OccurrenceId};
 
 /// Changes these occurrences, found by `id`, as far as they are ahead and begin and end as `changed` says. Returns how many.
 ///
@@ -47,15 +47,20 @@ pub async fn adjust(connection: &mut PgConnection, changed: &[NewOccurrence]) ->
     Ok(adjusted.rows_affected())
 }
 
-/// Planned and skipped occurrences that a message refers to: they can be called off, but not removed.
+/// Planned and skipped occurrences of `customers`, or of all, that a message refers to: they can be called off, but not removed.
 ///
 /// # Errors
 /// If the database can't be used.
-pub async fn list_mentioned(connection: &mut PgConnection) -> Result<BTreeSet<OccurrenceId>, Error> {
+pub async fn list_mentioned(
+    connection: &mut PgConnection,
+    customers: Option<&[Name]>,
+) -> Result<BTreeSet<OccurrenceId>, Error> {
+    let names: Option<Vec<&str>> = customers.map(|names| names.iter().map(Name::as_str).collect());
     let ids = sqlx::query_scalar!(
         "select id from occurrence
-         where state in ('planned', 'skipped')
+         where state in ('planned', 'skipped') and ($1::text[] is null or customer = any($1))
            and exists (select 1 from notification where notification.occurrence = occurrence.id)",
+        names.as_deref() as Option<&[&str]>,
     );
     Ok(ids.fetch_all(connection).await?.into_iter().map(OccurrenceId).collect())
 }
