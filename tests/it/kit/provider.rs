@@ -7,11 +7,11 @@ use sqlx::PgConnection;
 use turnus::domain::id::{ContentHash, Name, OccurrenceId};
 use turnus::domain::inventory::{Locale, Receives};
 use turnus::edge::store::Store;
-use turnus::edge::store::applied::contact::{ContactRow, replace_contacts};
-use turnus::edge::store::applied::{set_materialised, store_applied};
+use turnus::edge::store::applied::contact::{ContactRow, replace_all_contacts};
+use turnus::edge::store::applied::publish::{publish_all, set_all_materialised};
 use turnus::edge::store::occurrence::insert::{NewOccurrence, insert_occurrences};
 use turnus::edge::store::occurrence::{StoredOccurrence, find_occurrence};
-use turnus::edge::store::revision::{Revision, RevisionKind, store_revision};
+use turnus::edge::store::revision::{Revision, RevisionKind};
 use uuid::Uuid;
 
 use super::database::Database;
@@ -112,8 +112,9 @@ impl Provider {
         };
         self.in_transaction(async |connection| {
             let of_customer = contact("it@nordwind.example", &[Receives::Announcement, Receives::Report]);
-            replace_contacts(connection, Some(&nordwind), &[of_customer]).await.unwrap();
-            replace_contacts(connection, None, &[contact("team@provider.example", &[])]).await.unwrap();
+            let of_team = contact("team@provider.example", &[]);
+            let contacts = [(Some(&nordwind), vec![of_customer]), (None, vec![of_team])];
+            replace_all_contacts(connection, &contacts).await.unwrap();
         });
     }
 
@@ -124,11 +125,10 @@ impl Provider {
     pub(crate) fn apply_text(&self, kind: RevisionKind, file: &str, content: &str) {
         let hash = ContentHash::of(content.as_bytes());
         self.in_transaction(async |connection| {
-            store_revision(connection, &Revision { hash: &hash, kind, name: file, content }).await.unwrap();
-            store_applied(connection, kind, file, &hash, "test").await.unwrap();
+            publish_all(connection, &[Revision { hash: &hash, kind, name: file, content }], "test").await.unwrap();
             if kind == RevisionKind::Inventory {
                 let far = "2100-01-01T00:00:00Z".parse().unwrap();
-                set_materialised(connection, &name(file), far).await.unwrap();
+                set_all_materialised(connection, &[&name(file)], far).await.unwrap();
             }
         });
     }
