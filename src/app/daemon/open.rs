@@ -11,12 +11,14 @@ use anyhow::anyhow;
 use jiff::Timestamp;
 use serde_json::json;
 use sqlx::PgConnection;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::crew::{Duty, Standing, spawn};
 use super::planning::{Planned, plan};
 use super::tick::Worked;
 use super::{Daemon, applied};
+use crate::app::controller::clock::Clock;
 use crate::domain::id::{Epoch, OccurrenceId, RunId};
 use crate::domain::notification::Kind;
 use crate::domain::occurrence::{OccurrenceEvent, OccurrenceState};
@@ -49,13 +51,15 @@ pub async fn tick(daemon: &Arc<Daemon>, now: Timestamp) -> anyhow::Result<Worked
     if due.is_empty() {
         return Ok(Worked::Nothing);
     }
+    // What is looked at later in this tick is looked at later.
+    let clock = Clock::set(now, Instant::now());
     let settings = applied::read_settings(daemon).await?;
     let mut troubles = Vec::new();
     for id in due {
         if daemon.crew.is_leaving() {
             break;
         }
-        if let Err(error) = look_at(daemon, &settings, id, now).await {
+        if let Err(error) = look_at(daemon, &settings, id, &clock).await {
             troubles.push(error.context(format!("occurrence {id} can't be opened")));
         }
     }
@@ -66,17 +70,18 @@ pub async fn tick(daemon: &Arc<Daemon>, now: Timestamp) -> anyhow::Result<Worked
     }
 }
 
-async fn look_at(daemon: &Arc<Daemon>, settings: &Settings, id: OccurrenceId, now: Timestamp) -> anyhow::Result<()> {
+async fn look_at(daemon: &Arc<Daemon>, settings: &Settings, id: OccurrenceId, clock: &Clock) -> anyhow::Result<()> {
     let mut transaction = daemon.store.begin().await?;
     let Some(occurrence) = claim_occurrence(&mut transaction, id).await? else {
         return Ok(());
     };
     let slot = slot_of(&occurrence);
     let mut opening = None;
+    let now = clock.now();
     match judge_time(&slot, now) {
         Some(Verdict::TooEarly) => return Ok(()),
         Some(Verdict::Missed(cause)) => miss(&mut transaction, daemon, &occurrence, &cause, now).await?,
-        _ => opening = try_to_open(&mut transaction, daemon, (&occurrence, settings), now).await?,
+        _ => opening = try_to_open(&mut transaction, daemon, (&occurrence, settings), clock).await?,
     }
     transaction.commit().await?;
     if let Some((run, number)) = opening {
@@ -102,7 +107,7 @@ async fn try_to_open(
     connection: &mut PgConnection,
     daemon: &Daemon,
     (occurrence, settings): (&StoredOccurrence, &Settings),
-    now: Timestamp,
+    clock: &Clock,
 ) -> anyhow::Result<Option<(RunId, RunNumber)>> {
     let planned = plan(connection, occurrence, settings, &daemon.ssh).await?;
     let cause = match planned {
@@ -110,6 +115,7 @@ async fn try_to_open(
         Ok(planned) => {
             // From here on to the end of the transaction no other controller counts or opens.
             lock_openings(connection).await?;
+            let now = clock.now();
             let run = RunId(Uuid::now_v7());
             match assess(connection, (occurrence, settings), &planned, run, now).await? {
                 Verdict::Begin => match begin(connection, daemon, occurrence, (run, &planned.plan), now).await? {

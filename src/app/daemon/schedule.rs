@@ -20,9 +20,9 @@ const ENTRIES: [(Tick, &str); Tick::ALL.len()] = [
     (Tick::Collect, "7/10 * * * * *"),
     (Tick::Materialise, "30 * * * * *"),
 ];
-/// The entry that is watched, and how long it may be silent: longer than a tick may take.
+/// The entry that is watched, and how long it may be silent.
 const WATCHED: Tick = Tick::Open;
-const SILENCE: Duration = Duration::from_secs(40);
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// The entries, running until this is stopped.
 pub(super) struct Schedule {
@@ -59,6 +59,7 @@ impl Schedule {
         }
         tracing::warn!("no tick for {} s: scheduling anew; was the clock put back?", SILENCE.as_secs());
         self.stop().await;
+        daemon.pulse.hear_of(WATCHED);
         Self::start(daemon).await
     }
 }

@@ -27,10 +27,10 @@ const ALIVE: Duration = Duration::from_secs(10);
 /// # Errors
 /// If the ticks can't be scheduled.
 pub async fn serve(daemon: Arc<Daemon>, stop: &CancellationToken, now: &CancellationToken) -> anyhow::Result<()> {
-    tracing::info!(controller = daemon.name(), version = env!("CARGO_PKG_VERSION"), "serving");
     // Others, and `turnus run --detach`, know of this daemon before systemd says that it is up.
     run(&daemon, Tick::Housekeeping).await;
     let mut schedule = Schedule::start(&daemon).await.context("the ticks can't be scheduled")?;
+    tracing::info!(controller = daemon.name(), version = env!("CARGO_PKG_VERSION"), "serving");
     tell_systemd(&[NotifyState::Ready]);
     let hints = tokio::spawn(follow_hints(daemon.clone()));
     let mut watch = tokio::time::interval(WATCH);

@@ -75,8 +75,8 @@ pub(super) struct Pulse {
 #[derive(Debug, Default, Clone)]
 struct Beat {
     health: TickHealth,
-    /// When it was last begun, on the monotonic clock.
-    begun: Option<Instant>,
+    /// When its turn last came, on the monotonic clock.
+    heard_of: Option<Instant>,
     succeeded: Option<Instant>,
 }
 
@@ -90,9 +90,9 @@ impl Pulse {
         self.ticks().iter().map(|(tick, beat)| (tick.as_str().to_owned(), beat.health.clone())).collect()
     }
 
-    /// How long ago this tick was last begun; since when it has not been, if it never was.
+    /// How long ago this tick's turn last came, whether or not it was still at work from before.
     pub(super) fn silence(&self, tick: Tick) -> Option<Duration> {
-        self.ticks().get(&tick).and_then(|beat| beat.begun).map(|begun| begun.elapsed())
+        self.ticks().get(&tick).and_then(|beat| beat.heard_of).map(|heard_of| heard_of.elapsed())
     }
 
     /// How long ago this tick last did what it should.
@@ -100,8 +100,9 @@ impl Pulse {
         self.ticks().get(&tick).and_then(|beat| beat.succeeded).map(|succeeded| succeeded.elapsed())
     }
 
-    fn begin(&self, tick: Tick) {
-        self.ticks().entry(tick).or_default().begun = Some(Instant::now());
+    /// Its turn has come.
+    pub(super) fn hear_of(&self, tick: Tick) {
+        self.ticks().entry(tick).or_default().heard_of = Some(Instant::now());
     }
 
     fn succeed(&self, tick: Tick, now: Timestamp) {
@@ -132,9 +133,9 @@ impl Pulse {
 
 /// Runs a tick by the database's clock, unless it is running already; its failure is logged and remembered.
 pub(super) async fn run(daemon: &Arc<Daemon>, tick: Tick) {
+    daemon.pulse.hear_of(tick);
     let position = Tick::ALL.iter().position(|known| *known == tick).unwrap_or_default();
     let Some(Ok(_gate)) = daemon.pulse.gates.get(position).map(tokio::sync::Mutex::try_lock) else { return };
-    daemon.pulse.begin(tick);
     let mut asked = None;
     let outcome = {
         let once = AssertUnwindSafe(run_by_database_clock(daemon, tick, &mut asked)).catch_unwind();

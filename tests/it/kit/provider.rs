@@ -112,8 +112,9 @@ impl Provider {
         };
         self.in_transaction(async |connection| {
             let of_customer = contact("it@nordwind.example", &[Receives::Announcement, Receives::Report]);
-            replace_all_contacts(connection, &[(Some(&nordwind), vec![of_customer])]).await.unwrap();
-            replace_all_contacts(connection, &[(None, vec![contact("team@provider.example", &[])])]).await.unwrap();
+            let of_team = contact("team@provider.example", &[]);
+            let contacts = [(Some(&nordwind), vec![of_customer]), (None, vec![of_team])];
+            replace_all_contacts(connection, &contacts).await.unwrap();
         });
     }
 
