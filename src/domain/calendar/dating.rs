@@ -54,19 +54,17 @@ pub fn date(terms: &Terms<'_>, range: Range<Timestamp>) -> Vec<Dated> {
 pub fn next(terms: &Terms<'_>, from: Timestamp, count: usize) -> Vec<Dated> {
     let dating = Dating::new(terms);
     let mut dates: Vec<Dated> = Vec::new();
-    let mut latest = Timestamp::MIN;
+    let mut last = None;
     for (id, given) in dating.instances_before(from) {
-        // Enough is enough only when nothing that comes can still lie before the latest.
-        if dates.len() >= count && day::number_of(id.date()) > dating.past(latest) {
-            settle(&mut dates);
-            if dates.len() >= count {
-                break;
-            }
+        // Enough is enough only when nothing that comes can still lie before the last.
+        if last.is_some_and(|last| day::number_of(id.date()) > dating.past(last)) {
+            break;
         }
-        let dated = dating.hold(id, given);
-        if dated.start >= from {
-            latest = latest.max(dated.start);
-            dates.push(dated);
+        dates.extend(Some(dating.hold(id, given)).filter(|dated| dated.start >= from));
+        if dates.len() >= count {
+            settle(&mut dates);
+            // Of dates on consecutive days the one that counts stays the last, whatever comes after it.
+            last = dates.get(count.saturating_sub(1)).map(|dated| dated.start);
         }
     }
     settle(&mut dates);
