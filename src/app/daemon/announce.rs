@@ -3,7 +3,6 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use sqlx::{Connection, PgConnection};
 
 use super::Daemon;
 use super::applied::read_customer;
@@ -15,6 +14,7 @@ use crate::edge::store::notification::{Message, tell};
 use crate::edge::store::occurrence::StoredOccurrence;
 use crate::edge::store::occurrence::change::{Change, change_occurrence};
 use crate::edge::store::occurrence::claim::{claim_notices, set_next_notice};
+use crate::edge::store::{DatabaseConnection, begin_part};
 
 /// So many in one transaction.
 const AT_ONCE: u32 = 100;
@@ -35,7 +35,7 @@ pub async fn tick(daemon: &Daemon, now: Timestamp) -> anyhow::Result<Worked> {
         }
         for occurrence in &due {
             // What one of them can't do is undone, and the others go on.
-            let mut savepoint = transaction.begin().await?;
+            let mut savepoint = begin_part(&mut transaction).await?;
             match announce(&mut savepoint, daemon, occurrence, now).await {
                 Ok(()) => savepoint.commit().await?,
                 Err(error) => {
@@ -50,7 +50,7 @@ pub async fn tick(daemon: &Daemon, now: Timestamp) -> anyhow::Result<Worked> {
 }
 
 async fn announce(
-    connection: &mut PgConnection,
+    connection: &mut DatabaseConnection,
     daemon: &Daemon,
     occurrence: &StoredOccurrence,
     now: Timestamp,
@@ -90,7 +90,7 @@ async fn announce(
 }
 
 async fn put_off(
-    connection: &mut PgConnection,
+    connection: &mut DatabaseConnection,
     occurrence: &StoredOccurrence,
     why: &str,
     now: Timestamp,
@@ -102,7 +102,7 @@ async fn put_off(
 
 /// How long before the opening the customer of this window is told, longest first; or why that can't be said.
 async fn read_leads(
-    connection: &mut PgConnection,
+    connection: &mut DatabaseConnection,
     occurrence: &StoredOccurrence,
 ) -> anyhow::Result<Result<Vec<u64>, String>> {
     let customer = match read_customer(connection, &occurrence.customer).await? {
