@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
-use sqlx::PgConnection;
 
 use super::{Almanac, agreed};
 use crate::domain::calendar::changes::{Ahead, Change, Horizon, Slot, compare, withdraw};
@@ -15,6 +14,7 @@ use crate::domain::id::{ContentHash, Name};
 use crate::domain::inventory::{Customer, Receives};
 use crate::domain::occurrence::OccurrenceState;
 use crate::domain::problem::Problem;
+use crate::edge::store::DatabaseConnection;
 use crate::edge::store::applied::contact::list_receivers;
 use crate::edge::store::applied::publish::list_published;
 use crate::edge::store::error::Error as StoreError;
@@ -147,7 +147,7 @@ pub struct StoredDates(BTreeMap<Name, BTreeMap<Name, Rows>>);
 /// # Errors
 /// If the database can't be used.
 pub async fn read_dates(
-    connection: &mut PgConnection,
+    connection: &mut DatabaseConnection,
     customers: Option<&[Name]>,
     now: Timestamp,
 ) -> Result<StoredDates, StoreError> {
@@ -224,7 +224,7 @@ fn withdraw_all(rows: BTreeMap<Name, Rows>) -> impl Iterator<Item = (Name, Vec<C
 /// # Errors
 /// Trouble with the database, or calendars and zones that can't be used.
 pub async fn propose(
-    connection: &mut PgConnection,
+    connection: &mut DatabaseConnection,
     catalog: &Catalog,
     published: &[Published],
     horizon: Horizon,
@@ -291,7 +291,7 @@ fn compare_files(published: &[Published], applied: &[(RevisionKind, String, Cont
 
 /// Customers that were applied, or have dates, and have no file any more.
 async fn remove_customers(
-    connection: &mut PgConnection,
+    connection: &mut DatabaseConnection,
     differences: &mut Differences,
     stored: StoredDates,
 ) -> Result<Vec<CustomerProposal>, StoreError> {

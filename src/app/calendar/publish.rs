@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::proposal::{CustomerProposal, Difference, Proposal, compare_customer, read_dates};
@@ -19,6 +18,7 @@ use crate::domain::inventory::{Customer, Locale};
 use crate::domain::notification::Kind;
 use crate::domain::occurrence::{OccurrenceEvent, OccurrenceState};
 use crate::domain::problem::Problem;
+use crate::edge::store::DatabaseConnection;
 use crate::edge::store::applied::contact::{ContactRow, replace_all_contacts};
 use crate::edge::store::applied::publish::{publish_all, remove_all, set_all_materialised};
 use crate::edge::store::audit::{Entry, note, note_all};
@@ -60,7 +60,7 @@ pub struct Act<'a> {
 /// # Errors
 /// Whatever it is, the caller rolls back.
 pub async fn publish(
-    connection: &mut PgConnection,
+    connection: &mut DatabaseConnection,
     proposal: &Proposal,
     catalog: &Catalog,
     revisions: &[Revision<'_>],
@@ -90,7 +90,7 @@ pub async fn publish(
 }
 
 /// After the last message to a customer that is gone.
-async fn withdraw_files(connection: &mut PgConnection, proposal: &Proposal) -> Result<(), StoreError> {
+async fn withdraw_files(connection: &mut DatabaseConnection, proposal: &Proposal) -> Result<(), StoreError> {
     let gone: Vec<&Name> = proposal
         .customers
         .iter()
@@ -133,7 +133,7 @@ fn team(catalog: &Catalog) -> Vec<ContactRow> {
 }
 
 /// One line for each customer in the audit trail.
-async fn keep_record(connection: &mut PgConnection, proposal: &Proposal, act: Act<'_>) -> Result<(), StoreError> {
+async fn keep_record(connection: &mut DatabaseConnection, proposal: &Proposal, act: Act<'_>) -> Result<(), StoreError> {
     let details: Vec<Value> = proposal.customers.iter().map(count_changes).collect();
     let files: BTreeMap<String, &str> = proposal
         .files
@@ -188,7 +188,7 @@ pub enum ExtendError {
 /// # Errors
 /// Whatever it is, the caller rolls back.
 pub async fn extend(
-    connection: &mut PgConnection,
+    connection: &mut DatabaseConnection,
     almanac: &mut Almanac<'_>,
     customer: &Customer,
     act: Act<'_>,
@@ -224,7 +224,7 @@ struct Sorted<'a> {
 type Told<'a> = (&'a Name, &'a Name, &'a Change);
 
 async fn carry_out<'a>(
-    connection: &mut PgConnection,
+    connection: &mut DatabaseConnection,
     changes: impl Iterator<Item = Told<'a>>,
     act: Act<'_>,
 ) -> Result<(), PublishError> {
@@ -273,7 +273,7 @@ fn check(done: u64, wanted: usize) -> Result<(), PublishError> {
 
 /// Moves, calls off or leaves out a date that the customer was told of, and tells so.
 async fn keep_promise(
-    connection: &mut PgConnection,
+    connection: &mut DatabaseConnection,
     customer: &Name,
     window: &Name,
     change: &Change,
@@ -307,7 +307,7 @@ async fn keep_promise(
 }
 
 async fn record(
-    connection: &mut PgConnection,
+    connection: &mut DatabaseConnection,
     (customer, occurrence): (&Name, OccurrenceId),
     action: &str,
     reason: &str,
@@ -328,7 +328,7 @@ async fn record(
 
 /// Ends an occurrence, and takes back what was still to be told of it.
 async fn end(
-    connection: &mut PgConnection,
+    connection: &mut DatabaseConnection,
     row: &Ahead,
     event: OccurrenceEvent,
     cause: &str,
@@ -346,7 +346,7 @@ async fn end(
 /// # Errors
 /// [`PublishError::Changed`] if the occurrence is not where it was, or the new date is taken.
 pub async fn replace(
-    connection: &mut PgConnection,
+    connection: &mut DatabaseConnection,
     from: &Ahead,
     successor: &NewOccurrence,
     cause: &str,
@@ -370,7 +370,7 @@ pub async fn replace(
 /// # Errors
 /// [`PublishError::Changed`] if the occurrence is not where it was.
 pub async fn call_off(
-    connection: &mut PgConnection,
+    connection: &mut DatabaseConnection,
     row: &Ahead,
     cause: &str,
     act: Act<'_>,

@@ -5,7 +5,6 @@ mod words;
 use anyhow::anyhow;
 use clap::Args;
 use jiff::Timestamp;
-use sqlx::PgConnection;
 
 use super::Format;
 use super::check::count;
@@ -16,6 +15,7 @@ use crate::app::calendar::proposal::{Proposal, ProposalError, Published, propose
 use crate::app::calendar::publish::{Act, PublishError, publish};
 use crate::app::console::{confirms, print, say, show};
 use crate::domain::problem::Problems;
+use crate::edge::store::DatabaseConnection;
 use crate::edge::store::error::Error as StoreError;
 use crate::edge::store::{Store, database_now};
 
@@ -77,7 +77,7 @@ fn tell(proposal: &Proposal, format: Format, words: &str, is_applied: bool) {
 }
 
 async fn look(
-    connection: &mut PgConnection,
+    connection: &mut DatabaseConnection,
     context: &Context,
     files: &[AppliedFile<'_>],
     now: Timestamp,

@@ -3,6 +3,7 @@
 mod call_off;
 mod confirm;
 mod expand;
+mod explain;
 mod history;
 mod holidays;
 mod import;
@@ -37,6 +38,8 @@ enum Command {
     Confirm(confirm::Arguments),
     /// Show who did what to a customer's calendar, and why
     History(history::Arguments),
+    /// Say in words what is agreed on a window
+    Explain(explain::Arguments),
     /// Expand a recurrence rule into dates; needs no files
     Expand(expand::Arguments),
     /// Read a calendar of another program; needs no other files
@@ -53,6 +56,7 @@ pub(super) async fn run(directory: &Path, arguments: &Arguments) -> Result<Exit,
         Some(Command::Cancel(arguments)) => call_off::run(&context()?, arguments).await,
         Some(Command::Confirm(arguments)) => confirm::run(&context()?, arguments).await,
         Some(Command::History(arguments)) => history::run(&context()?, arguments).await,
+        Some(Command::Explain(arguments)) => explain::run(&context()?, arguments),
         Some(Command::Expand(arguments)) => expand::run(arguments),
         Some(Command::Import(arguments)) => import::run(arguments),
         Some(Command::Holidays(arguments)) => holidays::run(arguments),

@@ -51,8 +51,9 @@ impl From<super::Format> for ReportFormat {
     }
 }
 
+/// A language, as people type it.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum LocaleArgument {
+pub(super) enum LocaleArgument {
     De,
     En,
     Hu,

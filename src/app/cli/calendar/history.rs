@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use anyhow::anyhow;
 use clap::Args;
 use serde_json::{Value, json};
-use sqlx::PgConnection;
 
 use super::named::{Named, customer_name, find_all, list_window};
 use crate::app::cli::Format;
@@ -15,6 +14,7 @@ use crate::app::cli::exit::{Exit, Failure};
 use crate::app::cli::show::{moment as instant, table};
 use crate::app::console::{print, show};
 use crate::domain::id::{Name, OccurrenceId};
+use crate::edge::store::DatabaseConnection;
 use crate::edge::store::audit::{AuditEntry, AuditFilter, list_audit};
 use crate::edge::store::occurrence::{History, OccurrenceFilter, StoredOccurrence, list_occurrences};
 
@@ -60,7 +60,11 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     Ok(Exit::Done)
 }
 
-async fn of_customer(connection: &mut PgConnection, customer: Option<&Name>, limit: u32) -> Result<Found, Failure> {
+async fn of_customer(
+    connection: &mut DatabaseConnection,
+    customer: Option<&Name>,
+    limit: u32,
+) -> Result<Found, Failure> {
     let mut entries = list_audit(connection, AuditFilter { customer, occurrence: None, limit }).await?;
     entries.reverse();
     let filter =
@@ -71,7 +75,7 @@ async fn of_customer(connection: &mut PgConnection, customer: Option<&Name>, lim
     Ok(Found { dates, entries })
 }
 
-async fn of_date(connection: &mut PgConnection, customer: &Name, date: &Named) -> Result<Found, Failure> {
+async fn of_date(connection: &mut DatabaseConnection, customer: &Name, date: &Named) -> Result<Found, Failure> {
     let rows = list_window(connection, customer, date).await?;
     let ids = find_all(&rows, date);
     if ids.is_empty() {

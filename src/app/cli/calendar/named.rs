@@ -4,7 +4,6 @@ use std::str::FromStr;
 
 use anyhow::anyhow;
 use jiff::Timestamp;
-use sqlx::PgConnection;
 
 use super::moment::Moment;
 use crate::app::calendar::publish::{Act, PublishError};
@@ -13,6 +12,7 @@ use crate::app::cli::dates::moment;
 use crate::app::cli::exit::Failure;
 use crate::domain::id::{Name, OccurrenceId};
 use crate::domain::occurrence::OccurrenceState;
+use crate::edge::store::DatabaseConnection;
 use crate::edge::store::audit::{Entry, note};
 use crate::edge::store::occurrence::{History, OccurrenceFilter, StoredOccurrence, list_occurrences};
 
@@ -61,7 +61,7 @@ pub(super) fn customer_name(text: &str) -> Result<Name, Failure> {
 
 /// All rows of the window, moved ones as well, by their start.
 pub(super) async fn list_window(
-    connection: &mut PgConnection,
+    connection: &mut DatabaseConnection,
     customer: &Name,
     named: &Named,
 ) -> Result<Vec<StoredOccurrence>, Failure> {
@@ -140,7 +140,7 @@ pub(super) fn reason(text: &str) -> Result<String, String> {
 
 /// Keeps what was done to `row`.
 pub(super) async fn keep(
-    connection: &mut PgConnection,
+    connection: &mut DatabaseConnection,
     row: &StoredOccurrence,
     action: &str,
     reason: Option<&str>,

@@ -5,7 +5,6 @@ use clap::Args;
 use jiff::civil::DateTime;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use sqlx::PgConnection;
 
 use super::moment::{Moment, zone};
 use super::named::{Named, act, explain, find_ahead, keep, list_window, reason};
@@ -21,6 +20,7 @@ use crate::domain::calendar::changes::{Agreed, Slot};
 use crate::domain::calendar::zone::{Placed, place};
 use crate::domain::inventory::Customer;
 use crate::domain::occurrence::OccurrenceState;
+use crate::edge::store::DatabaseConnection;
 use crate::edge::store::Store;
 use crate::edge::store::database_now;
 use crate::edge::store::error::Error as StoreError;
@@ -114,7 +114,7 @@ fn refuse(
 
 /// Whether the customer is told.
 async fn move_one(
-    connection: &mut PgConnection,
+    connection: &mut DatabaseConnection,
     customer: &Customer,
     old: &StoredOccurrence,
     placed: &Placed,

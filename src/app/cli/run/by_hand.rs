@@ -2,7 +2,6 @@
 
 use anyhow::anyhow;
 use serde_json::json;
-use sqlx::PgConnection;
 
 use crate::app::calendar::opening::{ByHand, stand};
 use crate::app::cli::context::{Context, person};
@@ -10,6 +9,7 @@ use crate::app::cli::dates::moment;
 use crate::app::cli::exit::Failure;
 use crate::app::console::{ask, say};
 use crate::domain::plan::Plan;
+use crate::edge::store::DatabaseConnection;
 use crate::edge::store::audit::{Entry, note};
 use crate::edge::store::database_now;
 use crate::edge::store::occurrence::{History, OccurrenceFilter, list_occurrences};
@@ -72,7 +72,7 @@ async fn look(context: &Context, plan: &Plan) -> Result<ByHand, Failure> {
     standing
 }
 
-async fn read_standing(connection: &mut PgConnection, context: &Context, plan: &Plan) -> Result<ByHand, Failure> {
+async fn read_standing(connection: &mut DatabaseConnection, context: &Context, plan: &Plan) -> Result<ByHand, Failure> {
     let customer = context.customer(plan.customer.as_str())?;
     let now = database_now(connection).await?;
     let filter = OccurrenceFilter {
@@ -93,7 +93,7 @@ async fn read_standing(connection: &mut PgConnection, context: &Context, plan: &
 
 /// Keeps that the run was begun by hand, inside of a window or not. A window may have closed while a person was thinking.
 pub(super) async fn keep(
-    connection: &mut PgConnection,
+    connection: &mut DatabaseConnection,
     context: &Context,
     (plan, number): (&Plan, RunNumber),
     reason: Option<&str>,
