@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
-use sqlx::PgConnection;
 
 use super::Daemon;
 use crate::app::calendar::Almanac;
@@ -15,6 +14,7 @@ use crate::domain::job::{self, Job};
 use crate::domain::plan::may_start::Cause;
 use crate::domain::problem::Problems;
 use crate::domain::settings::{self, Settings};
+use crate::edge::store::DatabaseConnection;
 use crate::edge::store::applied::find_applied;
 use crate::edge::store::error::Error as StoreError;
 use crate::edge::store::occurrence::StoredOccurrence;
@@ -34,7 +34,7 @@ pub(super) async fn read_settings(daemon: &Daemon) -> anyhow::Result<Settings> {
 
 /// A customer as applied.
 pub(super) async fn read_customer(
-    connection: &mut PgConnection,
+    connection: &mut DatabaseConnection,
     name: &Name,
 ) -> Result<Result<Customer, Cause>, StoreError> {
     let Some(applied) = find_applied(connection, RevisionKind::Inventory, name.as_str()).await? else {
@@ -45,7 +45,10 @@ pub(super) async fn read_customer(
 }
 
 /// A job as applied.
-pub(super) async fn read_job(connection: &mut PgConnection, name: &Name) -> Result<Result<Job, Cause>, StoreError> {
+pub(super) async fn read_job(
+    connection: &mut DatabaseConnection,
+    name: &Name,
+) -> Result<Result<Job, Cause>, StoreError> {
     let Some(applied) = find_applied(connection, RevisionKind::Job, name.as_str()).await? else {
         return Ok(Err(Cause::NoJob { job: name.clone() }));
     };
@@ -61,7 +64,7 @@ fn unusable(problems: &Problems) -> Cause {
 
 /// A catalog of settings and calendars alone, as far as the customer's dates depend on them.
 pub(super) async fn read_calendars(
-    connection: &mut PgConnection,
+    connection: &mut DatabaseConnection,
     settings: &Settings,
     customer: &Customer,
 ) -> Result<Result<Catalog, Cause>, StoreError> {
@@ -77,7 +80,7 @@ pub(super) async fn read_calendars(
 
 /// Spans in which nothing of the customer may be open, as far as they bear on an occurrence.
 pub(super) async fn read_freezes(
-    connection: &mut PgConnection,
+    connection: &mut DatabaseConnection,
     settings: &Settings,
     customer: &Customer,
     occurrence: &StoredOccurrence,

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use jiff::Timestamp;
 use serde_json::json;
-use sqlx::PgConnection;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -25,6 +24,7 @@ use crate::domain::occurrence::{OccurrenceEvent, OccurrenceState};
 use crate::domain::plan::Plan;
 use crate::domain::plan::may_start::{Cause, Load, Precondition, Situation, Slot, Verdict, judge, judge_time};
 use crate::domain::settings::Settings;
+use crate::edge::store::DatabaseConnection;
 use crate::edge::store::audit::{Entry, note};
 use crate::edge::store::error::Error as StoreError;
 use crate::edge::store::limit::{count_running, lock_openings};
@@ -81,6 +81,7 @@ async fn look_at(daemon: &Arc<Daemon>, settings: &Settings, id: OccurrenceId, cl
     match judge_time(&slot, now) {
         Some(Verdict::TooEarly) => return Ok(()),
         Some(Verdict::Missed(cause)) => miss(&mut transaction, daemon, &occurrence, &cause, now).await?,
+        _ if waits_for_room(&mut transaction, &occurrence, settings).await? => return Ok(()),
         _ => opening = try_to_open(&mut transaction, daemon, (&occurrence, settings), clock).await?,
     }
     transaction.commit().await?;
@@ -91,6 +92,19 @@ async fn look_at(daemon: &Arc<Daemon>, settings: &Settings, id: OccurrenceId, cl
         spawn(daemon, Duty { run, number, epoch: Epoch(1), standing: Standing::InTime });
     }
     Ok(())
+}
+
+/// Whether it was looked at before, and there is still no room for any run: a plan would be of no use.
+async fn waits_for_room(
+    connection: &mut DatabaseConnection,
+    occurrence: &StoredOccurrence,
+    settings: &Settings,
+) -> Result<bool, StoreError> {
+    if occurrence.cause.is_none() {
+        return Ok(false);
+    }
+    let running = count_running(connection, &occurrence.customer).await?;
+    Ok(running.all >= settings.limits.parallel_runs.into())
 }
 
 fn slot_of(occurrence: &StoredOccurrence) -> Slot<'_> {
@@ -104,7 +118,7 @@ fn slot_of(occurrence: &StoredOccurrence) -> Slot<'_> {
 
 /// Opens the occurrence, or notes what it waits for.
 async fn try_to_open(
-    connection: &mut PgConnection,
+    connection: &mut DatabaseConnection,
     daemon: &Daemon,
     (occurrence, settings): (&StoredOccurrence, &Settings),
     clock: &Clock,
@@ -137,7 +151,7 @@ async fn try_to_open(
 }
 
 async fn assess(
-    connection: &mut PgConnection,
+    connection: &mut DatabaseConnection,
     (occurrence, settings): (&StoredOccurrence, &Settings),
     planned: &Planned,
     run: RunId,
@@ -170,7 +184,7 @@ async fn assess(
 
 /// Creates the run. The inner error: somebody at a command line was faster with one of the hosts.
 async fn begin(
-    connection: &mut PgConnection,
+    connection: &mut DatabaseConnection,
     daemon: &Daemon,
     occurrence: &StoredOccurrence,
     (run, plan): (RunId, &Plan),
@@ -204,7 +218,7 @@ async fn begin(
 }
 
 async fn miss(
-    connection: &mut PgConnection,
+    connection: &mut DatabaseConnection,
     daemon: &Daemon,
     occurrence: &StoredOccurrence,
     cause: &str,

@@ -1,7 +1,5 @@
 //! From an occurrence to the plan of its run: what was applied for the customer, and how long each host took before.
 
-use sqlx::PgConnection;
-
 use super::applied::{read_customer, read_job};
 use crate::app::controller::hosts::fill_in_defaults;
 use crate::domain::id::Name;
@@ -10,6 +8,7 @@ use crate::domain::job::Job;
 use crate::domain::plan::may_start::Cause;
 use crate::domain::plan::{Choice, Plan, PlannedWindow, build};
 use crate::domain::settings::{Settings, Ssh};
+use crate::edge::store::DatabaseConnection;
 use crate::edge::store::error::Error as StoreError;
 use crate::edge::store::estimate::host_estimates;
 use crate::edge::store::occurrence::StoredOccurrence;
@@ -25,7 +24,7 @@ pub(super) struct Planned {
 /// # Errors
 /// The outer if the database can't be used; the inner if there is no plan.
 pub(super) async fn plan(
-    connection: &mut PgConnection,
+    connection: &mut DatabaseConnection,
     occurrence: &StoredOccurrence,
     settings: &Settings,
     ssh: &Ssh,
@@ -71,7 +70,7 @@ fn build_plan(
 }
 
 /// What nine in ten earlier runs did not exceed; before the first, what the job's steps say of themselves.
-async fn estimate(connection: &mut PgConnection, plan: &mut Plan, job: &Job) -> Result<(), StoreError> {
+async fn estimate(connection: &mut DatabaseConnection, plan: &mut Plan, job: &Job) -> Result<(), StoreError> {
     let names: Vec<Name> = plan.hosts.iter().map(|host| host.name.clone()).collect();
     let known = host_estimates(connection, &plan.customer, &plan.job, &names).await?;
     let given: u64 = job.steps.iter().filter_map(|step| step.estimate_s).sum();
