@@ -347,6 +347,8 @@ fn paths_may_have_blanks() {
         "--host",
         "h1",
         "--yes",
+        "--reason",
+        "test",
     ]);
     let output = command.env("HOME", world.path("home")).env_remove("SSH_AUTH_SOCK").output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
