@@ -6,7 +6,7 @@ use super::calendar::{CalendarFreeze, Freeze};
 use super::document::{self, Located, Table, Value, Wrong};
 use super::id::Name;
 use super::inventory::address::{EMAIL_RULE, LOCAL_PATH_RULE, USER_RULE, parse_email, parse_local_path, parse_user};
-use super::inventory::freeze::read_freezes;
+use super::inventory::freeze::{Freezes, read_freezes};
 use super::job::SecretReference;
 use super::job::secret::read_reference;
 use super::problem::Problems;
@@ -130,18 +130,17 @@ pub fn draft(text: &str, file: &str) -> (Draft, Problems) {
 }
 
 fn read_draft(mut root: Table<'_>) -> Draft {
-    let frozen = read_freezes(&mut root);
     let settings = Settings {
         provider: root.table("provider").map(read_provider).unwrap_or_default(),
         database: root.table("database").and_then(read_database).unwrap_or_default(),
         state_dir: read_path(&mut root, "state_dir"),
         ssh: root.table("ssh").map(read_ssh).unwrap_or_default(),
         limits: root.table("limits").map(read_limits).unwrap_or_default(),
-        freezes: frozen.days,
-        calendars: frozen.calendars,
+        ..Settings::default()
     };
+    let Freezes { days: freezes, calendars, named } = read_freezes(&mut root);
     root.finish();
-    Draft { settings, calendars: frozen.named }
+    Draft { settings: Settings { freezes, calendars, ..settings }, calendars: named }
 }
 
 fn read_provider(mut table: Table<'_>) -> Provider {

@@ -54,17 +54,23 @@ pub fn date(terms: &Terms<'_>, range: Range<Timestamp>) -> Vec<Dated> {
 pub fn next(terms: &Terms<'_>, from: Timestamp, count: usize) -> Vec<Dated> {
     let dating = Dating::new(terms);
     let mut dates: Vec<Dated> = Vec::new();
-    let mut last = None;
+    // The last day of agreed dates that may still open before the latest of those that were found.
+    let mut last: Option<i32> = None;
     for (id, given) in dating.instances_before(from) {
-        // Enough is enough only when nothing that comes can still lie before the last.
-        if last.is_some_and(|last| day::number_of(id.date()) > dating.past(last)) {
-            break;
-        }
-        dates.extend(Some(dating.hold(id, given)).filter(|dated| dated.start >= from));
-        if dates.len() >= count {
+        if last.is_some_and(|last| day::number_of(id.date()) > last) {
             settle(&mut dates);
-            // Of dates on consecutive days the one that counts stays the last, whatever comes after it.
-            last = dates.get(count.saturating_sub(1)).map(|dated| dated.start);
+            if dates.len() >= count {
+                break;
+            }
+            last = None;
+        }
+        let dated = dating.hold(id, given);
+        if dated.start >= from {
+            dates.push(dated);
+        }
+        if last.is_none() && dates.len() >= count {
+            let latest = dates.iter().map(|dated| dated.start).max();
+            last = Some(dating.past(latest.unwrap_or(from)));
         }
     }
     settle(&mut dates);

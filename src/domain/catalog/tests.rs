@@ -69,6 +69,30 @@ fn the_job_of_a_window_exists() {
 }
 
 #[test]
+fn the_calendars_of_freezes_exist() {
+    let freeze = |name: &str| format!("[[freeze]]\ncalendar = \"{name}\"\n");
+    let season = source(SourceKind::Calendar, "calendars/season.ics", "BEGIN:VCALENDAR");
+    let check = |named: &str, expected: &str| {
+        let text = format!("{CUSTOMER}{}{HOST}", freeze(named));
+        let customer = source(SourceKind::Inventory, "inventories/n.toml", &text);
+        let settings = source(SourceKind::Settings, "turnus.toml", &freeze(named));
+        let both =
+            ["inventories/n.toml:5:12", "turnus.toml:2:12"].map(|place| format!("{place}: {expected}")).join("\n");
+        let expected = if expected.is_empty() { String::new() } else { both };
+        assert_eq!(told(&[customer, settings, season.clone()]), expected);
+    };
+    check("season", "");
+    check("seasn", "there is no calendar `seasn`\n  hint: did you mean `season`?");
+    check("fairs", "there is no calendar `fairs`\n  expected: a file `calendars/fairs.ics`");
+    let catalog = build(std::slice::from_ref(&season)).expect("right files");
+    assert_eq!(catalog.calendars.values().collect::<Vec<_>>(), ["BEGIN:VCALENDAR"]);
+    let unnamed = source(SourceKind::Calendar, "calendars/Our Season.ics", "");
+    assert!(
+        told(&[unnamed]).starts_with("calendars/Our Season.ics:1:1: `calendars/Our Season.ics` is no name for a file")
+    );
+}
+
+#[test]
 fn the_delegates_of_a_job_are_hosts_of_every_customer_that_uses_it() {
     let sources = [inventory("n", "debian"), job("debian", &["hv1", "web1", "hv1", "hv2"]), job("other", &["hv9"])];
     let expected = |host: &str| {

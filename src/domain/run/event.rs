@@ -221,6 +221,12 @@ impl Outcome {
         matches!(self, Self::Updated | Self::NothingToDo)
     }
 
+    /// Left out although nobody had asked for it.
+    #[must_use]
+    pub fn is_left_to_do(&self) -> bool {
+        matches!(self, Self::Skipped { cause: SkipCause::FailureLimit | SkipCause::WindowEnding })
+    }
+
     /// Counts for `max_failures`: anything but good, skipped, or cut short by a cancel.
     #[must_use]
     pub fn is_failure(&self) -> bool {

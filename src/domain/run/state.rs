@@ -476,7 +476,7 @@ impl Run {
                 _ => None,
             })
         };
-        if outcomes().any(|outcome| outcome.is_failure() || is_left_to_do(outcome)) {
+        if outcomes().any(|outcome| outcome.is_failure() || outcome.is_left_to_do()) {
             RunResult::Failed
         } else if outcomes().any(|outcome| !outcome.is_good()) {
             RunResult::Cancelled
@@ -497,9 +497,4 @@ fn finishes(host: &HostRun, next: &Option<Next>, outcome: &Outcome) -> bool {
         }
         _ => false,
     }
-}
-
-/// Hosts that turnus left out although nobody had asked it to.
-fn is_left_to_do(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Skipped { cause: SkipCause::FailureLimit | SkipCause::WindowEnding })
 }

@@ -1,6 +1,9 @@
 //! Every value of `turnus.toml`, its default, and what it refuses.
 
+use jiff::civil::date;
+
 use super::{Database, Limits, Provider, Settings, Ssh, parse};
+use crate::domain::calendar::{CalendarFreeze, Freeze};
 use crate::domain::document::tests::told;
 use crate::domain::job::SecretReference;
 
@@ -18,6 +21,7 @@ fn an_empty_file_means_the_defaults() {
     assert_eq!((settings.ssh.connect_timeout_s, settings.ssh.keep_alive_s), (15, 7));
     assert_eq!((settings.ssh.connect_parallel, settings.ssh.sessions_per_host), (16, 8));
     assert_eq!((settings.limits.parallel_hosts, settings.limits.overdue_s), (20, 600));
+    assert_eq!((settings.limits.parallel_runs, settings.limits.parallel_runs_per_customer), (20, 2));
 }
 
 #[test]
@@ -40,6 +44,12 @@ fn everything_that_the_settings_say_is_kept() {
         parallel_runs = 50
         parallel_runs_per_customer = 4
         overdue = "1h"
+        [[freeze]]
+        from = 2026-12-24
+        to = 2026-12-26
+        reason = "Weihnachten"
+        [[freeze]]
+        calendar = "betriebsferien"
     "#;
     let expected = Settings {
         state_dir: Some("/srv/turnus".to_owned()),
@@ -59,8 +69,8 @@ fn everything_that_the_settings_say_is_kept() {
             sessions_per_host: 2,
         },
         limits: Limits { parallel_hosts: 3, parallel_runs: 50, parallel_runs_per_customer: 4, overdue_s: 3600 },
-        freezes: vec![],
-        calendars: vec![],
+        freezes: vec![Freeze { from: date(2026, 12, 24), to: date(2026, 12, 26), reason: "Weihnachten".to_owned() }],
+        calendars: vec![CalendarFreeze { name: "betriebsferien".parse().expect("a name"), reason: None }],
     };
     assert_eq!(parse(text, "turnus.toml"), Ok(expected));
 }
@@ -69,7 +79,7 @@ fn everything_that_the_settings_say_is_kept() {
 fn unknown_keys_are_refused_in_every_table() {
     check(
         "zzz = 1",
-        "1:1 unknown key `zzz` in the file (expected: `provider`, `database`, `state_dir`, `ssh`, `limits`)",
+        "1:1 unknown key `zzz` in the file (expected: `provider`, `database`, `state_dir`, `ssh`, `limits`, `freeze`)",
     );
     check("[provider]\nmail = \"x\"", "2:1 unknown key `mail` in `provider` (hint: did you mean `email`?)");
     check("[database]\nurl = \"postgres://x\"\nzzz = 1", "3:1 unknown key `zzz` in `database` (expected: `url`)");
@@ -96,6 +106,8 @@ fn values() {
     check("[ssh]\nkeep_alive = 7", &format!("2:14 `keep_alive` is the number `7` {duration}"));
     check("[ssh]\nconnect_parallel = 0", &format!("2:20 `connect_parallel` is the number `0` {count}"));
     check("[limits]\nparallel_hosts = 0", &format!("2:18 `parallel_hosts` is the number `0` {count}"));
+    check("[limits]\nparallel_runs = 1001", &format!("2:17 `parallel_runs` is the number `1001` {count}"));
+    check("[[freeze]]\nfrom = 2026-12-24\nreason = \"x\"", "1:1 `to` is missing in `freeze`");
     check("[limits]\noverdue = \"-1m\"", &format!("2:11 `overdue` is `-1m` {duration}"));
     check("[database]", "1:1 `url` is missing in `database`");
 }

@@ -41,12 +41,17 @@ fn files_come_sorted_with_their_exact_content() {
         ("jobs/.#j.toml", b"not read"),
         ("other.toml", b"not read"),
     ]);
+    fs::create_dir(directory.path().join("calendars")).expect("a folder");
+    for (file, content) in [("season.ics", "BEGIN:VCALENDAR"), ("notes.toml", "not read")] {
+        fs::write(directory.path().join("calendars").join(file), content).expect("a file");
+    }
     let source = |kind, file: &str, text: &str| Source { kind, file: file.to_owned(), text: Ok(text.to_owned()) };
     let expected = [
         source(SourceKind::Settings, "turnus.toml", "# settings\r\n"),
         source(SourceKind::Inventory, "inventories/a.toml", "\u{feff}ä"),
         source(SourceKind::Inventory, "inventories/b.toml", "b"),
         source(SourceKind::Job, "jobs/j.toml", ""),
+        source(SourceKind::Calendar, "calendars/season.ics", "BEGIN:VCALENDAR"),
     ];
     assert_eq!(sources(directory.path()), expected);
 }
@@ -95,14 +100,14 @@ fn what_is_no_file_is_a_problem_and_hangs_nobody() {
     fs::create_dir(folder.path().join("jobs/j.toml")).expect("a folder");
     assert_eq!(
         problem(folder.path()),
-        "jobs/j.toml:1:1: this is a directory\n  hint: a name that ends in `.toml` is for files"
+        "jobs/j.toml:1:1: this is a directory\n  hint: a name that ends in `.toml` or `.ics` is for files"
     );
 
     let fifo = directory(&[]);
     nix::unistd::mkfifo(&fifo.path().join("jobs/j.toml"), nix::sys::stat::Mode::S_IRWXU).expect("a fifo");
     assert_eq!(
         problem(fifo.path()),
-        "jobs/j.toml:1:1: this is no regular file\n  hint: a name that ends in `.toml` is for files"
+        "jobs/j.toml:1:1: this is no regular file\n  hint: a name that ends in `.toml` or `.ics` is for files"
     );
 }
 

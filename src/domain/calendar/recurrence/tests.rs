@@ -304,7 +304,7 @@ fn oracle(text: &str, starts: DateTime, count: u16) -> Vec<DateTime> {
 }
 
 proptest! {
-    #![proptest_config(Config { cases: 600, failure_persistence: None, ..Config::default() })]
+    #![proptest_config(Config { cases: 400, max_global_rejects: 10_000, failure_persistence: None, ..Config::default() })]
 
     #[test]
     fn any_rule_gives_what_the_oracle_gives(text in rules(), starts in starts()) {

@@ -101,6 +101,7 @@ fn everything_that_a_job_says_is_kept_in_order_of_phases() {
         name = "space"
         on = "controller"
         disk_free = { path = "/var", at_least = "2GiB" }
+        estimate = "10m"
     "#;
     let step = |phase, name: &str, action, timeout_s| Step {
         phase,
@@ -127,7 +128,7 @@ fn everything_that_a_job_says_is_kept_in_order_of_phases() {
     ];
     let space = Action::DiskFree { path: "/var".to_owned(), at_least_bytes: 2 << 30 };
     let steps = vec![
-        Step { place: Place::Controller, ..step(Phase::Preflight, "space", space, 600) },
+        Step { place: Place::Controller, estimate_s: Some(600), ..step(Phase::Preflight, "space", space, 600) },
         Step {
             place: Place::Delegate(name("nas")),
             verify: Some("tar -t".to_owned()),
@@ -159,6 +160,7 @@ fn what_may_be_left_out_has_defaults() {
     let job = parsed(&LINES.join("\n"));
     assert_eq!(job.batch, [BatchSize::Count(1), BatchSize::Percent(100)]);
     assert_eq!((job.max_failures, job.backup), (0, BackupRule::Required));
+    assert!(job.steps.iter().all(|step| step.estimate_s.is_none()));
     let limits: Vec<(Phase, u64)> = job.steps.iter().map(|step| (step.phase, step.timeout_s)).collect();
     let expected = [(Phase::Preflight, 600), (Phase::Backup, 600), (Phase::Update, 3600), (Phase::Smoke, 30)];
     assert_eq!(limits, expected);
@@ -268,7 +270,7 @@ fn no_update_without_a_backup() {
 
 #[test]
 fn steps() {
-    let known = "`phase`, `name`, `on`, `run`, `disk_free`, `probe`, `reboot`, `undo`, `rollback`, `verify`, `timeout`, `secrets`";
+    let known = "`phase`, `name`, `on`, `run`, `disk_free`, `probe`, `reboot`, `undo`, `rollback`, `verify`, `timeout`, `estimate`, `secrets`";
     check(14, "run = \"x\"\nzzz = 1", &format!("15:1 unknown key `zzz` in `step` (expected: {known})"));
     check(12, "", "11:1 `phase` is missing in `step`");
     check(
@@ -310,7 +312,7 @@ fn a_step_does_exactly_one_thing() {
         14,
         "package = \"approved\"",
         &format!(
-            "11:1 the step does nothing {ACTIONS}\n14:1 unknown key `package` in `step` (expected: `phase`, `name`, `on`, `run`, `disk_free`, `probe`, `reboot`, `undo`, `rollback`, `verify`, `timeout`, `secrets`)"
+            "11:1 the step does nothing {ACTIONS}\n14:1 unknown key `package` in `step` (expected: `phase`, `name`, `on`, `run`, `disk_free`, `probe`, `reboot`, `undo`, `rollback`, `verify`, `timeout`, `estimate`, `secrets`)"
         ),
     );
 }
