@@ -33,6 +33,8 @@ pub use write::{OwnEvent, Status, write};
 pub const MAX_BYTES: usize = 1024 * 1024;
 /// Most events of a file.
 const MAX_EVENTS: usize = 5_000;
+/// Most events that are refused one by one: to find out that a rule never gives a date takes a while.
+const MAX_REFUSED: usize = 100;
 /// Most components of a file: what a file has of others (alarms, tasks) costs memory, too.
 const MAX_COMPONENTS: usize = 20_000;
 
@@ -121,6 +123,9 @@ impl ForeignCalendar {
                     for component in read.components.iter().filter(|component| is_event(&component.component_type)) {
                         calendar.add(places.events.get(seen), |line| read_event(component, line, &zones));
                         seen += 1;
+                        if calendar.refused.len() > MAX_REFUSED {
+                            return Err(whole(format!("more than {MAX_REFUSED} events of the file can't be read")));
+                        }
                     }
                 }
                 Entry::Eof => break,

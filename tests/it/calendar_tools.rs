@@ -160,6 +160,24 @@ fn a_foreign_calendar_is_read() {
 }
 
 #[test]
+fn days_are_those_of_each_event_unless_a_zone_is_named() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let event = |start: &str| format!("BEGIN:VEVENT\nSUMMARY:x\nDTSTART{start}\nDURATION:PT30M\nEND:VEVENT\n");
+    let early = event(";TZID=Europe/Berlin:20260701T003000");
+    let late = event(";TZID=America/New_York:20260701T233000");
+    let text = format!("BEGIN:VCALENDAR\nVERSION:2.0\n{early}{late}END:VCALENDAR\n");
+    let file = directory.path().join("x.ics").display().to_string();
+    fs::write(&file, text).expect("a file");
+    let number = |more: &[&str]| {
+        let import = ["import", &file, "--from", "2026-07-01", "--to", "2026-07-01"];
+        answer(&[&import[..], more].concat())["events"].as_array().map(Vec::len)
+    };
+    assert_eq!(number(&[]), Some(2));
+    assert_eq!(number(&["--time-zone", "Europe/Berlin"]), Some(1));
+    assert_eq!(number(&["--time-zone", "UTC"]), Some(0));
+}
+
+#[test]
 fn events_that_can_not_be_read_are_told_beside_the_others() {
     let file = format!("{ROOT}/tests/data/ics/windows-names-only.ics");
     let arguments = ["import", &file, "--from", "2026-07-01", "--to", "2026-07-31", "--format", "json"];

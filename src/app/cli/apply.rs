@@ -109,7 +109,9 @@ fn agreed_beforehand(proposal: &Proposal, arguments: &Arguments) -> Result<(), F
     if proposal.commitments().next().is_none() || arguments.move_announced {
         return Ok(());
     }
-    say(&words::describe_commitments(proposal));
+    if arguments.format == Format::Json {
+        say(&words::describe_commitments(proposal));
+    }
     Err(Failure::usage(anyhow!("{}; nothing was applied", would(proposal)))
         .hint("`--yes --move-announced` does it, and tells the customers"))
 }

@@ -14,7 +14,7 @@ use crate::domain::id::{Name, OccurrenceId};
 use crate::domain::occurrence::OccurrenceState;
 
 /// How far apart a date that is gone and a new one may lie to be told as a move.
-const MOVE_WITHIN: SignedDuration = SignedDuration::from_hours(14 * 24);
+pub const MOVE_WITHIN: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// A date of a window with everything that is stored of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,7 +148,7 @@ pub enum Change {
         /// As it is stored.
         from: Ahead,
     },
-    /// What the customer was not told of changes: job, cutoff, reminders, review. Begin and end stay.
+    /// What the customer was not told of changes: job, cutoff, reminders, review, which date of the rule it is. Begin and end stay.
     Adjust {
         /// As it is stored.
         from: Ahead,
@@ -311,12 +311,14 @@ pub fn compare(
             Some(slot) => changes.extend(match_untold(row, slot, horizon.now)),
             // What lies behind the horizon is looked at when it comes nearer.
             None if row.slot.start >= horizon.until => {}
-            None if row.state.is_commitment() => gone.push(row),
-            None => changes.extend(drop_untold(row)),
+            None => gone.push(row),
         }
     }
+    let gone = rename(agreed, gone, &mut fresh, horizon.now, &mut changes);
+    let (told, untold): (Vec<_>, Vec<_>) = gone.into_iter().partition(|row| row.state.is_commitment());
+    changes.extend(untold.into_iter().filter_map(drop_untold));
     fresh.retain(|_, slot| slot.start < horizon.until);
-    changes.extend(pair(agreed, gone, &mut fresh, horizon.now));
+    changes.extend(pair(agreed, told, &mut fresh, horizon.now));
     changes.extend(fresh.into_values().map(Change::Appear));
     changes.sort_by_key(Change::order);
     changes
@@ -380,9 +382,8 @@ fn match_told(agreed: &Agreed<'_>, row: Ahead, mut to: Slot, now: Timestamp) -> 
         return Some(Change::Skip { from: row, to });
     }
     if (to.start, to.end) == (row.slot.start, row.slot.end) {
-        to.next_notice = settle_reminder(agreed, &row.slot, now);
-        to.review = settle_review(&row.slot, &to, now);
-        return (to != row.slot).then_some(Change::Adjust { from: row, to });
+        let stored = row.slot.clone();
+        return Some(adjust(agreed, row, to, now)).filter(|change| change.to() != Some(&stored));
     }
     let same_local = to.local_start == row.slot.local_start && to.time_zone == row.slot.time_zone;
     let cause = match to.start == row.slot.start {
@@ -392,6 +393,37 @@ fn match_told(agreed: &Agreed<'_>, row: Ahead, mut to: Slot, now: Timestamp) -> 
     };
     to.next_notice = agreed.next_reminder(to.start, now);
     Some(Change::Move { from: row, to, cause })
+}
+
+/// A date that another date of the rule now stands for, from the same instant to the same instant, is the same to everybody: it
+/// only gets that date's name. Returns the others.
+fn rename(
+    agreed: &Agreed<'_>,
+    gone: Vec<Ahead>,
+    fresh: &mut BTreeMap<DateTime, Slot>,
+    now: Timestamp,
+    changes: &mut Vec<Change>,
+) -> Vec<Ahead> {
+    let mut left = Vec::new();
+    let by_start: BTreeMap<Timestamp, DateTime> = fresh.values().map(|slot| (slot.start, slot.recurrence_id)).collect();
+    for row in gone {
+        let same = by_start.get(&row.slot.start).and_then(|id| fresh.get(id));
+        let same = same.filter(|slot| slot.end == row.slot.end && slot.skip.is_none() && row.state.is_ahead());
+        match same.map(|slot| slot.recurrence_id).and_then(|id| fresh.remove(&id)) {
+            Some(slot) => changes.push(adjust(agreed, row, slot, now)),
+            None => left.push(row),
+        }
+    }
+    left
+}
+
+fn adjust(agreed: &Agreed<'_>, from: Ahead, mut to: Slot, now: Timestamp) -> Change {
+    to.next_notice = match from.state.is_commitment() {
+        true => settle_reminder(agreed, &from.slot, now),
+        false => settle_notice(&from.slot, &to, now),
+    };
+    to.review = settle_review(&from.slot, &to, now);
+    Change::Adjust { from, to }
 }
 
 /// Gives each date that is gone the nearest new one, if there is one nearby; the earliest chooses first.

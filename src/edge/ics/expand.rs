@@ -121,4 +121,14 @@ impl Moment {
             Self::At(zoned) => zoned.timestamp(),
         }
     }
+
+    /// The local time where it counts.
+    #[must_use]
+    pub fn local(&self) -> DateTime {
+        match self {
+            Self::Day(date) => Point::Day(*date).local(),
+            Self::Floating(local) => *local,
+            Self::At(zoned) => zoned.datetime(),
+        }
+    }
 }

@@ -195,6 +195,8 @@ fn the_work_is_bounded() {
     let parse = |text: &str| ForeignCalendar::parse(text).map(|_| ()).unwrap_err().what;
     assert!(parse(&" ".repeat(MAX_BYTES + 1)).contains("more than 1048576 bytes"));
     assert!(parse(&wrap(&event("DTSTART:20260101").repeat(5_001))).contains("more than 5000 events"));
+    let never = event("DTSTART:20260101\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30").repeat(101);
+    assert!(parse(&wrap(&never)).contains("more than 100 events"));
     assert!(parse("hello").contains("no calendar"));
     assert!(parse("").contains("no calendar"));
     let endless = event("DTSTART:20260101T000000Z\nRRULE:FREQ=DAILY").repeat(60);

@@ -17,8 +17,10 @@ use crate::domain::calendar::recurrence::Recurrence;
 /// Changes of the clocks before and after these days are not looked for.
 const FIRST: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
 const LAST_YEAR: i16 = 2100;
-/// Most changes of the clocks of one zone.
-const MAX_CHANGES: usize = 2_000;
+/// Most changes of the clocks by one part of a definition; a rule of every year has 131.
+const MAX_CHANGES: usize = 400;
+/// Most parts of a definition, and most definitions of a file.
+const MAX_PARTS: usize = 64;
 
 /// The zones of one calendar by TZID.
 #[derive(Debug, Default)]
@@ -27,7 +29,7 @@ pub(super) struct Zones(BTreeMap<String, Option<TimeZone>>);
 impl Zones {
     pub(super) fn read(calendar: &ICalendar) -> Self {
         let mut zones = BTreeMap::new();
-        for component in calendar.timezones() {
+        for component in calendar.timezones().take(MAX_PARTS) {
             let Some(name) = component.property(&ICalendarProperty::Tzid).and_then(text_of) else { continue };
             let zone = named(name).or_else(|| located(component)).or_else(|| defined(calendar, component));
             zones.entry(name.to_owned()).or_insert(zone);
@@ -82,6 +84,9 @@ struct Change {
 /// The zone that the definition itself describes.
 fn defined(calendar: &ICalendar, component: &ICalendarComponent) -> Option<TimeZone> {
     let mut changes = Vec::new();
+    if component.component_ids.len() > MAX_PARTS {
+        return None;
+    }
     for id in &component.component_ids {
         let part = calendar.component_by_id(*id)?;
         if matches!(part.component_type, ICalendarComponentType::Standard | ICalendarComponentType::Daylight) {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::check::count;
 use super::super::dates::{moment, with_offset};
 use crate::app::calendar::proposal::{CustomerProposal, Difference, Proposal};
-use crate::domain::calendar::changes::{Ahead, Change, Slot};
+use crate::domain::calendar::changes::{Ahead, Change, MOVE_WITHIN, Slot};
 use crate::domain::id::Name;
 
 /// So many customers are shown one by one, beside those whose announced dates change.
@@ -52,33 +52,43 @@ fn has_commitments(customer: &CustomerProposal) -> bool {
 fn describe_customer(customer: &CustomerProposal) -> Vec<String> {
     let mut lines = vec![format!("customer {}: {}", customer.name, customer.file.as_str())];
     for (window, changes) in &customer.windows {
-        let appear: Vec<&Slot> = changes.iter().filter_map(appearing).collect();
-        if let (Some(first), Some(last)) = (appear.first(), appear.last()) {
-            let skipped = appear.iter().filter(|slot| slot.skip.is_some()).count();
-            let skipped = if skipped > 0 { format!(", {skipped} of them left out") } else { String::new() };
-            lines.push(format!(
-                "  {window}: {} {}: {} … {}{skipped}",
-                count(appear.len(), "date"),
-                if appear.len() == 1 { "appears" } else { "appear" },
-                moment(first.start, &first.time_zone),
-                moment(last.start, &last.time_zone),
-            ));
-        }
-        let others: Vec<&Change> = changes.iter().filter(|change| appearing(change).is_none()).collect();
-        let (mut shown, mut left_out) = (0, 0);
-        for change in others {
-            if change.needs_consent() || shown < SHOWN_DATES {
-                lines.push(format!("  {window}: {}", describe_change(customer, change)));
-                shown += usize::from(!change.needs_consent());
-            } else {
-                left_out += 1;
-            }
-        }
+        let view = View::of(changes);
+        lines.extend(describe_appearing(&view.appear).map(|line| format!("  {window}: {line}")));
+        let untold = view.redated.iter().map(|(from, to)| format!("{} becomes {}", was(from), slot(to)));
+        let (told, others): (Vec<&Change>, Vec<&Change>) =
+            view.others.iter().partition(|change| change.needs_consent());
+        let untold = untold.chain(others.iter().map(|change| describe_change(customer, change)));
+        let mut untold: Vec<String> = untold.collect();
+        let left_out = untold.len().saturating_sub(SHOWN_DATES);
+        untold.truncate(SHOWN_DATES);
+        let told = told.iter().map(|change| describe_change(customer, change));
+        lines.extend(told.chain(untold).map(|line| format!("  {window}: {line}")));
         if left_out > 0 {
             lines.push(format!("  {window}: … and {} that nobody was told of", count(left_out, "date")));
         }
     }
     lines
+}
+
+/// The changes of a window as people see them: a planned date that goes and a new one nearby are one that moves.
+struct View<'a> {
+    appear: Vec<&'a Slot>,
+    redated: Vec<(&'a Ahead, &'a Slot)>,
+    others: Vec<&'a Change>,
+}
+
+impl<'a> View<'a> {
+    fn of(changes: &'a [Change]) -> Self {
+        let mut appear: Vec<&Slot> = changes.iter().filter_map(appearing).collect();
+        let (mut redated, mut others) = (Vec::new(), Vec::new());
+        for change in changes.iter().filter(|change| appearing(change).is_none()) {
+            match (change, nearest(change, &appear)) {
+                (Change::Vanish { from }, Some(place)) => redated.push((from, appear.remove(place))),
+                _ => others.push(change),
+            }
+        }
+        Self { appear, redated, others }
+    }
 }
 
 fn appearing(change: &Change) -> Option<&Slot> {
@@ -88,10 +98,38 @@ fn appearing(change: &Change) -> Option<&Slot> {
     }
 }
 
+/// The place of the new date that is nearest to a planned one that goes.
+fn nearest(change: &Change, appear: &[&Slot]) -> Option<usize> {
+    let Change::Vanish { from } = change else { return None };
+    if !from.state.is_ahead() {
+        return None;
+    }
+    let distance = |slot: &Slot| slot.start.duration_since(from.slot.start).abs();
+    let near = appear.iter().enumerate().filter(|(_, slot)| slot.skip.is_none() && distance(slot) <= MOVE_WITHIN);
+    near.min_by_key(|(_, slot)| distance(slot)).map(|(place, _)| place)
+}
+
+fn describe_appearing(appear: &[&Slot]) -> Option<String> {
+    let (first, last) = (appear.first()?, appear.last()?);
+    if appear.len() == 1 {
+        let skipped = first.skip.as_ref().map(|cause| format!(", left out: {cause}")).unwrap_or_default();
+        return Some(format!("1 date appears: {}{skipped}", slot(first)));
+    }
+    let skipped = appear.iter().filter(|slot| slot.skip.is_some()).count();
+    let skipped = if skipped > 0 { format!(", {skipped} of them left out") } else { String::new() };
+    Some(format!("{} appear: {} … {}{skipped}", count(appear.len(), "date"), slot(first), slot(last)))
+}
+
+fn slot(slot: &Slot) -> String {
+    moment(slot.start, &slot.time_zone)
+}
+
+fn was(from: &Ahead) -> String {
+    format!("{} {}", from.state, slot(&from.slot))
+}
+
 /// One change in one line; who would be told stands with it.
 fn describe_change(customer: &CustomerProposal, change: &Change) -> String {
-    let slot = |slot: &Slot| moment(slot.start, &slot.time_zone);
-    let was = |from: &Ahead| format!("{} {}", from.state, slot(&from.slot));
     let told = match customer.receivers.as_slice() {
         [] => "nobody is told: no contact receives announcements".to_owned(),
         receivers => format!("{} would be told", receivers.join(", ")),
@@ -106,7 +144,7 @@ fn describe_change(customer: &CustomerProposal, change: &Change) -> String {
         Change::Skip { from, to } => format!("{} is left out: {}", was(from), to.skip.as_deref().unwrap_or_default()),
         Change::Reinstate { from, to } => format!("{} is held again: {}", was(from), slot(to)),
         Change::Vanish { from } => format!("{} disappears", was(from)),
-        Change::Adjust { from, .. } => format!("{} stays; job, cutoff, reminders or review change", was(from)),
+        Change::Adjust { from, .. } => format!("{} stays; what nobody was told of it changes", was(from)),
         Change::Move { from, to, cause } => {
             format!("! {} moves to {}: {}; {told}", was(from), slot(to), cause.as_str())
         }
@@ -116,20 +154,26 @@ fn describe_change(customer: &CustomerProposal, change: &Change) -> String {
 
 fn summarise(proposal: &Proposal) -> String {
     let of = |difference| proposal.customers.iter().filter(|customer| customer.file == difference).count();
-    let changes = |kinds: &[&str]| proposal.changes().filter(|(.., change)| kinds.contains(&change.as_str())).count();
-    let told = proposal.commitments().count();
+    let views: Vec<View<'_>> = proposal
+        .customers
+        .iter()
+        .flat_map(|customer| customer.windows.iter().map(|(_, changes)| View::of(changes)))
+        .collect();
+    let others = |kinds: &[&str]| {
+        let changes = views.iter().flat_map(|view| &view.others);
+        changes.filter(|change| !change.needs_consent() && kinds.contains(&change.as_str())).count()
+    };
     let parts = [
         (of(Difference::New), "new customer"),
         (of(Difference::Changed), "changed customer"),
         (of(Difference::Removed), "removed customer"),
-        (changes(&["appear", "appear_skipped"]), "new date"),
-        (changes(&["redate", "reinstate", "adjust"]), "changed date"),
+        (views.iter().map(|view| view.appear.len()).sum(), "new date"),
         (
-            changes(&["vanish", "skip"])
-                - proposal.commitments().filter(|(.., change)| change.as_str() == "skip").count(),
-            "dropped date",
+            views.iter().map(|view| view.redated.len()).sum::<usize>() + others(&["redate", "reinstate", "adjust"]),
+            "changed date",
         ),
-        (told, "announced date that would move or go"),
+        (others(&["vanish", "skip"]), "dropped date"),
+        (proposal.commitments().count(), "announced date that would move or go"),
     ];
     let parts: Vec<_> =
         parts.iter().filter(|(number, _)| *number > 0).map(|(number, noun)| plural(*number, noun)).collect();

@@ -169,6 +169,18 @@ fn what_the_customer_was_not_told_may_change_for_all() {
 }
 
 #[test]
+fn another_rule_date_at_the_same_instant_is_no_move() {
+    // The rule gives the day before, and a shift or a holiday leads to the same opening.
+    let renamed = Dated { recurrence_id: local(29), ..dated(30, 0) };
+    for state in [Planned, Announced, Confirmed] {
+        check(vec![stored(state, &dated(30, 0))], std::slice::from_ref(&renamed), &["adjust"]);
+    }
+    let mut longer = renamed.clone();
+    longer.end += SignedDuration::from_hours(1);
+    check(vec![stored(Announced, &dated(30, 0))], &[longer], &["move 30 NewRuleDate"]);
+}
+
+#[test]
 fn a_date_that_a_person_chose_stays_until_its_window_is_gone() {
     for state in [Planned, Announced, Confirmed] {
         let chosen = Ahead { chosen_by: Some("anna".to_owned()), ..stored(state, &dated(30, 0)) };
