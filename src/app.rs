@@ -1,8 +1,10 @@
 //! The roles that a process can play; joins edges and domain.
 
+pub mod calendar;
 pub mod cli;
 pub mod console;
 pub mod controller;
+pub mod daemon;
 pub mod demo;
 pub mod progress;
 pub mod rehearsal;

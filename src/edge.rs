@@ -1,6 +1,7 @@
 //! The foreign worlds, one module each. No edge imports another: the role in `app` passes values between them.
 
 pub mod config;
+pub mod ics;
 pub mod probe;
 pub mod remote;
 pub mod store;

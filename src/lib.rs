@@ -8,7 +8,8 @@
 //! - [`domain`] is what turnus knows: names, inventories, jobs, plans, the life of a run, reports. Synchronous, without I/O,
 //!   clock or randomness; tested exhaustively without any.
 //! - [`edge`] are the foreign worlds, one module each: files and environment, Postgres, hosts, probes, texts. No edge knows another.
-//! - [`app`] are the roles that a process plays: the controller that drives runs, and the command line.
+//! - [`app`] are the roles that a process plays: the controller that drives runs, the daemon that opens them in their time, and the
+//!   command line.
 //!
 //! # A run, step by step
 //!
@@ -26,6 +27,16 @@
 //!    connection that may break. Its output and its end come back as events.
 //! 7. The end of the run is a fold over its record ([`domain::run::state`]), and so is the report ([`domain::report`]), which
 //!    [`edge::text`] renders.
+//!
+//! # An occurrence, from due to done
+//!
+//! 1. `turnus serve` looks every two seconds, by the database's clock, at what is due ([`app::daemon::open`]).
+//! 2. [`domain::plan::may_start`] says what stands against its beginning, if anything: then it waits, with the cause in its row, until
+//!    its latest start, and is missed after that.
+//! 3. Otherwise one transaction holds all of it: the run with its plan, its hosts and the lease of this controller, the occurrence
+//!    that is now open, the messages to those who are told, a line in the audit trail.
+//! 4. The run is driven as any other. Its plan knows the window: the machine begins no host for which there is not enough time.
+//! 5. The end of the run closes the occurrence, in the transaction of its last event.
 //!
 //! # What holds
 //!

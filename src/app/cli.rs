@@ -4,24 +4,29 @@
 
 #![expect(clippy::disallowed_methods, reason = "a role that a process plays has the clock, and names new runs")]
 
+mod apply;
+mod calendar;
 mod cancel;
 mod check;
 mod context;
+mod dates;
 mod demo;
+mod detach;
 mod doctor;
 mod drive;
 mod exit;
-mod hosts;
 mod log;
+mod logging;
+mod outbox;
 mod plan;
 mod report;
 mod resume;
 mod run;
 mod runs;
+mod serve;
 mod show;
 mod trust;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -59,6 +64,10 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// Show what the files change in the calendar, and publish it after a yes
+    Apply(apply::Arguments),
+    /// Show which windows open when, and why; move, cancel or confirm a date; rules, calendars and holidays as tools
+    Calendar(calendar::Arguments),
     /// Say what turnus finds on this machine and what is missing
     Doctor {
         #[arg(long, value_enum, default_value_t)]
@@ -88,8 +97,12 @@ enum Command {
     },
     /// Show what the steps of a run printed
     Log(log::Arguments),
+    /// List who is told what
+    Outbox(outbox::Arguments),
     /// Write the report of a run
     Report(report::Arguments),
+    /// Keep the calendar: open what is due, drive its runs, tell people; until it is told to stop
+    Serve(serve::Arguments),
     /// Try turnus on three real sshd hosts of its own, on this machine
     Demo(demo::Arguments),
 }
@@ -98,7 +111,10 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    log_to_stderr();
+    match &arguments.command {
+        Command::Serve(arguments) => logging::begin_for_daemon(arguments.log),
+        _ => logging::begin(),
+    }
     // Fails only if a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
@@ -109,8 +125,9 @@ pub fn main() -> ExitCode {
         }
     };
     let outcome = runtime.block_on(async {
-        // Commands that drive a run settle for themselves what an interruption means.
-        let drives = matches!(arguments.command, Command::Run(_) | Command::Resume(_) | Command::Demo(_));
+        // Commands that drive runs settle for themselves what an interruption means.
+        let drives =
+            matches!(arguments.command, Command::Run(_) | Command::Resume(_) | Command::Demo(_) | Command::Serve(_));
         tokio::select! {
             outcome = execute(arguments) => outcome,
             // What the command holds is dropped, and with it the use of the private database, which then stops.
@@ -130,6 +147,8 @@ async fn execute(arguments: Arguments) -> Result<Exit, Failure> {
     let context = || Context::load(directory.clone());
     match arguments.command {
         Command::Check { format } => check::run(&directory, format),
+        Command::Apply(arguments) => apply::run(&context()?, arguments).await,
+        Command::Calendar(arguments) => calendar::run(&directory, &arguments).await,
         Command::Doctor { format } => doctor::run(&directory, format).await,
         Command::Trust(arguments) => trust::run(&context()?, arguments).await,
         Command::Plan(arguments) => plan::run(&context()?, arguments).await,
@@ -139,20 +158,9 @@ async fn execute(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Runs(arguments) => runs::run(&context()?, arguments).await,
         Command::Show { run, format } => show::run(&context()?, run, format).await,
         Command::Log(arguments) => log::run(&context()?, arguments).await,
+        Command::Outbox(arguments) => outbox::run(&context()?, arguments).await,
         Command::Report(arguments) => report::run(&context()?, arguments).await,
+        Command::Serve(_) => serve::run(&directory).await,
         Command::Demo(arguments) => demo::run(arguments).await,
     }
-}
-
-/// Structured logs go to stderr; `TURNUS_LOG` says how much (`debug`, `turnus=trace`, …), warnings by default.
-fn log_to_stderr() {
-    use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("TURNUS_LOG").unwrap_or_else(|_| EnvFilter::new("warn,sqlx=error"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        // Otherwise it panics when nobody reads stderr any more.
-        .log_internal_errors(false)
-        .init();
 }

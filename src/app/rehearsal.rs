@@ -120,7 +120,7 @@ async fn run_in_model(host: HostIndex, step: StepIndex, machine: &Machine, fleet
         run: RunId(Uuid::nil()),
         host,
         step,
-        started_at: Timestamp::now(),
+        begun_ago: Duration::ZERO,
         facts: machine.run().facts_for(host, step),
         resumed: false,
         overtaken: false,

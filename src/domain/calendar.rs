@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::Name;
 
+pub mod changes;
 pub mod collision;
 pub mod dating;
 mod day;
@@ -148,6 +149,16 @@ pub enum Skip {
         /// The freeze's reason.
         reason: String,
     },
+}
+
+impl std::fmt::Display for Skip {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Holiday { holiday } => write!(f, "holiday: {holiday}"),
+            Self::NoAllowedDay { holiday } => write!(f, "holiday without an allowed day nearby: {holiday}"),
+            Self::Frozen { reason } => write!(f, "frozen: {reason}"),
+        }
+    }
 }
 
 /// One date of a window, held or left out.

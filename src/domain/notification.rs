@@ -1,4 +1,4 @@
-//! Who is told what. Knows the kinds of messages; does not know how they are worded or sent.
+//! Who is told what, and what has become of it. Knows the kinds of messages; does not know how they are worded or sent.
 
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,42 @@ impl Kind {
 }
 
 impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Where a message stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// To be sent.
+    Due,
+    /// Somebody is sending it.
+    Leased,
+    /// The mail server has taken it.
+    Sent,
+    /// It can't be delivered.
+    Undeliverable,
+    /// Overtaken by events before it was sent.
+    Cancelled,
+}
+
+impl Delivery {
+    /// The word in tables and on the terminal.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Due => "due",
+            Self::Leased => "leased",
+            Self::Sent => "sent",
+            Self::Undeliverable => "undeliverable",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl std::fmt::Display for Delivery {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(self.as_str())
     }

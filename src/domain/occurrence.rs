@@ -5,6 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+mod tests;
+
 /// Where an occurrence stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -68,7 +71,7 @@ impl OccurrenceState {
     /// # Errors
     /// [`IllegalStep`] if it can't happen now.
     pub fn next(self, event: OccurrenceEvent) -> Result<Self, IllegalStep> {
-        use OccurrenceEvent as E;
+        use self::OccurrenceEvent as E;
         Ok(match (self, event) {
             (Self::Planned, E::Announce) => Self::Announced,
             (Self::Planned | Self::Announced, E::Confirm) => Self::Confirmed,

@@ -1,18 +1,20 @@
 //! The frozen plan of one run: what happens where, in which order, with which limits; nothing is left to choose.
 //!
-//! Knows customer and job; does not know time, files or the state of a run.
+//! Knows customer and job; does not know clocks, files or the state of a run.
 //! Invariants: steps are in the order in which they run; in front of the first update step stand, for each backup step,
 //! its verification and, right before the update, a second look at the backup (G3). The hash covers everything else in the plan.
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::id::{ContentHash, Name};
+use super::id::{ContentHash, Name, OccurrenceId};
 use super::inventory::{Connection, Locale};
 use super::job::{BackupRule, Phase, Place, Probe, SecretReference};
 
 mod build;
+pub mod may_start;
 #[cfg(test)]
 mod tests;
 
@@ -53,6 +55,9 @@ pub struct Plan {
     pub max_failures: u32,
     /// How many hosts of a batch are in work at the same time; at least 1.
     pub parallel_hosts: usize,
+    /// The window in which it has to begin; absent for a run by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<PlannedWindow>,
     /// The hosts, in the order in which they are taken.
     pub hosts: Vec<PlannedHost>,
     /// Other machines on which steps run.
@@ -64,6 +69,21 @@ pub struct Plan {
     pub steps: Vec<PlannedStep>,
 }
 
+/// The dated window that a run was opened for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedWindow {
+    /// Which occurrence.
+    pub occurrence: OccurrenceId,
+    /// The window's name in the inventory.
+    pub window: Name,
+    /// Nothing starts before.
+    pub opens: Timestamp,
+    /// Close − cutoff: no host is begun later.
+    pub latest_start: Timestamp,
+    /// What is expected to take longer is not begun; what is under way then is finished, and the overrun is recorded.
+    pub closes: Timestamp,
+}
+
 /// A machine of the plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedHost {
@@ -73,6 +93,9 @@ pub struct PlannedHost {
     pub connection: Connection,
     /// Values for steps (`$VAR_…`).
     pub vars: BTreeMap<String, String>,
+    /// How long it is expected to take, in seconds: from earlier runs, or as the job says. Absent: nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate_s: Option<u64>,
 }
 
 /// One step, ready to be carried out on each host.
@@ -190,6 +213,16 @@ impl Plan {
         self.steps()
             .find(|(index, step)| step.phase == Phase::Update && !can_be_taken_back(*index))
             .map(|(index, _)| index)
+    }
+
+    /// Whether the host may still be begun at `now`: not after the latest start, and not if it is expected to take longer than the
+    /// window is open. What does not fit now will not fit later.
+    #[must_use]
+    pub fn has_time_for(&self, host: HostIndex, now: Timestamp) -> bool {
+        let Some(window) = &self.window else { return true };
+        let estimate_s = self.hosts.get(host.0).and_then(|host| host.estimate_s).unwrap_or(0);
+        let left_s = window.closes.duration_since(now).as_secs_f64();
+        now <= window.latest_start && estimate_s as f64 <= left_s
     }
 
     /// Position of the host of this name.

@@ -82,6 +82,9 @@ pub struct Report {
     pub controllers: Vec<String>,
     /// Who asked to stop, if somebody did.
     pub cancelled_by: Option<String>,
+    /// The window that it was opened for; absent for a run by hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<WindowReport>,
     /// When the first controller took it.
     pub started_at: Option<Timestamp>,
     /// When it ended.
@@ -100,6 +103,21 @@ pub struct Report {
     pub open_points: Vec<OpenPoint>,
     /// The hosts, in the order in which they were taken.
     pub hosts: Vec<HostReport>,
+}
+
+/// The window that a run was opened for, and whether it was enough.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WindowReport {
+    /// Its name in the inventory.
+    pub name: Name,
+    /// Its opening.
+    pub opens_at: Timestamp,
+    /// No host was begun later.
+    pub latest_start_at: Timestamp,
+    /// Its close.
+    pub closes_at: Timestamp,
+    /// For how long after the close hosts were still in work; absent if none was, or as long as some are.
+    pub overrun_ms: Option<u64>,
 }
 
 /// Guarantee G3, or the declared exception.
@@ -167,6 +185,7 @@ pub fn from_record(record: &RunRecord<'_>) -> Report {
         reason: record.reason.as_deref().map(clean),
         controllers: run.controllers().iter().map(|controller| clean(controller)).collect(),
         cancelled_by: run.cancelled_by().map(clean),
+        window: window(run),
         started_at: run.started_at(),
         finished_at: run.finished_at(),
         recorded_until: recorded_until(run, &hosts),
@@ -185,6 +204,18 @@ fn state_of(stage: RunStage) -> RunState {
         RunStage::Suspended => RunState::Suspended,
         RunStage::Finished(result) => result.into(),
     }
+}
+
+fn window(run: &Run) -> Option<WindowReport> {
+    let window = run.plan().window.as_ref()?;
+    let ended = run.hosts().iter().filter_map(|host| host.finished_at).max().filter(|_| run.finished_at().is_some());
+    Some(WindowReport {
+        name: window.window.clone(),
+        opens_at: window.opens,
+        latest_start_at: window.latest_start,
+        closes_at: window.closes,
+        overrun_ms: run.window_closed_at().and_then(|_| elapsed_ms(Some(window.closes), ended)),
+    })
 }
 
 fn promise(rule: &BackupRule) -> BackupPromise {

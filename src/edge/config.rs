@@ -142,13 +142,16 @@ pub fn read_sources(directory: &Path) -> Result<Vec<Source>, Error> {
     let inventories = inventories.ok_or_else(|| Error::NoInventories { directory: directory.to_owned() })?;
     let jobs = read_folder(directory, "jobs", SourceKind::Job)?.unwrap_or_default();
     let calendars = read_folder(directory, "calendars", SourceKind::Calendar)?.unwrap_or_default();
+    Ok(read_settings(directory).into_iter().chain(inventories).chain(jobs).chain(calendars).collect())
+}
+
+/// Reads `turnus.toml` of `directory`, if it is there.
+#[must_use]
+pub fn read_settings(directory: &Path) -> Option<Source> {
     let settings = directory.join("turnus.toml");
     // A link that leads nowhere is a mistake, not an absent file.
-    let settings = settings
-        .symlink_metadata()
-        .is_ok()
-        .then(|| read_source(&settings, "turnus.toml".to_owned(), SourceKind::Settings));
-    Ok(settings.into_iter().chain(inventories).chain(jobs).chain(calendars).collect())
+    let is_there = settings.symlink_metadata().is_ok();
+    is_there.then(|| read_source(&settings, "turnus.toml".to_owned(), SourceKind::Settings))
 }
 
 /// The files of a sub-directory that are of this kind; `None` if there is no such directory.
@@ -188,6 +191,11 @@ fn list_files(path: &Path, ending: &str) -> io::Result<Vec<OsString>> {
 
 fn read_source(path: &Path, file: String, kind: SourceKind) -> Source {
     Source { text: read_text(path, &file), file, kind }
+}
+
+/// The text of a calendar that a person names: UTF-8, as large as other files at most.
+pub fn read_calendar(path: &Path) -> Result<String, Problem> {
+    read_text(path, &path.display().to_string())
 }
 
 /// The text of a file, or what is wrong with the file as a whole.

@@ -5,12 +5,20 @@
 //!
 //! Invariant: a connection handed out is not inside somebody else's transaction.
 
+pub mod applied;
+pub mod audit;
 pub mod cluster;
+pub mod controller;
 pub mod error;
+pub mod estimate;
 pub mod event;
 pub mod health;
 pub mod lease;
+pub mod limit;
+pub mod listen;
 pub mod log;
+pub mod notification;
+pub mod occurrence;
 pub mod record;
 pub mod revision;
 pub mod run;
@@ -20,6 +28,7 @@ use std::str::FromStr;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, PgPool, Postgres, Transaction};
@@ -27,10 +36,13 @@ use sqlx::{ConnectOptions, Connection, Executor, PgConnection, PgPool, Postgres,
 use self::cluster::Cluster;
 use self::error::Error;
 
+/// What all functions here are called with: a connection, or a transaction of [`Store::begin`].
+pub type DatabaseConnection = PgConnection;
+
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// Enough for a driver that writes, a heartbeat and a reader: all writes of a run go through one transaction at a time.
-const CONNECTIONS: u32 = 5;
+pub const CONNECTIONS: u32 = 5;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Limits that the server enforces: a future that is dropped does not end its statement.
@@ -55,34 +67,44 @@ pub struct Store {
     /// Replaced as a whole by [`Store::reconnect`].
     pool: RwLock<PgPool>,
     options: PgConnectOptions,
+    /// At most so many at a time.
+    connections: u32,
     cluster: Option<Cluster>,
 }
 
 impl Store {
-    /// Opens the database, starts the private cluster if that is the target, and brings the schema up to date.
+    /// Opens the database for one run at a time, with [`CONNECTIONS`].
+    ///
+    /// # Errors
+    /// See [`Store::open_wide`].
+    pub async fn open(target: Target) -> Result<Self, Error> {
+        Self::open_wide(target, CONNECTIONS).await
+    }
+
+    /// Opens the database with up to `connections`, starts the private cluster if that is the target, and brings the schema up to date.
     ///
     /// # Errors
     /// If the database can't be started or reached, or holds a schema that this version can't use.
-    pub async fn open(target: Target) -> Result<Self, Error> {
+    pub async fn open_wide(target: Target, connections: u32) -> Result<Self, Error> {
         match target {
             Target::Url(url) => {
                 let options = PgConnectOptions::from_str(&url).map_err(|source| Error::BadUrl { source })?;
-                Self::open_with(options, None).await
+                Self::open_with(options, connections, None).await
             }
-            Target::Private { state_dir } => Self::open_private(&state_dir).await,
+            Target::Private { state_dir } => Self::open_private(&state_dir, connections).await,
         }
     }
 
-    async fn open_private(state_dir: &Path) -> Result<Self, Error> {
+    async fn open_private(state_dir: &Path, connections: u32) -> Result<Self, Error> {
         let cluster = Cluster::open(state_dir).await?;
         // If the schema is refused, the cluster is dropped with the error, and stops if nobody else uses it.
-        Self::open_with(cluster.connect_options(), Some(cluster)).await
+        Self::open_with(cluster.connect_options(), connections, Some(cluster)).await
     }
 
-    async fn open_with(options: PgConnectOptions, cluster: Option<Cluster>) -> Result<Self, Error> {
+    async fn open_with(options: PgConnectOptions, connections: u32, cluster: Option<Cluster>) -> Result<Self, Error> {
         let options = options.application_name("turnus").options(SERVER_LIMITS);
         migrate(&options).await?;
-        Ok(Self { pool: RwLock::new(build_pool(&options)), options, cluster })
+        Ok(Self { pool: RwLock::new(build_pool(&options, connections)), options, connections, cluster })
     }
 
     /// The pool as it is now. Don't keep it: [`Store::reconnect`] replaces it.
@@ -117,7 +139,7 @@ impl Store {
         if let Some(cluster) = &self.cluster {
             cluster.ensure_running().await?;
         }
-        let fresh = build_pool(&self.options);
+        let fresh = build_pool(&self.options, self.connections);
         let old = std::mem::replace(&mut *self.pool.write().unwrap_or_else(PoisonError::into_inner), fresh);
         // Marks the old pool as closed at once; waiting for connections that hang is of no use.
         drop(old.close());
@@ -145,9 +167,26 @@ impl Store {
     }
 }
 
-fn build_pool(options: &PgConnectOptions) -> PgPool {
+/// The clock by which everything about occurrences is decided, on all machines alike.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn database_now(connection: &mut PgConnection) -> Result<Timestamp, Error> {
+    let now = sqlx::query_scalar!(r#"select clock_timestamp() as "now!: jiff_sqlx::Timestamp""#);
+    Ok(now.fetch_one(connection).await?.to_jiff())
+}
+
+/// A part of a transaction that can be rolled back alone: what fails in it leaves the rest usable.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn begin_part(connection: &mut PgConnection) -> Result<Transaction<'_, Postgres>, Error> {
+    Ok(connection.begin().await?)
+}
+
+fn build_pool(options: &PgConnectOptions, connections: u32) -> PgPool {
     PgPoolOptions::new()
-        .max_connections(CONNECTIONS)
+        .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         // The roundtrip of `end_foreign_transaction` is test enough.
         .test_before_acquire(false)

@@ -1,4 +1,5 @@
-//! The written word: templates and languages. For now the report of a run, as plain text and as one self-contained page.
+//! The written word: templates and languages: the report of a run, as plain text and as one self-contained page, and what is
+//! agreed on a window, in words.
 //!
 //! Knows handlebars, the locale files and how numbers and dates are written; does not know where a text goes.
 //! Invariants: no sentence stands in a template; a missing text, value or placeholder is an error; what hosts and
@@ -13,9 +14,11 @@ use handlebars::{
 
 use crate::domain::inventory::Locale;
 use crate::domain::report::Report;
+pub use agreement::Agreement;
 use catalogue::{Catalogue, code};
 use reader::Reader;
 
+mod agreement;
 mod catalogue;
 mod layout;
 mod reader;
@@ -151,6 +154,15 @@ impl Texts {
             Format::Html => (&self.html, "report/html"),
         };
         registry.render(name, &view).map_err(|source| Error::Render { name, source: Box::new(source) })
+    }
+
+    /// Tells in one line what is agreed on a window.
+    ///
+    /// # Errors
+    /// A mistake in a locale file.
+    pub fn explain(&self, agreement: &Agreement<'_>, locale: Locale) -> Result<String, Error> {
+        let reader = Reader::new(find(&self.catalogues, locale), agreement.time_zone);
+        agreement::explain(agreement, &reader)
     }
 }
 

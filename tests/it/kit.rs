@@ -2,5 +2,7 @@
 
 pub(crate) mod database;
 pub(crate) mod machine;
+pub(crate) mod office;
+pub(crate) mod provider;
 pub(crate) mod sshd;
 pub(crate) mod world;

@@ -3,8 +3,12 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail by panic")]
 #![expect(clippy::disallowed_methods, reason = "tests act upon the world")]
 
+mod apply;
+mod calendar_commands;
+mod calendar_tools;
 mod capsule;
 mod check;
+mod daemon;
 mod documents;
 mod fuzz;
 mod kit;

@@ -2,5 +2,6 @@
 
 mod faults;
 mod model;
+mod reader;
 mod review;
 mod stories;

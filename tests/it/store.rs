@@ -2,13 +2,22 @@
 
 #![expect(clippy::expect_used, reason = "a test may fail by panic")]
 
+mod applied;
+mod audit;
+mod claims;
 mod cluster;
+mod controller;
+mod estimate;
 mod fault;
 mod lease;
+mod listen;
+mod notification;
+mod occurrence;
 mod process;
 mod record;
 mod run;
 mod schema;
+mod upgrade;
 
 use std::collections::BTreeMap;
 
@@ -42,6 +51,7 @@ fn plan_for(customer: &str, hosts: &[&str]) -> Plan {
         backup: BackupRule::None { reason: "a \"test\" with ünusual text".to_owned() },
         max_failures: 0,
         parallel_hosts: 2,
+        window: None,
         hosts: hosts.iter().map(|host| planned_host(host)).collect(),
         delegates: Vec::new(),
         batches: vec![(0..hosts.len()).map(HostIndex).collect()],
@@ -73,6 +83,7 @@ fn planned_host(host: &str) -> PlannedHost {
         name: name(host),
         connection,
         vars: BTreeMap::from([("data_dir".to_owned(), "/var/vmail".to_owned())]),
+        estimate_s: None,
     }
 }
 
@@ -91,8 +102,16 @@ async fn store_revisions(store: &Store) {
 async fn try_create(store: &Store, plan: &Plan, key: Option<&str>) -> Result<(RunId, Created), Error> {
     let id = RunId(uuid::Uuid::now_v7());
     let plan_hash = ContentHash::of(b"plan");
-    let new =
-        NewRun { id, plan, plan_hash: &plan_hash, reason: Some("test"), started_by: "anna", idempotency_key: key };
+    let new = NewRun {
+        id,
+        plan,
+        plan_hash: &plan_hash,
+        reason: Some("test"),
+        started_by: "anna",
+        idempotency_key: key,
+        occurrence: None,
+        lease: None,
+    };
     let mut transaction = store.begin().await?;
     let created = create_run(&mut transaction, &new).await?;
     transaction.commit().await?;
@@ -103,7 +122,7 @@ async fn try_create(store: &Store, plan: &Plan, key: Option<&str>) -> Result<(Ru
 async fn create(store: &Store, hosts: &[&str]) -> (RunId, RunNumber) {
     store_revisions(store).await;
     match try_create(store, &plan_for("nordwind", hosts), None).await.expect("the run is created") {
-        (id, Created::New { number }) => (id, number),
+        (id, Created::New { number, .. }) => (id, number),
         (_, existing) => panic!("a run without a key is new, not {existing:?}"),
     }
 }

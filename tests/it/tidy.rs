@@ -126,6 +126,8 @@ fn foreign_crates_stay_in_their_edge() {
         ("openssh", vec!["src/edge/remote"]),
         ("handlebars", vec!["src/edge/text"]),
         ("reqwest", vec!["src/edge/probe"]),
+        ("calcard", vec!["src/edge/ics"]),
+        ("icalendar", vec!["src/edge/ics"]),
         ("clap", vec!["src/app/cli", "src/app/demo"]),
         ("indicatif", vec!["src/app/progress"]),
     ];

@@ -3,8 +3,7 @@
 use anyhow::anyhow;
 use jiff::Timestamp;
 
-use super::context::{Context, person, read_run};
-use super::drive::read_record;
+use super::context::{Context, person, read_record, read_run};
 use super::exit::{Exit, Failure};
 use crate::app::console::print;
 use crate::domain::run::event::Event;

@@ -6,10 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Format;
 use super::exit::{Exit, Failure};
+use crate::app::calendar::Almanac;
 use crate::app::console::{print, say};
 use crate::domain::catalog::{self, Catalog, Source};
 use crate::domain::problem::{Problem, Problems};
@@ -23,7 +25,7 @@ const SHOWN_BEFORE: usize = 60;
 /// Checks the files in `directory`.
 pub(super) fn run(directory: &Path, format: Format) -> Result<Exit, Failure> {
     let sources = config::read_sources(directory).map_err(Failure::from)?;
-    let checked = catalog::build(&sources);
+    let checked = catalog::build(&sources).and_then(|catalog| check_calendars(&catalog).map(|()| catalog));
     match (format, &checked) {
         (Format::Table, Ok(catalog)) => print(&render_summary(&Summary::of(catalog))),
         (Format::Table, Err(problems)) => say(render_problems(problems, &sources).trim_end()),
@@ -31,6 +33,17 @@ pub(super) fn run(directory: &Path, format: Format) -> Result<Exit, Failure> {
         (Format::Json, Err(problems)) => print_json(&Answer::Wrong { ok: false, problems }),
     }
     Ok(if checked.is_ok() { Exit::Done } else { Exit::Usage })
+}
+
+/// Reads the calendars that freezes name, each for everybody who names it.
+fn check_calendars(catalog: &Catalog) -> Result<(), Problems> {
+    let now = Timestamp::now();
+    let mut almanac = Almanac::read(catalog, &(now..now))?;
+    let mut problems: Vec<Problem> =
+        catalog.customers.values().filter_map(|customer| almanac.of(customer).err()).collect();
+    problems.sort();
+    problems.dedup();
+    if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
 }
 
 /// What `--format json` prints.
@@ -86,15 +99,20 @@ fn render_problems(problems: &Problems, sources: &[Source]) -> String {
     let secret: BTreeSet<_> = problems.0.iter().filter(|problem| problem.conceal).map(place).collect();
     let mut rendered = String::new();
     for problem in &problems.0 {
-        let told = problem.to_string();
-        let (what, remedy) = told.split_at(told.find('\n').unwrap_or(told.len()));
         let text = texts.get(problem.file.as_str()).filter(|_| !secret.contains(&place(problem)));
-        let excerpt = text.and_then(|text| render_excerpt(problem, text));
         // Writing to a String cannot fail.
-        let _ = write!(rendered, "{what}{}{remedy}\n\n", excerpt.unwrap_or_default());
+        let _ = write!(rendered, "{}\n\n", render_problem(problem, text.copied()));
     }
     let files: BTreeSet<_> = problems.0.iter().map(|problem| &problem.file).collect();
     rendered + &format!("{} in {}\n", count(problems.0.len(), "problem"), count(files.len(), "file"))
+}
+
+/// A problem with the line of `text` that it is about.
+pub(super) fn render_problem(problem: &Problem, text: Option<&str>) -> String {
+    let told = problem.to_string();
+    let (what, remedy) = told.split_at(told.find('\n').unwrap_or(told.len()));
+    let excerpt = text.and_then(|text| render_excerpt(problem, text));
+    format!("{what}{}{remedy}", excerpt.unwrap_or_default())
 }
 
 fn place(problem: &Problem) -> (&str, usize) {

@@ -6,16 +6,19 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 
 use super::exit::Failure;
+use crate::app::calendar::proposal::Published;
 use crate::app::console::say;
+use crate::app::controller::drive;
 use crate::domain::catalog::{Catalog, Source, SourceKind, build};
 use crate::domain::id::{ContentHash, Name};
 use crate::domain::inventory::Customer;
 use crate::domain::job::Job;
+use crate::domain::run::event::Recorded;
 use crate::domain::settings::Database;
 use crate::edge::config;
 use crate::edge::store::revision::{Revision, RevisionKind};
 use crate::edge::store::run::{RunNumber, StoredRun, find_run};
-use crate::edge::store::{Store, Target};
+use crate::edge::store::{CONNECTIONS, Store, Target};
 
 /// The files of a configuration directory, checked.
 pub(crate) struct Context {
@@ -58,6 +61,11 @@ impl Context {
         }
     }
 
+    /// All files, as they are applied.
+    pub(super) fn applied_files(&self) -> Vec<AppliedFile<'_>> {
+        self.sources.iter().filter_map(applied_file).collect()
+    }
+
     /// The files that a run is made from, to be stored with it.
     pub(crate) fn revisions<'a>(&'a self, customer: &'a Customer, job: &'a Job) -> Vec<Revision<'a>> {
         let text = |kind: SourceKind, hash: &ContentHash| {
@@ -82,13 +90,46 @@ impl Context {
     }
 }
 
+/// A file with what it is called where it is applied.
+pub(super) struct AppliedFile<'a> {
+    pub(super) published: Published,
+    pub(super) text: &'a str,
+}
+
+impl AppliedFile<'_> {
+    pub(super) fn revision(&self) -> Revision<'_> {
+        let Published { kind, name, hash } = &self.published;
+        Revision { hash, kind: *kind, name, content: self.text }
+    }
+}
+
+fn applied_file(source: &Source) -> Option<AppliedFile<'_>> {
+    let kind = match source.kind {
+        SourceKind::Settings => RevisionKind::Settings,
+        SourceKind::Inventory => RevisionKind::Inventory,
+        SourceKind::Job => RevisionKind::Job,
+        SourceKind::Calendar => RevisionKind::Calendar,
+    };
+    let text = source.text.as_deref().ok()?;
+    let stem = Path::new(&source.file).file_stem()?.to_str()?;
+    Some(AppliedFile {
+        published: Published { kind, name: stem.to_owned(), hash: ContentHash::of(text.as_bytes()) },
+        text,
+    })
+}
+
 pub(super) async fn open_store(database: &Database, state_dir: &Path) -> Result<Store, Failure> {
+    open_store_wide(database, state_dir, CONNECTIONS).await
+}
+
+/// The same with up to `connections`.
+pub(super) async fn open_store_wide(database: &Database, state_dir: &Path, connections: u32) -> Result<Store, Failure> {
     let target = match database {
         Database::Private => Target::Private { state_dir: state_dir.to_owned() },
         Database::Url(url) => Target::Url(url.clone()),
         Database::Reference(reference) => Target::Url(config::resolve_secret(reference).await?.expose().to_owned()),
     };
-    Ok(Store::open(target).await?)
+    Ok(Store::open_wide(target, connections).await?)
 }
 
 fn find<'a, T>(known: &'a BTreeMap<Name, T>, what: &str, folder: &str, name: &str) -> Result<&'a T, Failure> {
@@ -114,6 +155,11 @@ pub(super) async fn read_run(store: &Store, number: i64) -> Result<StoredRun, Fa
     let mut transaction = store.begin().await?;
     let found = find_run(&mut transaction, RunNumber(number)).await?;
     found.ok_or_else(|| Failure::usage(anyhow!("there is no run {number}")).hint("`turnus runs` lists them"))
+}
+
+/// All events of a run.
+pub(super) async fn read_record(store: &Store, run: &StoredRun) -> Result<Vec<Recorded>, Failure> {
+    Ok(drive::read_record(store, run.id).await?)
 }
 
 /// Who is at the keyboard, for the record: behind sudo, the person and not root.

@@ -7,8 +7,7 @@ use anyhow::{Context as _, anyhow};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::context::{Context, read_run};
-use super::drive::read_record;
+use super::context::{Context, read_record, read_run};
 use super::exit::{Exit, Failure};
 use super::report::{ReportFormat, render};
 use super::run;
@@ -60,7 +59,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
 
 async fn show(context: &Context, store: &crate::edge::store::Store, arguments: &Arguments) -> Result<Exit, Failure> {
     let wanted = run::Arguments::for_demo("demo", "shop-update", "@shops");
-    let agreed = run::agree(context, &wanted)?;
+    let agreed = run::agree(context, &wanted).await?;
     let (exit, number) = run::execute(context, store, &wanted, agreed).await?;
     let stored = read_run(store, number.0).await?;
     let record = read_record(store, &stored).await?;

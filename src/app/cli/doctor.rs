@@ -8,8 +8,9 @@ use serde::Serialize;
 use super::Format;
 use super::check::count;
 use super::context::open_store;
+use super::detach;
 use super::exit::{Exit, Failure};
-use super::show::table;
+use super::show::{moment, table};
 use crate::app::console::print;
 use crate::domain::catalog::{Catalog, build};
 use crate::domain::inventory::Connection;
@@ -17,6 +18,7 @@ use crate::domain::settings::{Database, Settings};
 use crate::edge::config;
 use crate::edge::store::Store;
 use crate::edge::store::cluster::Cluster;
+use crate::edge::store::controller::{StoredController, list_controllers};
 use crate::edge::store::health::read_health;
 
 /// A difference between the clocks of controller and database that people should know of.
@@ -173,6 +175,7 @@ async fn look_at_database(settings: &Settings, state_dir: &Path, findings: &mut 
     match open_store(&settings.database, state_dir).await {
         Ok(store) => {
             findings.push(look_at_health(&store).await);
+            look_at_controllers(&store, findings).await;
             if let Err(error) = store.close().await {
                 let hint = error.hint();
                 findings.push(missing("database", error.to_string(), hint));
@@ -231,6 +234,44 @@ async fn look_at_health(store: &Store) -> Finding {
         );
     }
     ok("database", format!("PostgreSQL {}, writable, clocks agree", health.server_version))
+}
+
+/// The daemons that share the database, and how each of their ticks fares.
+async fn look_at_controllers(store: &Store, findings: &mut Vec<Finding>) {
+    let controllers = async {
+        let mut transaction = store.begin().await?;
+        list_controllers(&mut transaction).await
+    }
+    .await;
+    match controllers {
+        Ok(controllers) if controllers.is_empty() => findings.push(ok("daemons", "none; `turnus serve` is one")),
+        Ok(controllers) => findings.extend(controllers.iter().map(describe_controller)),
+        Err(error) => findings.push(missing("daemons", error.to_string(), error.hint())),
+    }
+}
+
+fn describe_controller(controller: &StoredController) -> Finding {
+    let StoredController { name, version, silent_s, .. } = controller;
+    if *silent_s >= detach::SILENT_S {
+        let found =
+            format!("{name}, turnus {version}: last heard of {silent_s:.0} s ago, at {}", moment(controller.seen_at));
+        return warning(
+            "daemons",
+            found,
+            "others take over its runs; start it again, or see its log for why it stopped",
+        );
+    }
+    let failing = controller.ticks.iter().filter(|(_, health)| health.failures_in_row > 0);
+    let failures: Vec<_> = failing
+        .map(|(tick, health)| {
+            let error = health.last_error.as_deref().unwrap_or_default();
+            format!("{tick} failed {} times in a row: {error}", health.failures_in_row)
+        })
+        .collect();
+    if failures.is_empty() {
+        return ok("daemons", format!("{name}, turnus {version}: every tick works"));
+    }
+    warning("daemons", format!("{name}, turnus {version}: {}", failures.join("; ")), "its log has the details")
 }
 
 async fn look_at_clock() -> Finding {

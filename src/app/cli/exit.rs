@@ -61,6 +61,11 @@ impl Failure {
         Self { hint: Some(hint.into()), ..self }
     }
 
+    /// Whether something that is needed can't be reached.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        self.exit == Exit::Unreachable
+    }
+
     /// What to do.
     pub(crate) fn into_hint(self) -> Option<String> {
         self.hint

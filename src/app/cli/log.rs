@@ -7,8 +7,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use clap::Args;
 
-use super::context::{Context, read_run};
-use super::drive::read_record;
+use super::context::{Context, read_record, read_run};
 use super::exit::{Exit, Failure};
 use crate::app::console::{print, print_bytes};
 use crate::domain::line::clean_line;

@@ -6,8 +6,8 @@ use serde_json::json;
 use super::Format;
 use super::context::Context;
 use super::exit::{Exit, Failure};
-use super::hosts::fill_in_defaults;
 use crate::app::console::{print, show};
+use crate::app::controller::hosts::fill_in_defaults;
 use crate::app::progress::Progress;
 use crate::app::rehearsal::rehearse;
 use crate::domain::job::{BackupRule, Place, Probe};
@@ -46,7 +46,9 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
             Format::Table => Progress::plain(),
             Format::Json => Progress::for_programs(),
         };
-        let good = rehearse(&plan, &arguments.failing, &mut progress).await.map_err(Failure::usage)?;
+        let rehearsed = rehearse(&plan, &arguments.failing, &mut progress).await;
+        progress.finish().await;
+        let good = rehearsed.map_err(Failure::usage)?;
         return Ok(if good { Exit::Done } else { Exit::Failed });
     }
     match arguments.format {

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
-use super::context::{Context, read_run};
-use super::drive::read_record;
+use super::context::{Context, read_record, read_run};
 use super::exit::{Exit, Failure};
 use crate::app::console::{print, say};
 use crate::domain::inventory::Locale;
@@ -52,8 +51,9 @@ impl From<super::Format> for ReportFormat {
     }
 }
 
+/// A language, as people type it.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum LocaleArgument {
+pub(super) enum LocaleArgument {
     De,
     En,
     Hu,

@@ -40,7 +40,7 @@ async fn resume(context: &Context, store: &Store, arguments: &Arguments) -> Resu
     }
     say(&format!("resuming run {number}: {} for {}", run.plan.job, run.plan.customer));
     let around = Surroundings { store, settings: &context.catalog.settings, state_dir: &context.state_dir };
-    drive(&around, &run, arguments.format).await
+    drive(&around, &run, None, arguments.format).await
 }
 
 async fn the_only_one(store: &Store) -> Result<i64, Failure> {

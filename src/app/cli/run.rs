@@ -1,19 +1,21 @@
 //! `turnus run CUSTOMER JOB`: executes a job now.
 
+mod by_hand;
+
 use anyhow::anyhow;
 use clap::Args;
 use uuid::Uuid;
 
+use self::by_hand::{MayAsk, settle_reason};
 use super::context::{Context, person, read_run};
 use super::drive::{Surroundings, drive};
 use super::exit::{Exit, Failure};
-use super::{Format, plan};
-use crate::app::console::{ask, confirms, say};
-use crate::domain::calendar::Freeze;
+use super::{Format, detach, plan};
+use crate::app::console::{confirms, say};
 use crate::domain::id::RunId;
-use crate::domain::inventory::Customer;
 use crate::domain::plan::Plan;
 use crate::domain::run::event::RunState;
+use crate::edge::config;
 use crate::edge::store::Store;
 use crate::edge::store::error::Error as StoreError;
 use crate::edge::store::revision::store_revision;
@@ -24,12 +26,15 @@ use crate::edge::store::run::create::{Created, NewRun, create_run};
 pub(super) struct Arguments {
     #[command(flatten)]
     what: plan::Selection,
-    /// Why now, by hand; kept in the record and shown in the report
+    /// Why now, by hand; kept in the record and shown in the report. Outside of the customer's windows there has to be one
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Don't ask
     #[arg(long)]
     yes: bool,
+    /// Let a daemon execute it, and come back at once
+    #[arg(long)]
+    detach: bool,
     /// Two calls with the same key are one run
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
@@ -44,7 +49,7 @@ impl Arguments {
         let what =
             plan::Selection { customer: customer.to_owned(), job: job.to_owned(), hosts: vec![hosts.to_owned()] };
         let reason = Some("to show how turnus works".to_owned());
-        Self { what, reason, yes: true, idempotency_key: None, format: Format::Table }
+        Self { what, reason, yes: true, detach: false, idempotency_key: None, format: Format::Table }
     }
 }
 
@@ -55,8 +60,8 @@ pub(super) struct Agreed {
 }
 
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
-    // Before the database is opened: whoever leaves at a question leaves nothing running.
-    let agreed = agree(context, &arguments)?;
+    // Before the database is opened to stay: whoever leaves at a question leaves nothing running.
+    let agreed = agree(context, &arguments).await?;
     let store = context.open_store_to_drive().await?;
     let outcome = execute(context, &store, &arguments, agreed).await;
     store.close().await?;
@@ -64,9 +69,10 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
 }
 
 /// Makes the plan, and asks.
-pub(super) fn agree(context: &Context, arguments: &Arguments) -> Result<Agreed, Failure> {
+pub(super) async fn agree(context: &Context, arguments: &Arguments) -> Result<Agreed, Failure> {
     let plan = plan::make(context, &arguments.what)?;
-    let reason = settle_reason(context.customer(&arguments.what.customer)?, arguments)?;
+    let may_ask = if arguments.yes { MayAsk::No } else { MayAsk::Yes };
+    let reason = settle_reason(context, &plan, arguments.reason.as_deref(), may_ask).await?;
     if arguments.yes || agreed(&plan)? { Ok(Agreed { plan, reason }) } else { Err(Failure::declined()) }
 }
 
@@ -77,17 +83,28 @@ pub(super) async fn execute(
     arguments: &Arguments,
     Agreed { plan, reason }: Agreed,
 ) -> Result<(Exit, RunNumber), Failure> {
-    let number = match create(context, store, &plan, reason.as_deref(), arguments).await? {
-        Created::New { number } => number,
+    if arguments.detach {
+        detach::expect_controller(store).await?;
+    }
+    let (number, epoch) = match create(context, store, &plan, reason.as_deref(), arguments).await? {
+        Created::New { number, epoch } => (number, epoch),
+        Created::Existing { number, .. } if arguments.detach => {
+            detach::tell(number, arguments.format);
+            return Ok((Exit::Done, number));
+        }
         Created::Existing { number, .. } => {
             say(&format!("the same request came before: it made run {number}"));
             return Ok((tell_or_carry_on(context, store, (&plan, number), arguments.format).await?, number));
         }
     };
+    if arguments.detach {
+        detach::tell(number, arguments.format);
+        return Ok((Exit::Done, number));
+    }
     say(&format!("run {number}: {} on {} for {}", plan.job, hosts_in_words(&plan), plan.customer));
     let run = read_run(store, number.0).await?;
     let around = Surroundings { store, settings: &context.catalog.settings, state_dir: &context.state_dir };
-    Ok((drive(&around, &run, arguments.format).await?, number))
+    Ok((drive(&around, &run, epoch, arguments.format).await?, number))
 }
 
 /// A request that came before: what has become of its run; a run that nobody drives is carried on.
@@ -106,7 +123,7 @@ async fn tell_or_carry_on(
     let ended = match run.state {
         RunState::Running => {
             let around = Surroundings { store, settings: &context.catalog.settings, state_dir: &context.state_dir };
-            return drive(&around, &run, format).await;
+            return drive(&around, &run, None, format).await;
         }
         RunState::Succeeded => Exit::Done,
         RunState::Cancelled => Exit::Interrupted,
@@ -132,6 +149,7 @@ async fn create(
     let customer = context.customer(plan.customer.as_str())?;
     let job = context.job(plan.job.as_str())?;
     let hash = plan.hash();
+    let lease = (!arguments.detach).then(config::controller_name);
     let new = NewRun {
         id: RunId(Uuid::now_v7()),
         plan,
@@ -139,12 +157,18 @@ async fn create(
         reason,
         started_by: &person(),
         idempotency_key: arguments.idempotency_key.as_deref(),
+        occurrence: None,
+        // From its beginning on: otherwise a daemon could take it first.
+        lease: lease.as_deref(),
     };
     let mut transaction = store.begin().await?;
     for revision in context.revisions(customer, job) {
         store_revision(&mut transaction, &revision).await?;
     }
     let created = create_run(&mut transaction, &new).await.map_err(explain_busy)?;
+    if let Created::New { number, .. } = created {
+        by_hand::keep(&mut transaction, context, (plan, number), reason).await?;
+    }
     transaction.commit().await.map_err(StoreError::from)?;
     Ok(created)
 }
@@ -156,30 +180,6 @@ fn explain_busy(error: StoreError) -> Failure {
         )),
         error => error.into(),
     }
-}
-
-/// In a freeze a run by hand needs a reason (G2). Elsewhere a person is asked for one, and may leave it out.
-fn settle_reason(customer: &Customer, arguments: &Arguments) -> Result<Option<String>, Failure> {
-    let given = arguments.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
-    if let Some(reason) = given {
-        return Ok(Some(reason.to_owned()));
-    }
-    let frozen = current_freeze(customer)?;
-    if let Some(freeze) = frozen {
-        say(&format!("{} is in a freeze from {} to {}: {}", customer.name, freeze.from, freeze.to, freeze.reason));
-    }
-    let asked = if arguments.yes { None } else { ask("Reason for this run:") };
-    match asked.filter(|reason| !reason.is_empty()) {
-        None if frozen.is_some() => {
-            Err(Failure::usage(anyhow!("a run in a freeze needs a reason")).hint("--reason \"…\""))
-        }
-        reason => Ok(reason),
-    }
-}
-
-fn current_freeze(customer: &Customer) -> Result<Option<&Freeze>, Failure> {
-    let now = jiff::Timestamp::now().in_tz(&customer.time_zone).map_err(Failure::usage)?;
-    Ok(customer.freezes.iter().find(|freeze| (freeze.from..=freeze.to).contains(&now.date())))
 }
 
 fn agreed(plan: &Plan) -> Result<bool, Failure> {

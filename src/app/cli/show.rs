@@ -6,8 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Format;
-use super::context::{Context, read_run};
-use super::drive::read_record;
+use super::context::{Context, read_record, read_run};
 use super::exit::{Exit, Failure};
 use crate::app::console::{print, show};
 use crate::app::progress::{describe_outcome, event_object};

@@ -7,8 +7,8 @@ use clap::Args;
 
 use super::context::Context;
 use super::exit::{Exit, Failure};
-use super::hosts::{fill_in_defaults, known_hosts, ssh_settings};
 use crate::app::console::{confirms, print, say};
+use crate::app::controller::hosts::{fill_in_defaults, known_hosts, ssh_settings};
 use crate::domain::id::Name;
 use crate::domain::inventory::Connection;
 use crate::edge::config;

@@ -6,20 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
 
+use super::clock::Clock;
+use super::drive::Seat;
 use super::fleet::Fleet;
 use super::journal::Journal;
 use super::step::{Assignment, Input, carry_out, stop_for_unrecorded};
-use crate::app::progress::Progress;
 use crate::domain::id::{Epoch, RunId};
-use crate::domain::plan::{HostIndex, StepIndex};
+use crate::domain::plan::{HostIndex, PlannedWindow, StepIndex};
 use crate::domain::run::event::{Event, Fault, Recorded, RunResult};
 use crate::domain::run::machine::{Decision, Effect, Machine};
-use crate::domain::run::state::{IllegalTransition, Run, RunStage, StepRun};
+use crate::domain::run::state::{HostRun, HostStage, IllegalTransition, Run, RunStage, StepRun};
 use crate::edge::remote::Error as RemoteError;
 use crate::edge::store::Store;
 use crate::edge::store::error::{Error as StoreError, Kind};
@@ -71,8 +71,8 @@ pub struct Assumed {
     pub record: Vec<Recorded>,
     /// For each step under way, how many bytes of its output are stored.
     pub stored_output: BTreeMap<(HostIndex, StepIndex), u64>,
-    /// How long past its time limit a step with a package manager is waited for.
-    pub overdue: Duration,
+    /// The database's clock as of now.
+    pub clock: Clock,
 }
 
 /// Drives one run.
@@ -81,8 +81,7 @@ pub struct Driver<'a> {
     machine: Machine,
     fleet: Arc<Fleet>,
     journal: Journal<'a>,
-    progress: &'a mut Progress,
-    cancel: &'a mut mpsc::Receiver<String>,
+    seat: Seat<'a>,
     sender: mpsc::Sender<Input>,
     inputs: mpsc::Receiver<Input>,
     tasks: JoinSet<()>,
@@ -92,17 +91,11 @@ pub struct Driver<'a> {
 }
 
 impl<'a> Driver<'a> {
-    /// A driver of the run that `assumed` describes; `cancel` brings who asks to stop.
+    /// A driver of the run that `assumed` describes, for whoever has the `seat`.
     ///
     /// # Errors
     /// [`Stopped::Illegal`] if the record so far contradicts itself.
-    pub fn new(
-        assumed: Assumed,
-        store: &'a Store,
-        fleet: Fleet,
-        progress: &'a mut Progress,
-        cancel: &'a mut mpsc::Receiver<String>,
-    ) -> Result<Self, Stopped> {
+    pub fn new(assumed: Assumed, store: &'a Store, fleet: Fleet, seat: Seat<'a>) -> Result<Self, Stopped> {
         let machine = Machine::new(Run::replay(fleet.plan().clone(), &assumed.record)?);
         note_recorded(machine.run(), &fleet);
         let journal = Journal::new(store, assumed.run, assumed.epoch, assumed.record.clone());
@@ -112,8 +105,7 @@ impl<'a> Driver<'a> {
             machine,
             fleet: Arc::new(fleet),
             journal,
-            progress,
-            cancel,
+            seat,
             sender,
             inputs,
             tasks: JoinSet::new(),
@@ -122,11 +114,12 @@ impl<'a> Driver<'a> {
         })
     }
 
-    /// Drives the run to its end, or until `leave` is cancelled.
+    /// Drives the run to its end, or until it has to be left.
     ///
     /// # Errors
     /// [`Stopped`]; the run is then open, and can be resumed.
-    pub async fn drive(mut self, leave: &CancellationToken) -> Result<End, Stopped> {
+    pub async fn drive(mut self) -> Result<End, Stopped> {
+        let leave = self.seat.leave;
         let driven = tokio::select! {
             driven = self.drive_to_the_end() => driven,
             () = leave.cancelled() => Err(Stopped::Left),
@@ -134,7 +127,7 @@ impl<'a> Driver<'a> {
         // What is still under way goes on without a follower. Lines are ended together: a dead one takes seconds.
         self.tasks.shutdown().await;
         self.fleet.close().await;
-        self.progress.close();
+        self.seat.progress.close();
         driven?;
         match self.machine.run().stage() {
             RunStage::Finished(result) => Ok(End::Finished(result)),
@@ -153,8 +146,9 @@ impl<'a> Driver<'a> {
             tokio::select! {
                 _ = self.inputs.recv_many(&mut inputs, INPUTS_PER_BATCH) => {}
                 Some(_) = self.tasks.join_next(), if !self.tasks.is_empty() => {}
-                Some(by) = self.cancel.recv() => inputs.push(Input::Event(Event::CancelRequested { by })),
+                Some(by) = self.seat.cancel.recv() => inputs.push(Input::Event(Event::CancelRequested { by })),
                 _ = heartbeat.tick() => inputs.extend(self.heartbeat().await?),
+                () = self.seat.nudge.notified() => inputs.extend(self.heartbeat().await?),
             }
             if !inputs.is_empty() {
                 self.take_in(inputs).await?;
@@ -166,25 +160,38 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Prolongs the lease; brings a request to cancel that was left in the database. A database that does not answer is dealt
-    /// with at the next write.
-    async fn heartbeat(&mut self) -> Result<Option<Input>, Stopped> {
+    /// Prolongs the lease; brings a request to cancel that was left in the database, and the close of the window. A database that
+    /// does not answer is dealt with at the next write.
+    async fn heartbeat(&mut self) -> Result<Vec<Input>, Stopped> {
         if self.unstored.is_some() {
             self.store_what_is_unstored().await?;
-            return Ok(None);
+            return Ok(Vec::new());
         }
+        let asked = Instant::now();
+        let mut events = Vec::new();
         match self.journal.renew().await {
             Ok(renewal) => {
+                self.assumed.clock.follow(renewal.now, asked);
                 let is_new = self.machine.run().cancelled_by().is_none();
                 let by = renewal.cancel_requested_by.filter(|_| is_new);
-                Ok(by.map(|by| Input::Event(Event::CancelRequested { by })))
+                events.extend(by.map(|by| Event::CancelRequested { by }));
             }
-            Err(error) if error.kind() == Kind::Fenced && !self.stopping => Err(Stopped::Fenced),
-            Err(error) => {
-                tracing::debug!(%error, "lease not renewed");
-                Ok(None)
-            }
+            Err(error) if error.kind() == Kind::Fenced && !self.stopping => return Err(Stopped::Fenced),
+            Err(error) => tracing::debug!(%error, "lease not renewed"),
         }
+        events.extend(self.window_has_closed().then_some(Event::WindowClosed));
+        Ok(events.into_iter().map(Input::Event).collect())
+    }
+
+    /// Whether the window has just closed while hosts are in work.
+    fn window_has_closed(&self) -> bool {
+        let run = self.machine.run();
+        let is_over = |window: &PlannedWindow| window.closes <= self.assumed.clock.now();
+        let in_work = |host: &HostRun| matches!(host.stage, HostStage::Preparing | HostStage::InWork);
+        run.plan().window.as_ref().is_some_and(is_over)
+            && run.window_closed_at().is_none()
+            && run.stage() == RunStage::Open
+            && run.hosts().iter().any(in_work)
     }
 
     /// Folds inputs into the machine, stores what follows, and then carries it out.
@@ -195,7 +202,7 @@ impl<'a> Driver<'a> {
             match input {
                 Input::Event(event) => events.push(event),
                 Input::Output { host, step, at_offset, bytes } => {
-                    self.progress.output(self.machine.run(), host, step, &bytes);
+                    self.seat.progress.output(self.machine.run(), host, step, &bytes);
                     push_chunk(&mut log, LogChunk { host, step, at_offset, content: bytes });
                 }
                 Input::Fenced => return Err(Stopped::Fenced),
@@ -215,7 +222,7 @@ impl<'a> Driver<'a> {
     }
 
     fn decide(&mut self, events: Vec<Event>) -> Result<Decision, IllegalTransition> {
-        let now = Timestamp::now();
+        let now = self.assumed.clock.now();
         let mut all = Decision::default();
         for event in events {
             let decision = self.machine.handle(event, now)?;
@@ -228,15 +235,15 @@ impl<'a> Driver<'a> {
     /// Stores the batch, or adds it to what is unstored.
     async fn keep(&mut self, batch: Batch) -> Result<(), (Batch, StoreError)> {
         if let Some((unstored, _)) = &mut self.unstored {
-            self.progress.events(self.machine.run(), &batch.events);
+            self.seat.progress.events(self.machine.run(), &batch.events);
             unstored.append(batch);
             return Ok(());
         }
-        let progress = &mut *self.progress;
+        let progress = &mut *self.seat.progress;
         let waiting = |error: &StoreError| progress.notice(&format!("{error}; waiting for it, nothing new is started"));
         match self.journal.write(&batch, waiting).await {
             Ok(()) => {
-                self.progress.events(self.machine.run(), &batch.events);
+                self.seat.progress.events(self.machine.run(), &batch.events);
                 Ok(())
             }
             Err(error) => Err((batch, error)),
@@ -250,7 +257,7 @@ impl<'a> Driver<'a> {
         if error.kind() == Kind::Fenced {
             return Err(Stopped::Fenced);
         }
-        self.progress.notice(&format!("{error}; releasing the hosts, nothing else is started"));
+        self.seat.progress.notice(&format!("{error}; releasing the hosts, nothing else is started"));
         self.machine = Machine::new(Run::replay(self.fleet.plan().clone(), &self.journal.stored)?);
         if self.machine.run().epoch() != self.assumed.epoch {
             // Not even the take-over is stored: this controller has done nothing yet.
@@ -266,7 +273,7 @@ impl<'a> Driver<'a> {
     async fn store_what_is_unstored(&mut self) -> Result<(), Stopped> {
         let Some((batch, error)) = self.unstored.take() else { return Ok(()) };
         match self.journal.try_write(&batch).await {
-            Ok(()) => self.progress.notice("the database can be written again"),
+            Ok(()) => self.seat.progress.notice("the database can be written again"),
             Err(failed) if failed.kind() == Kind::Fenced => return Err(Stopped::Fenced),
             Err(_) => self.unstored = Some((batch, error)),
         }
@@ -322,12 +329,12 @@ impl<'a> Driver<'a> {
             run: self.assumed.run,
             host,
             step,
-            started_at,
+            begun_ago: self.assumed.clock.since(started_at),
             facts: self.machine.run().facts_for(host, step),
             resumed,
             overtaken: self.machine.run().is_overtaken(host, step),
             stored_bytes: self.assumed.stored_output.get(&(host, step)).copied().unwrap_or(0),
-            overdue: self.assumed.overdue,
+            overdue: self.seat.overdue,
         };
         self.fleet.note_started(host, step);
         let (fleet, inputs) = (self.fleet.clone(), self.sender.clone());

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -49,8 +48,8 @@ pub(in crate::app) struct Assignment {
     pub(in crate::app) run: RunId,
     pub(in crate::app) host: HostIndex,
     pub(in crate::app) step: StepIndex,
-    /// When it was recorded as started.
-    pub(in crate::app) started_at: Timestamp,
+    /// How long ago it was recorded as started.
+    pub(in crate::app) begun_ago: Duration,
     /// What it gets as `$FACT_…`.
     pub(in crate::app) facts: Facts,
     /// Whether it was recorded as started before this controller had the lease.
@@ -162,9 +161,7 @@ impl Scene<'_> {
     fn deadline(&self) -> Instant {
         let reboot_s = if let Task::Reboot { within_s } = self.step.task { within_s } else { 0 };
         let allowed = Duration::from_secs(self.step.timeout_s.max(reboot_s)) + self.assignment.overdue;
-        let passed = Timestamp::now().duration_since(self.assignment.started_at);
-        let passed = Duration::try_from(passed).unwrap_or_default();
-        Instant::now() + allowed.saturating_sub(passed).max(LEAST_LOOK)
+        Instant::now() + allowed.saturating_sub(self.assignment.begun_ago).max(LEAST_LOOK)
     }
 
     /// A machine that this controller has not used yet (after a take-over) is fenced first; what it knows of the run must be there.

@@ -3,37 +3,58 @@
 use serde_json::{Value, json};
 
 use super::plain::host_name;
-use crate::app::console::print;
+use super::writer::{Piece, Writer};
 use crate::domain::id::RunId;
 use crate::domain::plan::{HostIndex, Plan, StepIndex};
 use crate::domain::run::event::Recorded;
 use crate::domain::run::state::Run;
 
 /// Lines on stdout.
-#[derive(Debug)]
-pub struct Json;
+#[derive(Debug, Default)]
+pub(super) struct Json {
+    /// Pieces of output that were left out, because too much was waiting for the reader.
+    left_out: usize,
+}
 
 impl Json {
-    pub(super) fn begin(&self, number: i64, id: RunId) {
-        print(&json!({"kind": "run", "run_number": number, "run_id": id}).to_string());
+    pub(super) fn begin(&self, writer: &Writer, number: i64, id: RunId) {
+        write(writer, &json!({"kind": "run", "run_number": number, "run_id": id}));
     }
 
-    pub(super) fn event(&self, run: &Run, recorded: &Recorded) {
-        print(&event_object(run.plan(), recorded).to_string());
+    pub(super) fn event(&mut self, writer: &Writer, run: &Run, recorded: &Recorded) {
+        self.tell_left_out(writer);
+        write(writer, &event_object(run.plan(), recorded));
     }
 
-    pub(super) fn output(&self, run: &Run, host: HostIndex, step: StepIndex, bytes: &[u8]) {
+    pub(super) fn output(&mut self, writer: &Writer, run: &Run, (host, step): (HostIndex, StepIndex), bytes: &[u8]) {
         let plan = run.plan();
         let text = String::from_utf8_lossy(bytes);
-        print(
-            &json!({"kind": "output", "host": host_name(plan, host), "step": step_object(plan, step), "text": text})
-                .to_string(),
-        );
+        let object =
+            json!({"kind": "output", "host": host_name(plan, host), "step": step_object(plan, step), "text": text});
+        if !writer.offer(Piece::Print(object.to_string())) {
+            self.left_out += 1;
+        }
     }
 
-    pub(super) fn notice(&self, text: &str) {
-        print(&json!({"kind": "notice", "text": text}).to_string());
+    pub(super) fn notice(&self, writer: &Writer, text: &str) {
+        write(writer, &json!({"kind": "notice", "text": text}));
     }
+
+    fn tell_left_out(&mut self, writer: &Writer) {
+        match std::mem::take(&mut self.left_out) {
+            0 => {}
+            count => self.notice(
+                writer,
+                &format!(
+                    "{count} pieces of output are left out here, because they were not read; `turnus log` has them"
+                ),
+            ),
+        }
+    }
+}
+
+fn write(writer: &Writer, object: &Value) {
+    writer.write(Piece::Print(object.to_string()));
 }
 
 /// An event of the record as programs read it.

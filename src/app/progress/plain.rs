@@ -2,28 +2,20 @@
 
 use jiff::Timestamp;
 
-use crate::app::console::say;
-
 use crate::domain::plan::{HostIndex, Plan, StepIndex};
 use crate::domain::run::event::{Event, Outcome, Recorded, RunResult, SkipCause, StepEnd, StepResult};
 use crate::domain::run::state::{Run, StepRun};
 
-/// Lines on stderr.
+/// Lines with the time since the first.
 #[derive(Debug, Default)]
-pub struct Plain {
+pub(super) struct Plain {
     began: Option<Timestamp>,
 }
 
 impl Plain {
-    pub(super) fn event(&mut self, run: &Run, recorded: &Recorded) {
+    pub(super) fn event(&mut self, run: &Run, recorded: &Recorded) -> Option<String> {
         let began = *self.began.get_or_insert(recorded.at);
-        if let Some(line) = describe(run, recorded) {
-            say(&format!("{}  {line}", elapsed(began, recorded.at)));
-        }
-    }
-
-    pub(super) fn notice(&self, text: &str) {
-        say(&format!("turnus: {text}"));
+        describe(run, recorded).map(|line| format!("{}  {line}", elapsed(began, recorded.at)))
     }
 }
 
@@ -55,6 +47,7 @@ pub(super) fn describe(run: &Run, recorded: &Recorded) -> Option<String> {
         }
         Event::HostFinished { host, outcome } => on_host(*host, format!("=> {}", describe_outcome(plan, outcome))),
         Event::CancelRequested { by } => Some(format!("cancelled by {by}; running steps finish, then release")),
+        Event::WindowClosed => Some("the window has closed; hosts in work are finished, no other is begun".to_owned()),
         Event::RunSuspended => Some("suspended: some host can't be told; a person has to look".to_owned()),
         Event::RunFinished { result } => Some(describe_result(*result).to_owned()),
         Event::LeaseTaken { .. } | Event::HostStarted { .. } | Event::HostReady { .. } | Event::RunClosed { .. } => {
@@ -115,6 +108,7 @@ pub fn describe_outcome(plan: &Plan, outcome: &Outcome) -> String {
         Outcome::NothingToDo => "nothing to do".to_owned(),
         Outcome::Skipped { cause: SkipCause::FailureLimit } => "skipped: too many hosts failed before".to_owned(),
         Outcome::Skipped { cause: SkipCause::Cancelled } => "skipped: cancelled".to_owned(),
+        Outcome::Skipped { cause: SkipCause::WindowEnding } => "skipped: window ending".to_owned(),
         Outcome::Unreachable { .. } => "unreachable".to_owned(),
         Outcome::FailedAndRolledBack { step } => format!("failed{} and rolled back", at(step)),
         Outcome::Failed { step, cancelled: true } => format!("cancelled{}", at(step).replace(" at", " before")),

@@ -139,13 +139,12 @@ impl fmt::Display for Region {
     }
 }
 
-/// The region that is meant by a name or a code in other letters; else those of the country, or the countries.
+/// The region that is meant by a name or a code; else those of the country, or the countries.
 fn hint(wanted: &str) -> String {
     let upper = wanted.to_uppercase().replace('_', "-");
-    // Codes of one country differ by two letters, so that only names can be misspelt.
     let named = nearest(wanted, PLACES.iter().map(|place| place.name));
     let meant = |place: &&Place| place.code == upper || Some(place.name) == named;
-    if let Some(place) = PLACES.iter().find(meant) {
+    if let Some(place) = PLACES.iter().find(meant).or_else(|| one_slip_away(&upper)) {
         return format!("did you mean `{}`?", place.code);
     }
     let country = upper.split('-').next();
@@ -155,6 +154,17 @@ fn hint(wanted: &str) -> String {
         0 => "there are DE, AT and CH with their parts (`DE-BY`, `AT-9`, `CH-ZH`), HU and RU".to_owned(),
         _ => format!("there are {}", codes.join(", ")),
     }
+}
+
+/// The only code with one slip. Codes of a country differ by so little that one slip may lead to many.
+fn one_slip_away(code: &str) -> Option<&'static Place> {
+    // A code has five letters at most.
+    if code.len() > 8 {
+        return None;
+    }
+    let mut near = PLACES.iter().filter(|place| strsim::osa_distance(place.code, code) == 1);
+    let first = near.next();
+    first.filter(|_| near.next().is_none())
 }
 
 /// The regions of one country's table.

@@ -71,6 +71,7 @@ pub fn build(customer: &Customer, job: &Job, choice: &Choice) -> Result<Plan, Re
         parallel_hosts: choice.parallel_hosts.max(1),
         batches: cut_batches(hosts.len(), &job.batch),
         delegates: delegates(customer, job)?,
+        window: None,
         hosts: hosts.into_iter().map(planned_host).collect(),
         steps: plan_steps(job),
     })
@@ -117,7 +118,12 @@ fn delegates(customer: &Customer, job: &Job) -> Result<Vec<PlannedHost>, Refusal
 }
 
 fn planned_host(host: &Host) -> PlannedHost {
-    PlannedHost { name: host.name.clone(), connection: host.connection.clone(), vars: host.vars.clone() }
+    PlannedHost {
+        name: host.name.clone(),
+        connection: host.connection.clone(),
+        vars: host.vars.clone(),
+        estimate_s: None,
+    }
 }
 
 /// Cuts `total` hosts into batches; the last size repeats until every host is taken.

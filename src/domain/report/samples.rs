@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Report, RunRecord, from_record};
-use crate::domain::id::{ContentHash, Epoch, Name, RunId};
+use crate::domain::id::{ContentHash, Epoch, Name, OccurrenceId, RunId};
 use crate::domain::inventory::{Connection, Customer, Host, Locale};
 use crate::domain::job::{Action, BackupRule, BatchSize, HttpProbe, Job, Phase, Place, Probe, Step};
-use crate::domain::plan::{Choice, HostIndex, Plan, StepIndex, build};
+use crate::domain::plan::{Choice, HostIndex, Plan, PlannedWindow, StepIndex, build};
 use crate::domain::run::event::{Event, Facts, Fault, StepEnd, StepResult};
 use crate::domain::run::machine::{Decision, Effect, Machine};
 use crate::domain::run::state::Run;
@@ -37,6 +37,8 @@ pub(crate) struct Story {
     pub(crate) reason: Option<String>,
     /// Answers that differ from the usual, by host and label; the label of preparing a host is `prepare`.
     surprises: BTreeMap<(String, String), Vec<Answer>>,
+    /// Latest start and close, so many seconds after the start.
+    window: Option<(i64, i64)>,
     /// Events from elsewhere, so many seconds after the start.
     meanwhile: Vec<(i64, Event)>,
 }
@@ -50,6 +52,7 @@ impl Story {
             job: job(),
             reason: None,
             surprises: BTreeMap::new(),
+            window: None,
             meanwhile: Vec::new(),
         }
         .with("db01", "application", Answer::Well(unchanged.clone()))
@@ -68,6 +71,12 @@ impl Story {
         self
     }
 
+    /// Lets the run be one for a window.
+    pub(crate) fn in_window(mut self, latest_start_s: i64, closes_s: i64) -> Self {
+        self.window = Some((latest_start_s, closes_s));
+        self
+    }
+
     /// Changes the job.
     pub(crate) fn job(mut self, change: impl FnOnce(&mut Job)) -> Self {
         change(&mut self.job);
@@ -76,7 +85,15 @@ impl Story {
 
     pub(crate) fn plan(&self) -> Plan {
         let hosts = self.customer.hosts.iter().map(|host| host.name.to_string()).collect();
-        build(&self.customer, &self.job, &Choice { hosts, parallel_hosts: 2 }).unwrap()
+        let plan = build(&self.customer, &self.job, &Choice { hosts, parallel_hosts: 2 }).unwrap();
+        let window = self.window.map(|(latest_start_s, closes_s)| PlannedWindow {
+            occurrence: OccurrenceId(uuid::Uuid::from_u128(7)),
+            window: name("quarterly"),
+            opens: at(0),
+            latest_start: at(latest_start_s),
+            closes: at(closes_s),
+        });
+        Plan { window, ..plan }
     }
 
     /// Lets it happen and writes the report.

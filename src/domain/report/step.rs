@@ -101,6 +101,8 @@ pub enum Cause {
     FailureLimit,
     /// The run was cancelled.
     Cancelled,
+    /// There was not enough time left in the window.
+    WindowEnding,
 }
 
 /// What is recorded of one host, with the plan at hand.

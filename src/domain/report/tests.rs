@@ -337,3 +337,21 @@ fn the_contract_of_the_json() {
     assert_eq!((&verify["index"], &verify["exit_status"], &verify["place"]), (&3.into(), &0.into(), &"host".into()));
     assert_eq!(verify["facts"]["bytes"], "12582912");
 }
+
+#[test]
+fn a_window_that_was_too_short_shows_in_what_was_left_out_and_in_the_overrun() {
+    let report = Story::new().in_window(300, 500).report();
+    assert_eq!(kinds(&report), [OutcomeKind::Updated, OutcomeKind::Skipped, OutcomeKind::Skipped]);
+    assert_eq!(host(&report, "web01").outcome.cause, Some(Cause::WindowEnding));
+    assert_eq!(report.state, RunState::Failed);
+    assert_eq!(open_points(&report), ["host_skipped web01 window_ending", "host_skipped db01 window_ending"]);
+    assert_eq!(report.window.as_ref().unwrap().overrun_ms, None);
+
+    let report = Story::new().in_window(1000, 500).meanwhile(500, Event::WindowClosed).report();
+    assert_eq!(report.state, RunState::Succeeded, "what was begun is finished");
+    let window = report.window.as_ref().unwrap();
+    let ended = report.hosts.iter().filter_map(|host| host.finished_at).max().unwrap();
+    assert_eq!(window.overrun_ms, u64::try_from(ended.duration_since(at(500)).as_millis()).ok());
+    assert!(window.overrun_ms > Some(0));
+    assert_eq!(Story::new().report().window, None, "a run by hand has no window");
+}

@@ -102,6 +102,8 @@ pub enum Event {
         /// Who, or which signal.
         by: String,
     },
+    /// The run's window closed while hosts were in work: they are finished, no other is begun.
+    WindowClosed,
     /// Nothing more can be done without a person: some host is unknown. The run stays open.
     RunSuspended,
     /// A person closed a suspended run; unknown hosts stay unknown for good.
@@ -219,6 +221,12 @@ impl Outcome {
         matches!(self, Self::Updated | Self::NothingToDo)
     }
 
+    /// Left out although nobody had asked for it.
+    #[must_use]
+    pub fn is_left_to_do(&self) -> bool {
+        matches!(self, Self::Skipped { cause: SkipCause::FailureLimit | SkipCause::WindowEnding })
+    }
+
     /// Counts for `max_failures`: anything but good, skipped, or cut short by a cancel.
     #[must_use]
     pub fn is_failure(&self) -> bool {
@@ -234,6 +242,8 @@ pub enum SkipCause {
     FailureLimit,
     /// The run was cancelled first.
     Cancelled,
+    /// There was not enough time left in the window.
+    WindowEnding,
 }
 
 /// How a run came out: as good as its worst host.

@@ -95,7 +95,7 @@ impl Machine {
         if took_over {
             decision.effects = self.effects_under_way();
         }
-        while let Some(event) = self.next_event(host) {
+        while let Some(event) = self.next_event(host, now) {
             decision.effects.extend(effect_of(&event));
             self.record(event, now, &mut decision)?;
         }
@@ -120,6 +120,7 @@ impl Machine {
             Event::BatchStarted { batch } => self.run.batch.is_some_and(|current| *batch <= current),
             // Too late is no mistake: whoever cancels can't know that the end came first.
             Event::CancelRequested { .. } => self.run.cancelled_by.is_some() || self.run.stage != RunStage::Open,
+            Event::WindowClosed => self.run.window_closed_at.is_some() || self.run.stage != RunStage::Open,
             Event::HostStarted { host: index } => host(index).is_some_and(|host| host.stage != HostStage::Waiting),
             Event::HostReady { host: index, .. } | Event::HostUnreachable { host: index, .. } => {
                 host(index).is_some_and(|host| !matches!(host.stage, HostStage::Waiting | HostStage::Preparing))
@@ -154,9 +155,9 @@ impl Machine {
         effects
     }
 
-    /// The next event that follows from the state alone. `about` is the host of the event just taken in: hosts do not
+    /// The next event that follows from the state, and from the time if the run has a window. `about` is the host of the event just taken in: hosts do not
     /// depend on each other but through batches, so that the cost of an event does not grow with the fleet.
-    fn next_event(&self, about: Option<HostIndex>) -> Option<Event> {
+    fn next_event(&self, about: Option<HostIndex>, now: Timestamp) -> Option<Event> {
         match self.run.stage {
             RunStage::Suspended | RunStage::Finished(_) => return None,
             RunStage::Closing => return self.next_of_closing(),
@@ -164,28 +165,32 @@ impl Machine {
         }
         match about {
             Some(host) if self.run.next_of(host) == Some(Next::Wait) => None,
-            Some(host) => self.next_of_host(host).or_else(|| self.next_of_batches()),
-            None => self.next_of_hosts().or_else(|| self.next_of_batches()),
+            Some(host) => self.next_of_host(host, now).or_else(|| self.next_of_batches(now)),
+            None => self.next_of_hosts(now).or_else(|| self.next_of_batches(now)),
         }
     }
 
-    fn next_of_hosts(&self) -> Option<Event> {
+    fn next_of_hosts(&self, now: Timestamp) -> Option<Event> {
         let begun = self.run.batch.and_then(|batch| self.run.plan.batches.get(..=batch)).unwrap_or_default();
-        begun.iter().flatten().find_map(|host| self.next_of_host(*host))
+        begun.iter().flatten().find_map(|host| self.next_of_host(*host, now))
     }
 
-    fn next_of_host(&self, host: HostIndex) -> Option<Event> {
+    fn next_of_host(&self, host: HostIndex, now: Timestamp) -> Option<Event> {
         if let HostStage::Unreached(fault) = self.stage(host)? {
             return Some(Event::HostFinished { host, outcome: Outcome::Unreachable { fault: fault.clone() } });
         }
         match self.run.next_of(host)? {
+            // Connecting took too long, or another controller had to take over meanwhile.
+            Next::Start(_) if self.is_untouched(host) && !self.run.plan.has_time_for(host, now) => {
+                Some(skip(host, SkipCause::WindowEnding))
+            }
             Next::Start(step) => Some(Event::StepStarted { host, step }),
             Next::Finish(outcome) => Some(Event::HostFinished { host, outcome }),
             Next::Wait | Next::Hold => None,
         }
     }
 
-    fn next_of_batches(&self) -> Option<Event> {
+    fn next_of_batches(&self, now: Timestamp) -> Option<Event> {
         if self.run.cancelled_by.is_some() {
             if let Some(host) = self.first_waiting() {
                 return Some(skip(host, SkipCause::Cancelled));
@@ -199,6 +204,7 @@ impl Machine {
         let in_work = batch.iter().filter(|host| self.is_in_work(**host)).count();
         let waiting = batch.iter().find(|host| self.stage(**host) == Some(&HostStage::Waiting));
         match waiting {
+            Some(host) if !self.run.plan.has_time_for(*host, now) => Some(skip(*host, SkipCause::WindowEnding)),
             Some(host) if in_work < self.run.plan.parallel_hosts => Some(Event::HostStarted { host: *host }),
             Some(_) => None,
             None if in_work > 0 => None,
@@ -239,6 +245,10 @@ impl Machine {
         unknown
             .or_else(|| self.first_waiting().map(|host| skip(host, SkipCause::Cancelled)))
             .or_else(|| self.next_of_end())
+    }
+
+    fn is_untouched(&self, host: HostIndex) -> bool {
+        self.run.hosts.get(host.0).is_some_and(HostRun::is_untouched)
     }
 
     fn stage(&self, host: HostIndex) -> Option<&HostStage> {

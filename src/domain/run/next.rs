@@ -105,7 +105,7 @@ impl<'a> Sight<'a> {
         match *stop {
             Stop::Failed(step) if self.is_rolled_back() => Outcome::FailedAndRolledBack { step },
             Stop::Failed(step) | Stop::Lost(step) => Outcome::Failed { step, cancelled: false },
-            Stop::Cancelled(_) if self.is_untouched() => Outcome::Skipped { cause: SkipCause::Cancelled },
+            Stop::Cancelled(_) if self.host.is_untouched() => Outcome::Skipped { cause: SkipCause::Cancelled },
             Stop::Cancelled(step) => match self.failed_release() {
                 Some(release) => Outcome::Failed { step: release, cancelled: false },
                 None => Outcome::Failed { step, cancelled: true },
@@ -116,10 +116,6 @@ impl<'a> Sight<'a> {
                 None => Outcome::NothingToDo,
             },
         }
-    }
-
-    fn is_untouched(&self) -> bool {
-        self.host.steps.iter().all(|step| *step == StepRun::Pending)
     }
 
     fn failed_release(&self) -> Option<StepIndex> {

@@ -17,6 +17,7 @@ pub struct Run {
     pub(super) controllers: Vec<String>,
     pub(super) batch: Option<usize>,
     pub(super) cancelled_by: Option<String>,
+    pub(super) window_closed_at: Option<Timestamp>,
     pub(super) stage: RunStage,
     pub(super) started_at: Option<Timestamp>,
     pub(super) finished_at: Option<Timestamp>,
@@ -51,6 +52,14 @@ pub struct HostRun {
     pub finished_at: Option<Timestamp>,
     /// The forward step that turnus lost sight of, if that ever happened: nothing more goes forward after it.
     pub lost_sight_of: Option<StepIndex>,
+}
+
+impl HostRun {
+    /// Whether none of its steps has been begun.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        self.steps.iter().all(|step| *step == StepRun::Pending)
+    }
 }
 
 /// Where a host stands.
@@ -164,6 +173,7 @@ impl Run {
             controllers: Vec::new(),
             batch: None,
             cancelled_by: None,
+            window_closed_at: None,
             stage: RunStage::Open,
             started_at: None,
             finished_at: None,
@@ -222,6 +232,12 @@ impl Run {
     #[must_use]
     pub fn cancelled_by(&self) -> Option<&str> {
         self.cancelled_by.as_deref()
+    }
+
+    /// When it was recorded that the window had closed while hosts were in work.
+    #[must_use]
+    pub fn window_closed_at(&self) -> Option<Timestamp> {
+        self.window_closed_at
     }
 
     /// When the first controller took it.
@@ -283,6 +299,7 @@ impl Run {
             Event::LeaseTaken { epoch, controller } => self.fold_lease(*epoch, controller, at),
             Event::BatchStarted { batch } => self.fold_batch(*batch),
             Event::CancelRequested { by } => self.fold_cancel(by),
+            Event::WindowClosed => self.fold_window_closed(at),
             Event::RunSuspended => self.fold_suspended(),
             Event::RunClosed { .. } => self.fold_closed(),
             Event::RunFinished { result } => self.fold_finished(*result, at),
@@ -330,6 +347,17 @@ impl Run {
         Ok(())
     }
 
+    fn fold_window_closed(&mut self, at: Timestamp) -> Result<(), &'static str> {
+        if self.plan.window.is_none() {
+            return Err("the run has no window");
+        }
+        if self.window_closed_at.is_some() {
+            return Err("the window is already closed");
+        }
+        self.window_closed_at = Some(at);
+        Ok(())
+    }
+
     fn fold_suspended(&mut self) -> Result<(), &'static str> {
         if self.stage != RunStage::Open {
             return Err("the run is not open");
@@ -370,7 +398,7 @@ impl Run {
             (Event::HostUnreachable { fault, .. }, HostStage::Preparing) => {
                 host.stage = HostStage::Unreached(fault.clone());
             }
-            (Event::HostFinished { outcome, .. }, stage) if finishes(stage, &next, outcome) => {
+            (Event::HostFinished { outcome, .. }, _) if finishes(host, &next, outcome) => {
                 host.stage = HostStage::Finished(outcome.clone());
                 host.finished_at = Some(at);
             }
@@ -448,7 +476,7 @@ impl Run {
                 _ => None,
             })
         };
-        if outcomes().any(|outcome| outcome.is_failure() || is_skipped_for(outcome, SkipCause::FailureLimit)) {
+        if outcomes().any(|outcome| outcome.is_failure() || outcome.is_left_to_do()) {
             RunResult::Failed
         } else if outcomes().any(|outcome| !outcome.is_good()) {
             RunResult::Cancelled
@@ -458,16 +486,15 @@ impl Run {
     }
 }
 
-fn finishes(stage: &HostStage, next: &Option<Next>, outcome: &Outcome) -> bool {
-    match (stage, next, outcome) {
+fn finishes(host: &HostRun, next: &Option<Next>, outcome: &Outcome) -> bool {
+    match (&host.stage, next, outcome) {
         (HostStage::Waiting, _, Outcome::Skipped { .. }) => true,
         (HostStage::Unreached(_), _, Outcome::Unreachable { .. }) => true,
         (HostStage::InWork, Some(Next::Finish(due)), _) => due == outcome,
         (HostStage::InWork, Some(Next::Hold), Outcome::Unknown { .. }) => true,
+        (HostStage::InWork, Some(Next::Start(_)), Outcome::Skipped { cause: SkipCause::WindowEnding }) => {
+            host.is_untouched()
+        }
         _ => false,
     }
-}
-
-fn is_skipped_for(outcome: &Outcome, wanted: SkipCause) -> bool {
-    matches!(outcome, Outcome::Skipped { cause } if *cause == wanted)
 }

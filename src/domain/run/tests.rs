@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::event::{Event, Facts, Fault, Outcome, Recorded, RunResult, SkipCause, StepEnd, StepResult};
 use super::machine::{Decision, Effect, Machine};
@@ -13,6 +13,8 @@ use crate::domain::id::{ContentHash, Epoch, Name};
 use crate::domain::inventory::{Connection, Locale};
 use crate::domain::job::{BackupRule, Phase, Place};
 use crate::domain::plan::{HostIndex, Part, Plan, PlannedHost, PlannedStep, StepIndex, Task};
+
+mod window;
 
 /// Positions in the plan of [`plan`].
 const LOOK: usize = 0;
@@ -34,7 +36,7 @@ fn name(text: &str) -> Name {
 
 fn planned_host(text: &str) -> PlannedHost {
     let connection = Connection::to(text.to_owned());
-    PlannedHost { name: name(text), connection, vars: BTreeMap::new() }
+    PlannedHost { name: name(text), connection, vars: BTreeMap::new(), estimate_s: None }
 }
 
 fn step(phase: Phase, text: &str, part: Part) -> PlannedStep {
@@ -66,6 +68,7 @@ fn plan(hosts: usize) -> Plan {
         backup: BackupRule::Required,
         max_failures: 0,
         parallel_hosts: 2,
+        window: None,
         hosts: (0..hosts).map(|index| planned_host(&format!("h{index}"))).collect(),
         delegates: Vec::new(),
         batches: [canary, rest].into_iter().filter(|batch| !batch.is_empty()).map(<[_]>::to_vec).collect(),
@@ -166,16 +169,29 @@ struct Driver {
     record: Vec<Recorded>,
     world: World,
     twice: bool,
+    /// Moves on with each event that is delivered.
+    clock: Timestamp,
+    event_takes: SignedDuration,
+    /// How long nobody drives after a death.
+    gap: SignedDuration,
 }
 
 impl Driver {
     fn begin(plan: Plan, world: World) -> Self {
-        Self { machine: Machine::new(Run::new(plan)), record: Vec::new(), world, twice: false }
+        Self {
+            machine: Machine::new(Run::new(plan)),
+            record: Vec::new(),
+            world,
+            twice: false,
+            clock: now(),
+            event_takes: SignedDuration::ZERO,
+            gap: SignedDuration::ZERO,
+        }
     }
 
     fn take_lease(&mut self) -> Vec<Effect> {
         let epoch = Epoch(self.machine.run().epoch().0 + 1);
-        let decision = self.machine.take_lease(epoch, "test:1", now()).unwrap();
+        let decision = self.machine.take_lease(epoch, "test:1", self.clock).unwrap();
         self.store(decision)
     }
 
@@ -185,11 +201,12 @@ impl Driver {
     }
 
     fn deliver(&mut self, event: Event) -> Vec<Effect> {
-        let decision = self.machine.handle(event.clone(), now()).unwrap();
+        self.clock += self.event_takes;
+        let decision = self.machine.handle(event.clone(), self.clock).unwrap();
         let effects = self.store(decision);
         if self.twice {
             let before = self.machine.clone();
-            assert_eq!(self.machine.handle(event, now()).unwrap(), Decision::default());
+            assert_eq!(self.machine.handle(event, self.clock).unwrap(), Decision::default());
             assert_eq!(self.machine, before, "an event delivered twice changes nothing");
         }
         effects
@@ -220,7 +237,12 @@ impl Driver {
 
     /// Dies after `events` events; `reached` says whether the commands that were on their way then reached their hosts.
     fn die_and_replay(plan: &Plan, world: World, events: usize, reached: bool) -> Option<Self> {
-        let mut driver = Self::begin(plan.clone(), world);
+        Self::begin(plan.clone(), world).die_after(events, reached)
+    }
+
+    fn die_after(self, events: usize, reached: bool) -> Option<Self> {
+        let mut driver = self;
+        let plan = driver.machine.run().plan().clone();
         let mut queue = VecDeque::from(driver.take_lease());
         while driver.record.len() < events {
             let effect = queue.pop_front()?;
@@ -232,7 +254,7 @@ impl Driver {
             driver.world.carry_out(effect);
         }
         driver.record.truncate(events);
-        let run = Run::replay(plan.clone(), &driver.record).unwrap();
+        let run = Run::replay(plan, &driver.record).unwrap();
         driver.machine = Machine::new(run);
         // What lies behind the cut was never stored, so it was never acted upon either.
         let stored = |host: usize, step: usize| driver.machine.run().hosts()[host].steps[step] != StepRun::Pending;
@@ -241,6 +263,7 @@ impl Driver {
             driver.world.starts.remove(&key);
         }
         driver.world.order = kept;
+        driver.clock += driver.gap;
         Some(driver.run())
     }
 

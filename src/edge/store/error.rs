@@ -9,6 +9,7 @@ use sqlx::error::DatabaseError;
 
 use super::run::RunNumber;
 use crate::domain::id::Name;
+use crate::domain::occurrence::IllegalStep;
 
 /// What helps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +72,9 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A caller asked for a step in the life of an occurrence that there is not.
+    #[error(transparent)]
+    IllegalStep(#[from] IllegalStep),
     /// A finished run would leave hosts open that no other run could ever take.
     #[error("the run would end with {open} hosts open")]
     HostsLeftOpen {
@@ -174,6 +178,7 @@ impl Error {
             Self::Fenced => Kind::Fenced,
             Self::Invalid(_)
             | Self::Unreadable { .. }
+            | Self::IllegalStep(_)
             | Self::HostsLeftOpen { .. }
             | Self::NewerSchema { .. }
             | Self::ForeignSchema { .. } => Kind::Invalid,

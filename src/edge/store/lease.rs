@@ -39,6 +39,8 @@ pub async fn take_lease(connection: &mut PgConnection, run: RunId, controller: &
 pub struct Renewal {
     /// Until when it may drive the run, by the clock of the database.
     pub until: Timestamp,
+    /// What that clock said then.
+    pub now: Timestamp,
     /// Who wants the run to stop, if anybody does.
     pub cancel_requested_by: Option<String>,
 }
@@ -51,7 +53,7 @@ pub async fn renew_lease(connection: &mut PgConnection, run: RunId, epoch: Epoch
     let renewed = sqlx::query!(
         r#"update run set lease_until = clock_timestamp() + make_interval(secs => $3)
            where id = $1 and epoch = $2 and lease_until is not null
-           returning lease_until as "until!: jiff_sqlx::Timestamp", cancel_requested_by"#,
+           returning lease_until as "until!: jiff_sqlx::Timestamp", clock_timestamp() as "now!: jiff_sqlx::Timestamp", cancel_requested_by"#,
         run.0,
         epoch.0,
         LEASE.as_secs_f64(),
@@ -59,7 +61,8 @@ pub async fn renew_lease(connection: &mut PgConnection, run: RunId, epoch: Epoch
     .fetch_optional(connection)
     .await?;
     let renewed = renewed.ok_or(Error::Fenced)?;
-    Ok(Renewal { until: renewed.until.to_jiff(), cancel_requested_by: renewed.cancel_requested_by })
+    let (until, now) = (renewed.until.to_jiff(), renewed.now.to_jiff());
+    Ok(Renewal { until, now, cancel_requested_by: renewed.cancel_requested_by })
 }
 
 /// Gives the lease back, so that another may take it at once. Giving back what one no longer has changes nothing.

@@ -8,6 +8,8 @@ use sqlx::PgConnection;
 use super::error::Error;
 use super::event::insert_events;
 use super::log::{LogChunk, insert_chunks, to_index};
+use super::notification::tell_finished;
+use super::occurrence::change::close_of_run;
 use crate::domain::id::{Epoch, RunId};
 use crate::domain::plan::HostIndex;
 use crate::domain::run::event::RunState;
@@ -22,6 +24,8 @@ pub struct Batch {
     pub log: Vec<LogChunk>,
     /// The run's state, if it has changed.
     pub state: Option<RunState>,
+    /// Hosts that are taken into work.
+    pub started: Vec<HostIndex>,
     /// Hosts that are done with, and how.
     pub hosts: Vec<(HostIndex, Outcome)>,
 }
@@ -36,12 +40,17 @@ impl Batch {
             Event::LeaseTaken { .. } => Some(RunState::Running),
             _ => None,
         });
+        let started = |recorded: &Recorded| match &recorded.event {
+            Event::HostStarted { host } => Some(*host),
+            _ => None,
+        };
         let finished = |recorded: &Recorded| match &recorded.event {
             Event::HostFinished { host, outcome } => Some((*host, outcome.clone())),
             _ => None,
         };
+        let started = events.iter().filter_map(started).collect();
         let hosts = events.iter().filter_map(finished).collect();
-        Self { events, log, state, hosts }
+        Self { events, log, state, started, hosts }
     }
 
     /// Adds what came later.
@@ -49,6 +58,7 @@ impl Batch {
         self.events.extend(later.events);
         self.log.extend(later.log);
         self.state = later.state.or(self.state);
+        self.started.extend(later.started);
         self.hosts.extend(later.hosts);
     }
 }
@@ -63,11 +73,20 @@ pub async fn record(connection: &mut PgConnection, run: RunId, epoch: Epoch, bat
     fence(connection, run, epoch, batch.state).await?;
     insert_events(connection, run, &batch.events).await?;
     insert_chunks(connection, run, &batch.log).await?;
+    start_hosts(connection, run, &batch.started).await?;
     finish_hosts(connection, run, &batch.hosts).await?;
     match batch.state {
-        Some(state) if !state.is_open() => check_no_open_host(connection, run).await,
+        Some(state) if !state.is_open() => end(connection, run).await,
         _ => Ok(()),
     }
+}
+
+/// What follows from the end of a run, in the transaction of its end.
+async fn end(connection: &mut PgConnection, run: RunId) -> Result<(), Error> {
+    check_no_open_host(connection, run).await?;
+    close_of_run(connection, run).await?;
+    tell_finished(connection, run).await?;
+    Ok(())
 }
 
 /// Locks the run's row until the end of the transaction: a take-over waits for it, and then finds all of the batch or nothing.
@@ -85,6 +104,24 @@ async fn fence(connection: &mut PgConnection, run: RunId, epoch: Epoch, state: O
     .execute(connection)
     .await?;
     if hit.rows_affected() == 1 { Ok(()) } else { Err(Error::Fenced) }
+}
+
+/// By the clock of the database, as the end: their difference is what estimates are made from. A host is started once, whoever
+/// carries the run on.
+async fn start_hosts(connection: &mut PgConnection, run: RunId, hosts: &[HostIndex]) -> Result<(), Error> {
+    if hosts.is_empty() {
+        return Ok(());
+    }
+    let indexes = hosts.iter().map(|host| to_index(host.0)).collect::<Result<Vec<_>, _>>()?;
+    sqlx::query!(
+        "update host_run set started_at = clock_timestamp()
+         where run_id = $1 and host_index = any($2) and started_at is null and state = 'open'",
+        run.0,
+        &indexes,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 async fn finish_hosts(connection: &mut PgConnection, run: RunId, hosts: &[(HostIndex, Outcome)]) -> Result<(), Error> {

@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 use sqlx::types::{Json, Uuid};
 
 use super::error::Error;
-use crate::domain::id::{ContentHash, Epoch, Name, RunId};
+use crate::domain::id::{ContentHash, Epoch, Name, OccurrenceId, RunId};
 use crate::domain::plan::Plan;
 use crate::domain::run::event::RunState;
 
@@ -63,6 +63,8 @@ pub struct StoredRun {
     pub reason: Option<String>,
     /// Who.
     pub started_by: String,
+    /// For which occurrence; `None`: by hand.
+    pub occurrence: Option<OccurrenceId>,
     /// Cached.
     pub state: RunState,
     /// When.
@@ -83,7 +85,7 @@ pub struct StoredRun {
 /// If the database can't be used.
 pub async fn find_run(connection: &mut PgConnection, number: RunNumber) -> Result<Option<StoredRun>, Error> {
     let row = sqlx::query!(
-        r#"select id, plan as "plan: Json<Plan>", plan_hash, reason, started_by, state,
+        r#"select id, plan as "plan: Json<Plan>", plan_hash, reason, started_by, occurrence, state,
                   created_at as "created_at: jiff_sqlx::Timestamp", finished_at as "finished_at: jiff_sqlx::Timestamp",
                   epoch, lease_owner, lease_until as "lease_until: jiff_sqlx::Timestamp",
                   lease_until >= clock_timestamp() as lease_alive,
@@ -101,6 +103,7 @@ pub async fn find_run(connection: &mut PgConnection, number: RunNumber) -> Resul
         plan_hash: read_hash("run.plan_hash", &row.plan_hash)?,
         reason: row.reason,
         started_by: row.started_by,
+        occurrence: row.occurrence.map(OccurrenceId),
         state: read_state(&row.state)?,
         created_at: row.created_at.to_jiff(),
         finished_at: row.finished_at.map(jiff_sqlx::Timestamp::to_jiff),
@@ -239,7 +242,7 @@ pub async fn request_cancel(connection: &mut PgConnection, number: RunNumber, by
 }
 
 /// A hint only: who misses it learns the same at the next renewal of the lease.
-async fn notify(connection: &mut PgConnection, run: Uuid) -> Result<(), Error> {
+pub(super) async fn notify(connection: &mut PgConnection, run: Uuid) -> Result<(), Error> {
     sqlx::query!("select pg_notify('turnus_run', $1)", run.to_string()).execute(connection).await?;
     Ok(())
 }
@@ -289,10 +292,16 @@ fn read_state(text: &str) -> Result<RunState, Error> {
     read_word("run.state", text)
 }
 
-fn read_hash(what: &'static str, text: &str) -> Result<ContentHash, Error> {
+pub(super) fn read_hash(what: &'static str, text: &str) -> Result<ContentHash, Error> {
     read_word(what, text)
 }
 
-fn read_word<'a, T: Deserialize<'a>>(what: &'static str, text: &'a str) -> Result<T, Error> {
+/// The text of a `json` column, to be passed as `$n::text::json`: bound as JSON it would pass through `jsonb`, which forgets the order
+/// of keys and refuses U+0000.
+pub(super) fn write_json<T: Serialize>(what: &'static str, value: &T) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|source| Error::unreadable(what, source))
+}
+
+pub(super) fn read_word<'a, T: Deserialize<'a>>(what: &'static str, text: &'a str) -> Result<T, Error> {
     T::deserialize(text.into_deserializer()).map_err(|source: serde::de::value::Error| Error::unreadable(what, source))
 }

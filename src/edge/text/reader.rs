@@ -3,7 +3,8 @@
 //! Invariant: an instant is always written with its offset from UTC or as part of a span that has it.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::{Offset, TimeZone};
 
 use super::Error;
 use super::catalogue::{Catalogue, Value};
@@ -132,6 +133,30 @@ impl<'a> Reader<'a> {
     /// Hours and minutes; for tables and pictures under a date.
     pub(super) fn clock(&self, instant: Timestamp) -> Result<String, Error> {
         self.formatted("format.clock", instant)
+    }
+
+    /// A day that is agreed as such, whatever instants it has.
+    pub(super) fn civil_day(&self, day: Date) -> Result<String, Error> {
+        self.civil("format.day", day.into())
+    }
+
+    /// Hours and minutes that are agreed as such.
+    pub(super) fn civil_clock(&self, local: DateTime) -> Result<String, Error> {
+        self.civil("format.clock", local)
+    }
+
+    fn civil(&self, pattern_key: &str, local: DateTime) -> Result<String, Error> {
+        let pattern = self.plain(pattern_key)?;
+        jiff::fmt::strtime::format(&pattern, local).map_err(|source| Error::Pattern {
+            key: pattern_key.to_owned(),
+            pattern,
+            source,
+        })
+    }
+
+    /// The reader's local time for one in UTC.
+    pub(super) fn local(&self, utc: DateTime) -> DateTime {
+        Offset::UTC.to_timestamp(utc).map_or(utc, |instant| self.zone.to_datetime(instant))
     }
 
     /// Hours, minutes and seconds; for tables and pictures under a date.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Error;
 use super::reader::Reader;
 use crate::domain::report::host::OutcomeKind;
-use crate::domain::report::{BackupPromise, Counts, Report};
+use crate::domain::report::{BackupPromise, Counts, Report, WindowReport};
 use crate::domain::run::event::RunState;
 use host::HostView;
 use open_point::OpenPointView;
@@ -178,15 +178,23 @@ fn open_points_card(open: usize, reader: &Reader<'_>) -> Result<(String, String,
 }
 
 fn rows(report: &Report, reader: &Reader<'_>) -> Result<Vec<Row>, Error> {
+    let overrun = report.window.as_ref().and_then(|window| window.overrun_ms);
     let values = [
+        ("report.label.window", report.window.as_ref().map(|window| window_row(window, reader)).transpose()?),
         ("report.label.started", report.started_at.map(|at| reader.moment(at)).transpose()?),
         ("report.label.finished", report.finished_at.map(|at| reader.moment(at)).transpose()?),
         ("report.label.duration", report.duration_ms.map(|duration| reader.duration(duration)).transpose()?),
+        ("report.label.overrun", overrun.map(|overrun_ms| reader.duration(overrun_ms)).transpose()?),
         ("report.label.started_by", Some(report.started_by.clone())),
         ("report.label.reason", report.reason.clone()),
         ("report.label.cancelled_by", report.cancelled_by.clone()),
     ];
     labelled(reader, values)
+}
+
+fn window_row(window: &WindowReport, reader: &Reader<'_>) -> Result<String, Error> {
+    let span = reader.span(window.opens_at, Some(window.closes_at))?;
+    reader.text("report.window", &[("name", window.name.as_str()), ("span", &span)])
 }
 
 fn annex(report: &Report, reader: &Reader<'_>) -> Result<Vec<Row>, Error> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::agreement;
 use super::catalogue::Catalogue;
 use super::{Format, HTML_TEMPLATES, LOCALES, TEXT_TEMPLATES, Texts};
 use crate::domain::id::Epoch;
@@ -65,6 +66,8 @@ fn reports() -> Vec<Report> {
         web_fails("stop service (undo)", failure()),
         without_backup(),
         nothing_to_do(),
+        Story::new().in_window(300, 500).report(),
+        Story::new().in_window(1000, 500).meanwhile(500, Event::WindowClosed).report(),
     ];
     reports.push(Report { started_at: None, recorded_until: None, hosts: Vec::new(), ..reports[11].clone() });
     let mut omitting = reports[0].clone();
@@ -122,6 +125,9 @@ fn every_text_is_used() {
         let text = texts.render_report(&report, Locale::De, Format::Text).unwrap();
         // Undo the wrapping: keys have no spaces.
         seen.extend(text.chars().filter(|character| !character.is_whitespace()));
+    }
+    for sample in agreement::tests::samples() {
+        seen += &texts.explain(&sample.agreement(), Locale::De).unwrap();
     }
     let unused: Vec<_> = german.messages().keys().filter(|key| !seen.contains(&format!("⟦{key}⟧"))).collect();
     assert_eq!(unused, [""; 0]);

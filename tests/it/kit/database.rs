@@ -32,6 +32,22 @@ impl Database {
         Self { cluster, name }
     }
 
+    /// A server of its own, which the test may stop and start.
+    pub(crate) async fn open_alone(state_dir: &Path) -> Self {
+        let cluster = Cluster::open(state_dir).await.expect("a server of its own starts");
+        Self { cluster, name: "turnus".to_owned() }
+    }
+
+    /// Stops a server of one's own at once, as a crash would, and starts it again.
+    pub(crate) async fn crash_and_restart(&self) {
+        let pid_file = self.cluster.directory().join("data/postmaster.pid");
+        let text = std::fs::read_to_string(pid_file).expect("it runs");
+        let pid: u32 = text.lines().next().and_then(|line| line.trim().parse().ok()).expect("a pid");
+        super::world::kill(pid, nix::sys::signal::Signal::SIGQUIT);
+        wait_until("the server is gone", || !Path::new(&format!("/proc/{pid}")).exists()).await;
+        self.cluster.ensure_running().await.expect("it starts again");
+    }
+
     pub(crate) fn url(&self) -> String {
         self.cluster.connect_options().database(&self.name).to_url_lossy().to_string()
     }
@@ -46,6 +62,9 @@ impl Database {
     }
 
     pub(crate) async fn close(self) {
+        if self.name == "turnus" {
+            return self.cluster.leave().await.expect("the cluster can be left");
+        }
         let mut server = self.cluster.connect_options().connect().await.expect("the shared server answers");
         execute(&mut server, format!("drop database {} with (force)", self.name)).await;
         server.close().await.expect("the server lets go");

@@ -197,10 +197,14 @@ impl World {
     }
 
     pub(crate) fn start(&self, arguments: &[&str]) -> Running<'_> {
+        self.start_command(self.turnus(arguments))
+    }
+
+    pub(crate) fn start_command(&self, mut command: Command) -> Running<'_> {
         let output = tempfile::NamedTempFile::new_in(self.directory.path()).unwrap();
         // One open file for both, so that neither writes over the other.
         let file = output.reopen().unwrap();
-        let child = self.turnus(arguments).stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
+        let child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
         Running { child, output, world: self }
     }
 

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
+use turnus::app::controller::clock::Clock;
+use turnus::app::controller::drive::Seat;
 use turnus::app::controller::driver::{Assumed, Driver, End};
 use turnus::app::controller::fleet::{Fleet, Location};
 use turnus::app::progress::Progress;
@@ -85,7 +87,16 @@ async fn store_run(store: &Store, plan: &Plan) -> RunId {
         store_revision(&mut transaction, &Revision { hash, kind, name: "model", content }).await.unwrap();
     }
     let hash = plan.hash();
-    let new = NewRun { id, plan, plan_hash: &hash, reason: None, started_by: "test", idempotency_key: None };
+    let new = NewRun {
+        id,
+        plan,
+        plan_hash: &hash,
+        reason: None,
+        started_by: "test",
+        idempotency_key: None,
+        occurrence: None,
+        lease: None,
+    };
     create_run(&mut transaction, &new).await.unwrap();
     transaction.commit().await.unwrap();
     id
@@ -110,15 +121,17 @@ async fn drive(model: &Model, plan: &Plan) -> (End, Run) {
         controller: "test:1".to_owned(),
         record: Vec::new(),
         stored_output: BTreeMap::new(),
-        overdue: Duration::from_secs(5),
+        clock: Clock::set(jiff::Timestamp::now(), tokio::time::Instant::now()),
     };
     let (_keep, mut cancel) = mpsc::channel(1);
-    let mut progress = Progress::Quiet;
-    let end = Driver::new(assumed, &store, fleet, &mut progress, &mut cancel)
-        .unwrap()
-        .drive(&CancellationToken::new())
-        .await
-        .unwrap();
+    let seat = Seat {
+        progress: &mut Progress::quiet(),
+        cancel: &mut cancel,
+        leave: &CancellationToken::new(),
+        nudge: &Notify::new(),
+        overdue: Duration::from_secs(5),
+    };
+    let end = Driver::new(assumed, &store, fleet, seat).unwrap().drive().await.unwrap();
     let mut transaction = store.begin().await.unwrap();
     let record = event::read_events(&mut transaction, id).await.unwrap();
     drop(transaction);

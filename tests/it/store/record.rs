@@ -124,6 +124,7 @@ fn last_batch() -> Batch {
         ],
         log: vec![chunk(0, 0, 0, b"all of it")],
         state: Some(RunState::Succeeded),
+        started: vec![HostIndex(0)],
         hosts: vec![(HostIndex(0), Outcome::Updated)],
     }
 }

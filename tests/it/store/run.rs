@@ -43,7 +43,7 @@ async fn the_same_request_twice_is_one_run() {
     let plan = plan_for("nordwind", &["mail01"]);
 
     let (first, created) = try_create(&store, &plan, Some("request-1")).await.expect("created");
-    let Created::New { number } = created else { panic!("{created:?}") };
+    let Created::New { number, .. } = created else { panic!("{created:?}") };
     let (_, again) = try_create(&store, &plan, Some("request-1")).await.expect("answered");
     assert_eq!(again, Created::Existing { id: first, number });
 
@@ -85,6 +85,8 @@ async fn a_refused_run_leaves_the_callers_transaction_usable() {
         reason: None,
         started_by: "anna",
         idempotency_key: None,
+        occurrence: None,
+        lease: None,
     };
     let mut transaction = store.begin().await.expect("begin");
     let refused = create_run(&mut transaction, &new).await;
@@ -133,7 +135,7 @@ async fn of_two_with_one_key_both_get_the_same_run() {
         let outcomes = tokio::join!(try_create(&left, &plan, Some(&key)), try_create(&right, &plan, Some(&key)));
         let outcomes = [outcomes.0.expect("answered"), outcomes.1.expect("answered")];
         let new = outcomes.iter().find_map(|(id, created)| match created {
-            Created::New { number } => Some((*id, *number)),
+            Created::New { number, .. } => Some((*id, *number)),
             Created::Existing { .. } => None,
         });
         let (id, number) = new.expect("one of them made it");
@@ -152,7 +154,7 @@ async fn lists_filter_by_customer_and_state() {
     let (first, first_number) = create(&store, &["mail01"]).await;
     let (_, second_number) = create(&store, &["web01"]).await;
     let (_, third) = try_create(&store, &plan_for("suedwind", &["db01"]), None).await.expect("created");
-    let Created::New { number: third_number } = third else { panic!("{third:?}") };
+    let Created::New { number: third_number, .. } = third else { panic!("{third:?}") };
     let epoch = take(&store, first, "one:1").await.expect("free");
     let last =
         Batch { state: Some(RunState::Succeeded), hosts: vec![(HostIndex(0), Outcome::Updated)], ..Batch::default() };

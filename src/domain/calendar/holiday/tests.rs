@@ -117,6 +117,8 @@ fn unknown_regions_are_told_with_what_may_be_meant() {
     check("CH_ZH", "did you mean `CH-ZH`?");
     check("Bayern", "did you mean `DE-BY`?");
     check("Thüringn", "did you mean `DE-TH`?");
+    check("DE-BAY", "did you mean `DE-BY`?");
+    check("AT-99", "did you mean `AT-9`?");
     check("DE-XX", "there are `DE` Deutschland, `DE-BB` Brandenburg, ");
     check("FR", "there are DE, AT and CH with their parts");
     check("", "there are DE, AT and CH with their parts");

@@ -2,13 +2,16 @@
 //!
 //! Invariant: a host is in one unfinished run at most. The unique index decides, not this code, which only finds the words for it.
 
-use sqlx::types::Json;
 use sqlx::{Connection, PgConnection};
 
 use super::super::error::Error;
-use super::{RunNumber, read_name};
-use crate::domain::id::{ContentHash, RunId};
+use super::super::lease::LEASE;
+use super::{RunNumber, notify, read_name, write_json};
+use crate::domain::id::{ContentHash, Epoch, Name, OccurrenceId, RunId};
 use crate::domain::plan::Plan;
+
+/// The epoch of a lease that a run is born with.
+const FIRST: Epoch = Epoch(1);
 
 /// A run to be created. Customer, job, revisions and hosts are the plan's.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +28,10 @@ pub struct NewRun<'a> {
     pub started_by: &'a str,
     /// Two requests with the same key are one.
     pub idempotency_key: Option<&'a str>,
+    /// For which occurrence; `None`: by hand. An occurrence has one run at most.
+    pub occurrence: Option<OccurrenceId>,
+    /// The controller that drives it from the beginning. `None`: whoever takes it first; those who listen are woken.
+    pub lease: Option<&'a str>,
 }
 
 /// What [`create_run`] did.
@@ -34,6 +41,8 @@ pub enum Created {
     New {
         /// Its number.
         number: RunNumber,
+        /// The lease, if one was wanted.
+        epoch: Option<Epoch>,
     },
     /// The same request came before; nothing was written.
     Existing {
@@ -47,14 +56,18 @@ pub enum Created {
 /// Creates a run and takes all its hosts, or does nothing. The revisions must be stored before.
 ///
 /// # Errors
-/// [`Error::HostBusy`] if a host is in a run that has not ended.
+/// [`Error::HostBusy`] if a host is in a run that has not ended; [`Error::Conflict`] with `run_occurrence_key` if the occurrence has
+/// a run.
 pub async fn create_run(connection: &mut PgConnection, new: &NewRun<'_>) -> Result<Created, Error> {
     // A savepoint: the caller's transaction stays usable if a host is busy.
     let mut savepoint = connection.begin().await?;
     let created = match insert_run(&mut savepoint, new).await? {
         Some(number) => {
             take_hosts(&mut savepoint, new).await?;
-            Created::New { number }
+            if new.lease.is_none() {
+                notify(&mut savepoint, new.id.0).await?;
+            }
+            Created::New { number, epoch: new.lease.map(|_| FIRST) }
         }
         None => find_by_key(&mut savepoint, new).await?,
     };
@@ -62,23 +75,32 @@ pub async fn create_run(connection: &mut PgConnection, new: &NewRun<'_>) -> Resu
     Ok(created)
 }
 
+/// The lease is part of the row from its first instant on: there is no moment at which a recovering controller could take the run.
 /// `None` if the key is taken.
 async fn insert_run(connection: &mut PgConnection, new: &NewRun<'_>) -> Result<Option<RunNumber>, Error> {
+    let plan = write_json("run.plan", new.plan)?;
     let number = sqlx::query_scalar!(
-        "insert into run (id, customer, job, plan, plan_hash, customer_revision, job_revision, reason, started_by, idempotency_key)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        "insert into run (id, customer, job, plan, plan_hash, customer_revision, job_revision, reason, started_by, idempotency_key,
+                          occurrence, lease_owner, lease_until, epoch)
+         values ($1, $2, $3, $4::text::json, $5, $6, $7, $8, $9, $10, $11, $12::text,
+                 case when $12 is not null then clock_timestamp() + make_interval(secs => $13) end,
+                 case when $12 is not null then $14::bigint else 0 end)
          on conflict (idempotency_key) do nothing
          returning number",
         new.id.0,
         new.plan.customer.as_str(),
         new.plan.job.as_str(),
-        Json(new.plan) as _,
+        plan,
         new.plan_hash.as_str(),
         new.plan.customer_revision.as_str(),
         new.plan.job_revision.as_str(),
         new.reason,
         new.started_by,
         new.idempotency_key,
+        new.occurrence.map(|occurrence| occurrence.0),
+        new.lease,
+        LEASE.as_secs_f64(),
+        FIRST.0,
     )
     .fetch_optional(connection)
     .await?;
@@ -101,8 +123,8 @@ async fn take_hosts(connection: &mut PgConnection, new: &NewRun<'_>) -> Result<(
         if missing == 0 {
             return Ok(());
         }
-        if let Some(busy) = find_busy_host(connection, new).await? {
-            return Err(busy);
+        if let Some((host, number)) = find_busy_host(connection, new.plan, new.id).await? {
+            return Err(Error::HostBusy { customer: new.plan.customer.clone(), host, number });
         }
     }
     Err(Error::Conflict { constraint: "one_open_host_run".to_owned() })
@@ -125,23 +147,30 @@ async fn insert_hosts(connection: &mut PgConnection, new: &NewRun<'_>) -> Result
     Ok(inserted.rows_affected())
 }
 
-async fn find_busy_host(connection: &mut PgConnection, new: &NewRun<'_>) -> Result<Option<Error>, Error> {
-    let names = list_hosts(new.plan);
+/// The first host of the plan, by name, that is in an unfinished run other than `own`, and that run.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn find_busy_host(
+    connection: &mut PgConnection,
+    plan: &Plan,
+    own: RunId,
+) -> Result<Option<(Name, RunNumber)>, Error> {
+    let names = list_hosts(plan);
     let row = sqlx::query!(
         "select host_run.host, run.number
          from host_run join run on run.id = host_run.run_id
          where host_run.state = 'open' and host_run.customer = $1 and host_run.host = any($2) and run.id <> $3
          order by host_run.host
          limit 1",
-        new.plan.customer.as_str(),
+        plan.customer.as_str(),
         &names as &[&str],
-        new.id.0,
+        own.0,
     )
     .fetch_optional(connection)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let host = read_name("host_run.host", &row.host)?;
-    Ok(Some(Error::HostBusy { customer: new.plan.customer.clone(), host, number: RunNumber(row.number) }))
+    Ok(Some((read_name("host_run.host", &row.host)?, RunNumber(row.number))))
 }
 
 fn list_hosts(plan: &Plan) -> Vec<&str> {

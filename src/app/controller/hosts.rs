@@ -2,14 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use super::exit::Failure;
 use crate::domain::inventory::Connection;
 use crate::domain::settings::Ssh;
 use crate::edge::config;
 use crate::edge::remote::{LocalHost, SshSettings};
 
 /// What holds for all connections of this process.
-pub(super) fn ssh_settings(ssh: &Ssh, state_dir: &Path) -> Result<SshSettings, Failure> {
+///
+/// # Errors
+/// If the user's ssh_config can't be named.
+pub(in crate::app) fn ssh_settings(ssh: &Ssh, state_dir: &Path) -> Result<SshSettings, config::Error> {
     let user_config = config::ssh_config_file(ssh.config_file.as_deref())?;
     Ok(SshSettings {
         user_config: user_config.unwrap_or_else(|| PathBuf::from("~/.ssh/config")),
@@ -22,17 +24,17 @@ pub(super) fn ssh_settings(ssh: &Ssh, state_dir: &Path) -> Result<SshSettings, F
 }
 
 /// The controller's own machine, for steps that run there.
-pub(super) fn local_host(state_dir: &Path) -> LocalHost {
+pub(in crate::app) fn local_host(state_dir: &Path) -> LocalHost {
     LocalHost::new(config::environment(), Some(state_dir.join("capsules").display().to_string()))
 }
 
 /// turnus's own file of host keys.
-pub(super) fn known_hosts(state_dir: &Path) -> PathBuf {
+pub(in crate::app) fn known_hosts(state_dir: &Path) -> PathBuf {
     state_dir.join("known_hosts")
 }
 
 /// Fills in what the inventory leaves to turnus.toml.
-pub(super) fn fill_in_defaults(connection: &mut Connection, ssh: &Ssh) {
+pub(in crate::app) fn fill_in_defaults(connection: &mut Connection, ssh: &Ssh) {
     connection.user = connection.user.take().or_else(|| ssh.user.clone());
     connection.port = connection.port.or(ssh.port);
     connection.identity_file = connection.identity_file.take().or_else(|| ssh.identity_file.clone());

@@ -1,0 +1,153 @@
+//! `turnus apply`: shows what changes in the calendar, and publishes it after a yes.
+
+mod words;
+
+use anyhow::anyhow;
+use clap::Args;
+use jiff::Timestamp;
+
+use super::Format;
+use super::check::count;
+use super::context::{AppliedFile, Context, person};
+use super::exit::{Exit, Failure};
+use crate::app::calendar::horizon;
+use crate::app::calendar::proposal::{Proposal, ProposalError, Published, propose};
+use crate::app::calendar::publish::{Act, PublishError, publish};
+use crate::app::console::{confirms, print, say, show};
+use crate::domain::problem::Problems;
+use crate::edge::store::DatabaseConnection;
+use crate::edge::store::error::Error as StoreError;
+use crate::edge::store::{Store, database_now};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Don't ask. Announced dates are left alone, and the whole is refused if one would move or go
+    #[arg(long)]
+    yes: bool,
+    /// Announced dates may move or go as well: their customers are told
+    #[arg(long)]
+    move_announced: bool,
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
+    let store = context.open_store().await?;
+    let outcome = apply(context, &store, &arguments).await;
+    store.close().await?;
+    outcome
+}
+
+async fn apply(context: &Context, store: &Store, arguments: &Arguments) -> Result<Exit, Failure> {
+    let files = context.applied_files();
+    let mut transaction = store.begin().await?;
+    let now = database_now(&mut transaction).await?;
+    let proposal = look(&mut transaction, context, &files, now).await?;
+    if proposal.is_empty() {
+        tell(&proposal, arguments.format, "nothing to change", false);
+        return Ok(Exit::Done);
+    }
+    if arguments.format == Format::Table {
+        show(&words::describe(&proposal));
+    }
+    if arguments.yes {
+        settle(&proposal, arguments)?;
+    } else {
+        // Nobody else waits while a person thinks.
+        transaction.rollback().await.map_err(StoreError::from)?;
+        settle(&proposal, arguments)?;
+        transaction = store.begin().await?;
+        if look(&mut transaction, context, &files, now).await? != proposal {
+            return Err(changed());
+        }
+    }
+    let revisions: Vec<_> = files.iter().map(AppliedFile::revision).collect();
+    let act = Act { by: &person(), now };
+    publish(&mut transaction, &proposal, &context.catalog, &revisions, act).await.map_err(explain)?;
+    transaction.commit().await.map_err(StoreError::from)?;
+    tell(&proposal, arguments.format, "applied", true);
+    Ok(Exit::Done)
+}
+
+fn tell(proposal: &Proposal, format: Format, words: &str, is_applied: bool) {
+    match format {
+        Format::Table => print(words),
+        Format::Json => print(&words::object(proposal, is_applied).to_string()),
+    }
+}
+
+async fn look(
+    connection: &mut DatabaseConnection,
+    context: &Context,
+    files: &[AppliedFile<'_>],
+    now: Timestamp,
+) -> Result<Proposal, Failure> {
+    let published: Vec<Published> = files.iter().map(|file| file.published.clone()).collect();
+    propose(connection, &context.catalog, &published, horizon(now)).await.map_err(|error| match error {
+        ProposalError::Store(error) => error.into(),
+        ProposalError::Files(problems) => {
+            say(&Problems(problems).to_string());
+            Failure::usage(anyhow!("the files can't be applied")).hint("`turnus check` shows each with its line")
+        }
+    })
+}
+
+/// Refusals go with all that programs may want to know of them.
+fn settle(proposal: &Proposal, arguments: &Arguments) -> Result<(), Failure> {
+    let settled = if arguments.yes { agreed_beforehand(proposal, arguments) } else { asked(proposal, arguments) };
+    if settled.is_err() && arguments.format == Format::Json {
+        print(&words::object(proposal, false).to_string());
+    }
+    settled
+}
+
+fn would(proposal: &Proposal) -> String {
+    format!("{} would move or go", count(proposal.commitments().count(), "announced date"))
+}
+
+fn agreed_beforehand(proposal: &Proposal, arguments: &Arguments) -> Result<(), Failure> {
+    if proposal.commitments().next().is_none() || arguments.move_announced {
+        return Ok(());
+    }
+    if arguments.format == Format::Json {
+        say(&words::describe_commitments(proposal));
+    }
+    Err(Failure::usage(anyhow!("{}; nothing was applied", would(proposal)))
+        .hint("`--yes --move-announced` does it, and tells the customers"))
+}
+
+/// A yes to the whole, and another one to what customers have been told otherwise.
+fn asked(proposal: &Proposal, arguments: &Arguments) -> Result<(), Failure> {
+    let is_promised = proposal.commitments().next().is_some();
+    let nobody =
+        || {
+            Failure::usage(anyhow!("without a terminal nobody can be asked whether to apply this"))
+                .hint(if is_promised { "--yes --move-announced" } else { "--yes" })
+        };
+    if arguments.format == Format::Json {
+        say(&words::describe(proposal));
+    }
+    if !confirms("Apply this?").ok_or_else(nobody)? {
+        return Err(Failure::declined());
+    }
+    if is_promised && !arguments.move_announced {
+        let question = format!("{}, and their customers would be told. Really?", would(proposal));
+        if !confirms(&question).ok_or_else(nobody)? {
+            return Err(Failure::declined());
+        }
+    }
+    Ok(())
+}
+
+fn explain(error: PublishError) -> Failure {
+    match error {
+        PublishError::Store(error) => error.into(),
+        PublishError::Changed => changed(),
+    }
+}
+
+/// Somebody else, or the daemon, was at the same dates.
+fn changed() -> Failure {
+    Failure::usage(anyhow!("the calendar has changed meanwhile; nothing was applied"))
+        .hint("`turnus apply` shows what is left to do")
+}

@@ -1,0 +1,150 @@
+//! `turnus calendar [CUSTOMER]`: which windows open when, why then, and what is in the way.
+
+mod words;
+
+use anyhow::anyhow;
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::moment::Moment;
+use crate::app::calendar::overview::{Extent, Overview, find_end, look};
+use crate::app::cli::context::Context;
+use crate::app::cli::exit::{Exit, Failure};
+use crate::app::console::{print, say, show};
+use crate::domain::calendar::holiday::Region;
+use crate::domain::id::Name;
+use crate::domain::inventory::Customer;
+use crate::domain::problem::Problems;
+use crate::edge::store::Store;
+use crate::edge::store::database_now;
+use crate::edge::store::occurrence::{StoredOccurrence, list_around};
+
+/// How many dates are shown if nobody says how many.
+const SHOWN: usize = 10;
+
+#[derive(Debug, Args)]
+// The group of this name is that of the command that has these arguments as its own.
+#[group(id = "preview")]
+pub(super) struct Arguments {
+    /// Of this customer only
+    customer: Option<String>,
+    /// First day, or local time; now by default
+    #[arg(long, value_name = "D")]
+    from: Option<Moment>,
+    /// Last day, or local time
+    #[arg(long, value_name = "D", conflicts_with = "count")]
+    to: Option<Moment>,
+    /// So many dates; 10 unless told otherwise
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    count: Option<u16>,
+    #[arg(long, value_enum, default_value_t)]
+    format: PreviewFormat,
+}
+
+/// How dates are printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum PreviewFormat {
+    /// For people
+    #[default]
+    Table,
+    /// For programs
+    Json,
+    /// For calendars: iCalendar
+    Ics,
+}
+
+pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
+    let customer = arguments.customer.as_deref().map(|name| context.customer(name)).transpose()?;
+    let store = match context.open_store().await {
+        Ok(store) => Some(store),
+        Err(failure) if failure.is_unreachable() => {
+            say(&format!("turnus: {failure}"));
+            say("the dates are shown as the files have them, without what is stored of them");
+            None
+        }
+        Err(failure) => return Err(failure),
+    };
+    let outcome = preview(context, customer, store.as_ref(), arguments).await;
+    if let Some(store) = store {
+        store.close().await?;
+    }
+    outcome
+}
+
+async fn preview(
+    context: &Context,
+    customer: Option<&Customer>,
+    store: Option<&Store>,
+    arguments: &Arguments,
+) -> Result<Exit, Failure> {
+    let now = match store {
+        Some(store) => database_now(&mut *store.begin().await?).await?,
+        None => Timestamp::now(),
+    };
+    // Days of one customer are its own; of all, those of this machine.
+    let zone = customer.map_or_else(|| Ok(TimeZone::system()), |customer| super::moment::zone(&customer.time_zone))?;
+    let from = arguments.from.map_or(now, |from| from.first(&zone));
+    let extent = match (arguments.to, arguments.count) {
+        (Some(to), _) => Extent::Until(to.after(&zone)),
+        (None, count) => Extent::Count(count.map_or(SHOWN, usize::from)),
+    };
+    let name = customer.map(|customer| &customer.name);
+    let until = find_end(&context.catalog, name, from, extent).map_err(unusable)?;
+    if until <= from {
+        return Err(Failure::usage(anyhow!("`--to` is before the first day")));
+    }
+    let stored = match store {
+        Some(store) => Some(read_rows(store, from, until).await?),
+        None => None,
+    };
+    let mut overview = look(&context.catalog, name, &(from..until), stored, now).map_err(unusable)?;
+    if let Extent::Count(count) = extent {
+        overview.truncate(count);
+    }
+    warn_of_unknown_holidays(context, name, until);
+    tell(context, customer, &overview, arguments.format, now);
+    Ok(Exit::Done)
+}
+
+async fn read_rows(store: &Store, from: Timestamp, until: Timestamp) -> Result<Vec<StoredOccurrence>, Failure> {
+    let mut transaction = store.begin().await?;
+    Ok(list_around(&mut transaction, from, until).await?)
+}
+
+fn unusable(problems: Problems) -> Failure {
+    say(&problems.to_string());
+    Failure::usage(anyhow!("the calendars can't be used")).hint("`turnus check` shows each mistake with its line")
+}
+
+fn tell(
+    context: &Context,
+    customer: Option<&Customer>,
+    overview: &Overview<'_>,
+    format: PreviewFormat,
+    now: Timestamp,
+) {
+    match format {
+        PreviewFormat::Table => show(&words::describe(overview, customer)),
+        PreviewFormat::Json => print(&words::object(overview).to_string()),
+        PreviewFormat::Ics => {
+            print(words::feed(&overview.entries, customer, &context.catalog, now).trim_end());
+        }
+    }
+}
+
+/// Where the tables end, that there is no holiday means nothing.
+fn warn_of_unknown_holidays(context: &Context, customer: Option<&Name>, until: Timestamp) {
+    let year = until.to_zoned(TimeZone::UTC).year();
+    let customers = context.catalog.customers.values().filter(|known| customer.is_none_or(|name| known.name == *name));
+    let mut regions: Vec<&Region> = customers.filter_map(|customer| customer.holidays.as_ref()).collect();
+    regions.sort_by_key(|region| region.as_str());
+    regions.dedup();
+    for region in regions {
+        if !region.covers(year) {
+            say(&format!("the holidays of {region} are known until {}: later dates count none", region.years().end()));
+        } else if region.is_provisional(year) {
+            say(&format!("{region} moves working days by decree; that for {year} is not in the tables yet"));
+        }
+    }
+}

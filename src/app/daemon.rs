@@ -1,0 +1,58 @@
+//! The role that keeps the calendar: opens occurrences at their time, drives their runs, tells people; one of several, or alone.
+//!
+//! Knows store and controller; does not know terminals or files: what holds is what was applied. Each of its ticks is one step that
+//! may be repeated by anybody at any time; what has become of it is in the database, so that a daemon that dies leaves nothing
+//! behind that another does not find.
+//!
+//! Invariants: every decision about an occurrence is taken by the database's clock; a tick that fails, hangs or panics holds up no
+//! other tick, and one customer's trouble no other customer.
+
+pub mod announce;
+mod applied;
+pub mod collect;
+mod crew;
+pub mod housekeeping;
+pub mod materialise;
+pub mod open;
+mod planning;
+pub mod recover;
+mod schedule;
+pub mod serve;
+pub mod tick;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use self::crew::Crew;
+use self::tick::Pulse;
+use super::controller::drive::Controller;
+use crate::domain::settings::Ssh;
+use crate::edge::store::Store;
+
+/// What all ticks and drivers of this process share.
+pub struct Daemon {
+    store: Store,
+    controller: Controller,
+    /// How hosts are reached from this machine, where their inventory does not say.
+    ssh: Ssh,
+    crew: Crew,
+    pulse: Pulse,
+}
+
+impl Daemon {
+    /// A daemon that does nothing by itself until it is served.
+    ///
+    /// # Errors
+    /// If this machine can't make connections to hosts.
+    pub fn new(store: Store, ssh: &Ssh, state_dir: &Path) -> anyhow::Result<Arc<Self>> {
+        let controller = Controller::open(ssh, state_dir)?;
+        let (crew, pulse) = (Crew::default(), Pulse::default());
+        Ok(Arc::new(Self { store, controller, ssh: ssh.clone(), crew, pulse }))
+    }
+
+    /// The name of this controller.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.controller.name
+    }
+}

@@ -1,0 +1,143 @@
+//! Tells customers of occurrences that are coming: the first message is the announcement, which makes a commitment; the others
+//! are reminders.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::Daemon;
+use super::applied::read_customer;
+use super::tick::Worked;
+use crate::domain::notification::Kind;
+use crate::domain::occurrence::{OccurrenceEvent, OccurrenceState};
+use crate::edge::store::audit::{Entry, note};
+use crate::edge::store::notification::{Message, tell};
+use crate::edge::store::occurrence::StoredOccurrence;
+use crate::edge::store::occurrence::change::{Change, change_occurrence};
+use crate::edge::store::occurrence::claim::{claim_notices, set_next_notice};
+use crate::edge::store::{DatabaseConnection, begin_part};
+
+/// So many in one transaction.
+const AT_ONCE: u32 = 100;
+/// A customer whose inventory can't be used is looked at again after so long.
+const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
+
+/// Tells all that is due to be told.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn tick(daemon: &Daemon, now: Timestamp) -> anyhow::Result<Worked> {
+    let mut worked = Worked::Nothing;
+    loop {
+        let mut transaction = daemon.store.begin().await?;
+        let due = claim_notices(&mut transaction, now, AT_ONCE).await?;
+        if due.is_empty() {
+            return Ok(worked);
+        }
+        for occurrence in &due {
+            // What one of them can't do is undone, and the others go on.
+            let mut savepoint = begin_part(&mut transaction).await?;
+            match announce(&mut savepoint, daemon, occurrence, now).await {
+                Ok(()) => savepoint.commit().await?,
+                Err(error) => {
+                    savepoint.rollback().await?;
+                    put_off(&mut transaction, occurrence, &format!("{error:#}"), now).await?;
+                }
+            }
+        }
+        transaction.commit().await?;
+        worked = Worked::Something;
+    }
+}
+
+async fn announce(
+    connection: &mut DatabaseConnection,
+    daemon: &Daemon,
+    occurrence: &StoredOccurrence,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let leads_s = match read_leads(connection, occurrence).await? {
+        Ok(leads_s) => leads_s,
+        Err(why) => return put_off(connection, occurrence, &why, now).await,
+    };
+    let notice = next_notice(occurrence, &leads_s, now);
+    let lead = notice.lead_s.map(lead_in_words);
+    let kind = if occurrence.state == OccurrenceState::Planned { Kind::Announcement } else { Kind::Reminder };
+    let detail = json!({"lead_s": notice.lead_s});
+    let told_apart_by = lead.as_deref().filter(|_| kind == Kind::Reminder);
+    let message = Message { kind, occurrence: occurrence.id, lead: told_apart_by, detail: &detail };
+    let told = tell(connection, &message).await?;
+    if kind == Kind::Announcement {
+        let change = Change {
+            id: occurrence.id,
+            from: occurrence.state,
+            event: OccurrenceEvent::Announce,
+            cause: occurrence.cause.as_deref(),
+            by: None,
+            now,
+        };
+        change_occurrence(connection, &change).await?;
+        let entry = Entry {
+            actor: daemon.name(),
+            action: "announce occurrence",
+            customer: Some(&occurrence.customer),
+            occurrence: Some(occurrence.id),
+            reason: None,
+            detail: &json!({"recipients": told}),
+        };
+        note(connection, &entry).await?;
+    }
+    Ok(set_next_notice(connection, occurrence.id, notice.next).await?)
+}
+
+async fn put_off(
+    connection: &mut DatabaseConnection,
+    occurrence: &StoredOccurrence,
+    why: &str,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let (customer, window) = (occurrence.customer.as_str(), occurrence.window.as_str());
+    tracing::error!(customer, window, occurrence = %occurrence.id, why, "customer can't be told of what is coming");
+    Ok(set_next_notice(connection, occurrence.id, Some(now + AGAIN_AFTER)).await?)
+}
+
+/// How long before the opening the customer of this window is told, longest first; or why that can't be said.
+async fn read_leads(
+    connection: &mut DatabaseConnection,
+    occurrence: &StoredOccurrence,
+) -> anyhow::Result<Result<Vec<u64>, String>> {
+    let customer = match read_customer(connection, &occurrence.customer).await? {
+        Ok(customer) => customer,
+        Err(cause) => return Ok(Err(cause.to_string())),
+    };
+    let window = customer.windows.into_iter().find(|window| window.name == occurrence.window);
+    let mut leads_s = window.map(|window| window.announce_s).unwrap_or_default();
+    leads_s.sort_unstable_by(|left, right| right.cmp(left));
+    Ok(Ok(leads_s))
+}
+
+/// A message that is due, and when the next one is.
+#[derive(Debug, PartialEq, Eq)]
+struct Notice {
+    lead_s: Option<u64>,
+    next: Option<Timestamp>,
+}
+
+/// When several are past due, the last of them stands for all.
+fn next_notice(occurrence: &StoredOccurrence, leads_s: &[u64], now: Timestamp) -> Notice {
+    let at = |lead_s: u64| {
+        let lead = SignedDuration::from_secs(i64::try_from(lead_s).unwrap_or(i64::MAX));
+        occurrence.start.checked_sub(lead).unwrap_or(Timestamp::MIN)
+    };
+    let lead_s = leads_s.iter().copied().rfind(|lead_s| at(*lead_s) <= now);
+    Notice { lead_s, next: leads_s.iter().map(|lead_s| at(*lead_s)).find(|at| *at > now) }
+}
+
+/// `14d`, `36h`, as inventories say it.
+fn lead_in_words(lead_s: u64) -> String {
+    match lead_s {
+        lead_s if lead_s % 86_400 == 0 => format!("{}d", lead_s / 86_400),
+        lead_s if lead_s % 3600 == 0 => format!("{}h", lead_s / 3600),
+        lead_s if lead_s % 60 == 0 => format!("{}m", lead_s / 60),
+        lead_s => format!("{lead_s}s"),
+    }
+}

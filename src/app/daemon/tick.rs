@@ -1,0 +1,193 @@
+//! The steps that a daemon takes again and again, each kept from harming the others.
+//!
+//! Invariants: a tick does not overlap with itself; it ends after its time limit; it may panic. How each fares is remembered.
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::anyhow;
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::{Daemon, announce, collect, housekeeping, materialise, open, recover};
+use crate::edge::store::controller::{TickHealth, Ticks};
+use crate::edge::store::database_now;
+use crate::edge::store::error::{Error as StoreError, Kind};
+
+/// A tick that takes longer is given up; what it did not commit is as if it had not begun.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Which step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tick {
+    /// Stores dates as far ahead as the horizon reaches.
+    Materialise,
+    /// Tells customers of what is coming.
+    Announce,
+    /// Asks for reviews of pending updates.
+    Collect,
+    /// Opens what is due, or records why it does not open.
+    Open,
+    /// Takes over runs that nobody drives.
+    Recover,
+    /// Reports that this daemon is alive.
+    Housekeeping,
+}
+
+impl Tick {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Materialise, Self::Announce, Self::Collect, Self::Open, Self::Recover, Self::Housekeeping];
+
+    /// The word in logs and in `turnus doctor`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Materialise => "materialise",
+            Self::Announce => "announce",
+            Self::Collect => "collect",
+            Self::Open => "open",
+            Self::Recover => "recover",
+            Self::Housekeeping => "housekeeping",
+        }
+    }
+}
+
+/// Whether there was something to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Worked {
+    /// There was.
+    Something,
+    /// There was not.
+    Nothing,
+}
+
+/// How the ticks of this process fare.
+#[derive(Debug, Default)]
+pub(super) struct Pulse {
+    gates: [tokio::sync::Mutex<()>; Tick::ALL.len()],
+    ticks: Mutex<BTreeMap<Tick, Beat>>,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Beat {
+    health: TickHealth,
+    /// When its turn last came, on the monotonic clock.
+    heard_of: Option<Instant>,
+    succeeded: Option<Instant>,
+}
+
+impl Pulse {
+    fn ticks(&self) -> MutexGuard<'_, BTreeMap<Tick, Beat>> {
+        self.ticks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For the table of controllers.
+    pub(super) fn health(&self) -> Ticks {
+        self.ticks().iter().map(|(tick, beat)| (tick.as_str().to_owned(), beat.health.clone())).collect()
+    }
+
+    /// How long ago this tick's turn last came, whether or not it was still at work from before.
+    pub(super) fn silence(&self, tick: Tick) -> Option<Duration> {
+        self.ticks().get(&tick).and_then(|beat| beat.heard_of).map(|heard_of| heard_of.elapsed())
+    }
+
+    /// How long ago this tick last did what it should.
+    pub(super) fn since_success(&self, tick: Tick) -> Option<Duration> {
+        self.ticks().get(&tick).and_then(|beat| beat.succeeded).map(|succeeded| succeeded.elapsed())
+    }
+
+    /// Its turn has come.
+    pub(super) fn hear_of(&self, tick: Tick) {
+        self.ticks().entry(tick).or_default().heard_of = Some(Instant::now());
+    }
+
+    fn succeed(&self, tick: Tick, now: Timestamp) {
+        let mut ticks = self.ticks();
+        let beat = ticks.entry(tick).or_default();
+        if beat.health.failures_in_row > 0 {
+            tracing::info!(tick = tick.as_str(), failures = beat.health.failures_in_row, "tick works again");
+        }
+        beat.succeeded = Some(Instant::now());
+        beat.health.last_ok_at = Some(now);
+        beat.health.failures_in_row = 0;
+    }
+
+    /// The same failure again and again is one line in the log.
+    fn fail(&self, tick: Tick, error: &anyhow::Error, now: Option<Timestamp>) {
+        let text = format!("{error:#}");
+        let mut ticks = self.ticks();
+        let health = &mut ticks.entry(tick).or_default().health;
+        if health.failures_in_row == 0 || health.last_error.as_ref() != Some(&text) {
+            tracing::error!(tick = tick.as_str(), error = text, "tick failed");
+        }
+        health.failures_in_row += 1;
+        health.last_error = Some(text);
+        // Who could not ask the database for the time does not know it.
+        health.last_error_at = now;
+    }
+}
+
+/// Runs a tick by the database's clock, unless it is running already; its failure is logged and remembered.
+pub(super) async fn run(daemon: &Arc<Daemon>, tick: Tick) {
+    daemon.pulse.hear_of(tick);
+    let position = Tick::ALL.iter().position(|known| *known == tick).unwrap_or_default();
+    let Some(Ok(_gate)) = daemon.pulse.gates.get(position).map(tokio::sync::Mutex::try_lock) else { return };
+    let mut asked = None;
+    let outcome = {
+        let once = AssertUnwindSafe(run_by_database_clock(daemon, tick, &mut asked)).catch_unwind();
+        match tokio::time::timeout(LIMIT, once).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(anyhow!("it panicked")),
+            Err(_) => Err(anyhow!("it took longer than {} s", LIMIT.as_secs())),
+        }
+    };
+    match (outcome, asked) {
+        (Ok(_), Some(now)) => daemon.pulse.succeed(tick, now),
+        (Ok(_), None) => {}
+        (Err(error), now) => {
+            daemon.pulse.fail(tick, &error, now);
+            mend(daemon, &error).await;
+        }
+    }
+}
+
+async fn run_by_database_clock(
+    daemon: &Arc<Daemon>,
+    tick: Tick,
+    asked: &mut Option<Timestamp>,
+) -> anyhow::Result<Worked> {
+    let now = {
+        let mut transaction = daemon.store.begin().await?;
+        database_now(&mut transaction).await?
+    };
+    *asked = Some(now);
+    run_at(daemon, tick, now).await
+}
+
+/// Runs a tick as if it were `now`.
+///
+/// # Errors
+/// Whatever kept it from doing what it should; what it had committed by then holds.
+pub async fn run_at(daemon: &Arc<Daemon>, tick: Tick, now: Timestamp) -> anyhow::Result<Worked> {
+    match tick {
+        Tick::Materialise => materialise::tick(daemon, now).await,
+        Tick::Announce => announce::tick(daemon, now).await,
+        Tick::Collect => collect::tick(daemon, now).await,
+        Tick::Open => open::tick(daemon, now).await,
+        Tick::Recover => recover::tick(daemon, now).await,
+        Tick::Housekeeping => housekeeping::tick(daemon, now).await,
+    }
+}
+
+/// A pool may hold connections to a server that is gone.
+async fn mend(daemon: &Daemon, error: &anyhow::Error) {
+    let kind = error.chain().find_map(|cause| cause.downcast_ref::<StoreError>()).map(StoreError::kind);
+    if matches!(kind, Some(Kind::Unreachable | Kind::NotWritable)) {
+        // Its failure shows in the next tick.
+        let _ = daemon.store.reconnect().await;
+    }
+}

@@ -1,0 +1,227 @@
+//! Calendars of other programs (iCalendar, RFC 5545), and our own dates for them.
+//!
+//! Knows calcard, which reads whatever is nearly iCalendar, and icalendar, which writes; dates of recurring events come from
+//! [`crate::domain::calendar::recurrence`], as those of windows do. Does not know where files lie. Invariants: an event that can't be
+//! read is told with its line, and not passed over; a time zone is never guessed; the work is bounded whatever the file says.
+
+use std::fmt;
+use std::ops::Range;
+
+use calcard::icalendar::ICalendarComponentType;
+use calcard::{Entry, Parser};
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+
+use self::read::{Event, read_event};
+use self::zone::Zones;
+use crate::domain::calendar::FreezeSpan;
+
+mod expand;
+mod point;
+mod read;
+mod rule;
+mod write;
+mod zone;
+
+#[cfg(test)]
+mod tests;
+
+pub use write::{OwnEvent, Status, write};
+
+/// Largest file, in bytes.
+pub const MAX_BYTES: usize = 1024 * 1024;
+/// Most events of a file.
+const MAX_EVENTS: usize = 5_000;
+/// Most events that are refused one by one: to find out that a rule never gives a date takes a while.
+const MAX_REFUSED: usize = 100;
+/// Most components of a file: what a file has of others (alarms, tasks) costs memory, too.
+const MAX_COMPONENTS: usize = 20_000;
+
+/// A calendar as another program wrote it.
+#[derive(Debug)]
+pub struct ForeignCalendar {
+    events: Vec<Event>,
+    refused: Vec<Error>,
+}
+
+/// What is wrong with a calendar, or with one event of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Error {
+    /// Line, from 1; that of the event.
+    pub line: usize,
+    /// What is wrong: lower case, no final period.
+    pub what: String,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.what)
+    }
+}
+
+/// When an event starts or ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Moment {
+    /// A whole day. As an end it is the first day after the event.
+    Day(Date),
+    /// A local time, wherever one is.
+    Floating(DateTime),
+    /// An instant in the event's own zone.
+    At(Zoned),
+}
+
+impl fmt::Display for Moment {
+    /// As RFC 3339: a day, a local time without offset, or a time with the offset that its zone has then.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Day(date) => write!(f, "{date}"),
+            Self::Floating(local) => write!(f, "{local}"),
+            Self::At(zoned) if *zoned.time_zone() == TimeZone::UTC => {
+                write!(f, "{}", zoned.strftime("%Y-%m-%dT%H:%M:%SZ"))
+            }
+            Self::At(zoned) => write!(f, "{}", zoned.strftime("%Y-%m-%dT%H:%M:%S%:z")),
+        }
+    }
+}
+
+/// One date of a foreign event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignEvent {
+    /// Its title, as one line; may be empty.
+    pub summary: String,
+    /// When it starts.
+    pub start: Moment,
+    /// When it is over: the first moment after it.
+    pub end: Moment,
+    /// Whether it takes whole days.
+    pub all_day: bool,
+}
+
+impl ForeignCalendar {
+    /// Reads a calendar: lines that are none are passed over, and events that can't be read are [`Self::refused`].
+    ///
+    /// # Errors
+    /// The text is no calendar, or too large.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let whole = |what: String| Error { line: 1, what };
+        if text.len() > MAX_BYTES {
+            return Err(whole(format!("the file has more than {MAX_BYTES} bytes")));
+        }
+        let places = Places::of(text);
+        if places.begins > MAX_COMPONENTS || places.events.len() > MAX_EVENTS {
+            return Err(whole(format!("the file has more than {MAX_EVENTS} events")));
+        }
+        let mut calendar = Self { events: Vec::new(), refused: Vec::new() };
+        let (mut parser, mut has_calendar, mut seen) = (Parser::new(text), false, 0);
+        loop {
+            match parser.entry() {
+                Entry::ICalendar(read) => {
+                    has_calendar = true;
+                    let zones = Zones::read(&read);
+                    let is_event = |kind: &ICalendarComponentType| *kind == ICalendarComponentType::VEvent;
+                    for component in read.components.iter().filter(|component| is_event(&component.component_type)) {
+                        calendar.add(places.events.get(seen), |line| read_event(component, line, &zones));
+                        seen += 1;
+                        if calendar.refused.len() > MAX_REFUSED {
+                            return Err(whole(format!("more than {MAX_REFUSED} events of the file can't be read")));
+                        }
+                    }
+                }
+                Entry::Eof => break,
+                Entry::TooManyComponents => return Err(whole("the file has too many parts".to_owned())),
+                _ => {}
+            }
+        }
+        if !has_calendar {
+            return Err(whole("this is no calendar: there is no `BEGIN:VCALENDAR`".to_owned()));
+        }
+        if let Some(line) = places.cut_off {
+            calendar.refused.push(Error { line, what: "the file is cut off: there is no `END:VCALENDAR`".to_owned() });
+        }
+        Ok(calendar)
+    }
+
+    fn add(&mut self, place: Option<&Place>, read: impl FnOnce(usize) -> Result<Event, String>) {
+        let line = place.map_or(1, |place| place.line);
+        let whole =
+            if place.is_none_or(|place| place.ended) { Ok(()) } else { Err("the file ends within it".to_owned()) };
+        match whole.and_then(|()| read(line)) {
+            Ok(event) => self.events.push(event),
+            Err(reason) => self.refused.push(Error { line, what: format!("the event can't be read: {reason}") }),
+        }
+    }
+
+    /// What could not be read, by line.
+    #[must_use]
+    pub fn refused(&self) -> &[Error] {
+        &self.refused
+    }
+
+    /// The events that touch `range`, by start, without those that are [`Self::refused`]. `floating` is the zone of days and
+    /// of times that have none.
+    ///
+    /// # Errors
+    /// There are too many.
+    pub fn events(&self, range: Range<Timestamp>, floating: &TimeZone) -> Result<Vec<ForeignEvent>, Error> {
+        expand::expand(&self.events, &range, floating)
+    }
+
+    /// The spans of all events that touch `range`, as freezes of whoever lives in `zone`.
+    ///
+    /// # Errors
+    /// Something can't be read: that some freeze is missing must not look as if there were none.
+    pub fn freeze_spans(&self, range: Range<Timestamp>, zone: &TimeZone) -> Result<Vec<FreezeSpan>, Error> {
+        if let Some(refused) = self.refused.first() {
+            return Err(refused.clone());
+        }
+        let span = |event: ForeignEvent| FreezeSpan {
+            from: event.start.instant(zone),
+            until: event.end.instant(zone),
+            reason: event.summary,
+        };
+        // What takes no time freezes nothing.
+        let spans = self.events(range, zone)?.into_iter().map(span).filter(|span| span.from < span.until);
+        Ok(spans.collect())
+    }
+}
+
+/// Where a VEVENT begins, and whether it ends.
+struct Place {
+    line: usize,
+    ended: bool,
+}
+
+/// Lines of the file, which calcard does not tell.
+struct Places {
+    events: Vec<Place>,
+    begins: usize,
+    /// The last line of a file whose calendar does not end.
+    cut_off: Option<usize>,
+}
+
+impl Places {
+    fn of(text: &str) -> Self {
+        let mut places = Self { events: Vec::new(), begins: 0, cut_off: None };
+        let (mut open, mut last) = (false, 1);
+        for (line, number) in text.strip_prefix('\u{feff}').unwrap_or(text).lines().zip(1..) {
+            last = number;
+            let Some((key, kind)) = line.split_once(':') else { continue };
+            let (begins, ends) = (key.eq_ignore_ascii_case("BEGIN"), key.eq_ignore_ascii_case("END"));
+            let kind = kind.trim();
+            places.begins += usize::from(begins);
+            if kind.eq_ignore_ascii_case("VCALENDAR") && (begins || ends) {
+                open = begins;
+            }
+            if kind.eq_ignore_ascii_case("VEVENT") {
+                if begins {
+                    places.events.push(Place { line: number, ended: false });
+                } else if let (true, Some(event)) = (ends, places.events.last_mut()) {
+                    event.ended = true;
+                }
+            }
+        }
+        places.cut_off = open.then_some(last);
+        places
+    }
+}

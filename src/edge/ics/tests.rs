@@ -1,0 +1,265 @@
+//! Foreign calendars as other readers see them (`tests/data/ics`), and our own feed.
+//!
+//! The expected files were compared with what Python's `recurring-ical-events` finds. It differs in two places, on purpose: what
+//! is told by its end keeps its elapsed length in the night of a change of clocks (RFC 5545), and a zone that nothing
+//! explains is refused.
+
+use std::path::Path;
+
+use jiff::civil::date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use proptest::prelude::{any, proptest};
+use serde_json::{Value, json};
+
+use super::{Error, ForeignCalendar, MAX_BYTES, OwnEvent, Status, write};
+use crate::domain::calendar::FreezeSpan;
+
+fn berlin() -> TimeZone {
+    TimeZone::get("Europe/Berlin").unwrap()
+}
+
+/// The year 2026 in UTC.
+fn year() -> std::ops::Range<Timestamp> {
+    let first = |year| date(year, 1, 1).to_zoned(TimeZone::UTC).unwrap().timestamp();
+    first(2026)..first(2027)
+}
+
+fn calendar(body: &str) -> ForeignCalendar {
+    ForeignCalendar::parse(&wrap(body)).unwrap()
+}
+
+fn wrap(body: &str) -> String {
+    format!("BEGIN:VCALENDAR\nVERSION:2.0\n{}\nEND:VCALENDAR\n", body.trim())
+}
+
+fn event(lines: &str) -> String {
+    format!("BEGIN:VEVENT\nUID:1\nSUMMARY:x\n{lines}\nEND:VEVENT\n")
+}
+
+/// The starts of a calendar's events in 2026.
+fn starts(body: &str) -> Vec<String> {
+    let calendar = calendar(body);
+    assert_eq!(calendar.refused(), [], "{body}");
+    calendar.events(year(), &berlin()).unwrap().iter().map(|event| event.start.to_string()).collect()
+}
+
+/// Why the only event is refused.
+fn refusal(lines: &str) -> String {
+    let calendar = calendar(&event(lines));
+    let [Error { line: 3, what }] = calendar.refused() else { panic!("{:?}", calendar.refused()) };
+    what.strip_prefix("the event can't be read: ").unwrap().to_owned()
+}
+
+#[test]
+fn calendars_of_other_programs() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/ics");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "ics") {
+            continue;
+        }
+        let calendar = ForeignCalendar::parse(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let events = calendar.events(year(), &TimeZone::UTC).unwrap();
+        let events: Vec<Value> = events
+            .iter()
+            .map(|event| {
+                let (start, end) = (event.start.to_string(), event.end.to_string());
+                json!({ "summary": event.summary, "start": start, "end": end, "all_day": event.all_day })
+            })
+            .collect();
+        let refused: Vec<String> =
+            calendar.refused().iter().map(|error| format!("{}: {}", error.line, error.what)).collect();
+        let expected: Value =
+            serde_json::from_str(&std::fs::read_to_string(path.with_extension("json")).unwrap()).unwrap();
+        assert_eq!(json!({ "events": events, "refused": refused }), expected, "{}", path.display());
+        seen += 1;
+    }
+    assert_eq!(seen, 7);
+}
+
+#[test]
+fn exclusions_in_every_notation() {
+    let series = "DTSTART;TZID=Europe/Berlin:20260301T100000\nRRULE:FREQ=DAILY;COUNT=3\n";
+    let without = |exdate: &str| starts(&event(&format!("{series}{exdate}"))).len();
+    assert_eq!(without("EXDATE;TZID=Europe/Berlin:20260302T100000"), 2);
+    assert_eq!(without("EXDATE:20260302T090000Z"), 2);
+    assert_eq!(without("EXDATE;TZID=America/New_York:20260302T040000"), 2);
+    assert_eq!(without("EXDATE;VALUE=DATE:20260302"), 2);
+    assert_eq!(without("EXDATE:20260302T100000"), 2);
+    assert_eq!(without("EXDATE;TZID=Europe/Berlin:20260301T100000,20260303T100000"), 1);
+    assert_eq!(without("EXDATE;TZID=Europe/Berlin:20260302T110000"), 3);
+    let days = "DTSTART;VALUE=DATE:20260301\nRRULE:FREQ=DAILY;COUNT=3\n";
+    let without = |exdate: &str| starts(&event(&format!("{days}{exdate}")));
+    assert_eq!(without("EXDATE;VALUE=DATE:20260302"), ["2026-03-01", "2026-03-03"]);
+    assert_eq!(without("EXDATE:20260302T000000"), ["2026-03-01", "2026-03-03"]);
+    assert_eq!(without("EXDATE:20260301T230000Z"), ["2026-03-01", "2026-03-03"], "midnight in Berlin, told in UTC");
+}
+
+#[test]
+fn dates_that_are_replaced() {
+    let series = event("DTSTART:20260305T100000Z\nDURATION:PT1H\nRRULE:FREQ=WEEKLY;COUNT=3");
+    let with = |lines: &str| starts(&format!("{series}{}", event(lines)));
+    let moved = with("RECURRENCE-ID:20260312T100000Z\nDTSTART:20260314T080000Z\nDURATION:PT1H");
+    assert_eq!(moved, ["2026-03-05T10:00:00Z", "2026-03-14T08:00:00Z", "2026-03-19T10:00:00Z"]);
+    let named_by_day = with("RECURRENCE-ID;VALUE=DATE:20260312\nDTSTART:20260314T080000Z");
+    assert_eq!(named_by_day.len(), 3);
+    let cancelled = with("RECURRENCE-ID:20260312T100000Z\nDTSTART:20260312T100000Z\nSTATUS:CANCELLED");
+    assert_eq!(cancelled, ["2026-03-05T10:00:00Z", "2026-03-19T10:00:00Z"]);
+    // A date of another year that was moved into this one, and the other way round.
+    let old = event("DTSTART:20251230T100000Z\nRRULE:FREQ=WEEKLY;COUNT=2\n");
+    let moved_in = event("RECURRENCE-ID:20251230T100000Z\nDTSTART:20260101T080000Z");
+    let moved_out = event("RECURRENCE-ID:20260106T100000Z\nDTSTART:20270101T080000Z");
+    assert_eq!(starts(&format!("{old}{moved_in}{moved_out}")), ["2026-01-01T08:00:00Z"]);
+    // The later version counts, wherever it stands.
+    let later = event("RECURRENCE-ID:20260312T100000Z\nSEQUENCE:2\nDTSTART:20260315T080000Z");
+    let earlier = event("RECURRENCE-ID:20260312T100000Z\nSEQUENCE:1\nDTSTART:20260314T080000Z");
+    for body in [format!("{series}{later}{earlier}"), format!("{series}{earlier}{later}")] {
+        assert_eq!(starts(&body), ["2026-03-05T10:00:00Z", "2026-03-15T08:00:00Z", "2026-03-19T10:00:00Z"]);
+    }
+    assert_eq!(starts(&event("DTSTART:20260305T100000Z\nRRULE:FREQ=WEEKLY\nSTATUS:CANCELLED")), [""; 0]);
+}
+
+#[test]
+fn clocks_change_in_foreign_calendars_too() {
+    let nightly = "DTSTART;TZID=Europe/Berlin:20260328T023000\nDURATION:P1D\nRRULE:FREQ=DAILY;COUNT=2";
+    let calendar = calendar(&event(nightly));
+    let told: Vec<_> = calendar
+        .events(year(), &berlin())
+        .unwrap()
+        .iter()
+        .map(|event| format!("{} {}", event.start, event.end))
+        .collect();
+    // A day on the calendar; in the gap a later time on the wall.
+    assert_eq!(
+        told,
+        ["2026-03-28T02:30:00+01:00 2026-03-29T03:30:00+02:00", "2026-03-29T03:30:00+02:00 2026-03-30T02:30:00+02:00",]
+    );
+    let until = "DTSTART;TZID=Europe/Berlin:20260328T000000\nRRULE:FREQ=DAILY;UNTIL=20260328T230000Z";
+    assert_eq!(starts(&event(until)).len(), 2, "an instant in UTC is midnight in Berlin");
+    let until = "DTSTART;TZID=Europe/Berlin:20260328T000000\nRRULE:FREQ=DAILY;UNTIL=20260328T225959Z";
+    assert_eq!(starts(&event(until)).len(), 1);
+}
+
+#[test]
+fn what_can_not_be_kept_to_is_refused() {
+    assert!(refusal("DTSTART:20260101T000000Z\nRRULE:FREQ=HOURLY").starts_with("`FREQ` is `HOURLY`"));
+    assert!(refusal("DTSTART:20260101T090000Z\nRRULE:FREQ=DAILY;BYHOUR=9,17").contains("`BYHOUR`"));
+    assert!(refusal("DTSTART:20260101T090000Z\nRRULE:FREQ=DAILY;UNTIL=2026").contains("can't be read"));
+    assert!(refusal("DTSTART:20260101T090000Z\nRRULE:nonsense").contains("can't be read"));
+    assert!(refusal("DTSTART:20260101T090000Z\nRRULE:FREQ=DAILY\nRRULE:FREQ=WEEKLY").contains("more than one"));
+    assert!(refusal("DTSTART:20260101T090000Z\nRRULE:FREQ=DAILY\nEXRULE:FREQ=WEEKLY").contains("EXRULE"));
+    assert!(refusal("DTSTART:20260101T090000Z\nRECURRENCE-ID;RANGE=THISANDFUTURE:20260101T090000Z").contains("RANGE"));
+    assert!(refusal("DTSTART:20260101T090000Z\nDTEND;VALUE=DATE:20260102").contains("different kinds"));
+    assert!(refusal("DTSTART:20260101T090000Z\nDURATION:-PT1H").contains("negative"));
+    assert!(refusal("DTSTART:20260101T090000Z\nDURATION:P99999W").contains("ten years"));
+    assert!(refusal("DTSTART;TZID=Mars/Olympus:20260101T090000").contains("`Mars/Olympus`"));
+    assert!(refusal("DTSTART;TZID=\"(UTC+01:00) Somewhere, Else\":20260101T090000").contains("time zone"));
+    assert!(refusal("DTSTART:20260101T250000").contains("`DTSTART`"));
+    assert!(refusal("SUMMARY:when?").contains("no `DTSTART`"));
+    // What only repeats the start's time of day changes nothing.
+    let same = event("DTSTART:20260101T093000Z\nRRULE:FREQ=DAILY;COUNT=2;BYHOUR=9;BYMINUTE=30;BYSECOND=0");
+    assert_eq!(starts(&same).len(), 2);
+}
+
+#[test]
+fn a_freeze_calendar_must_be_whole() {
+    let days = event("DTSTART;VALUE=DATE:20260329\nDTEND;VALUE=DATE:20260330");
+    let instant = |text: &str| text.parse::<Timestamp>().unwrap();
+    let spans = calendar(&days).freeze_spans(year(), &berlin()).unwrap();
+    let (from, until) = (instant("2026-03-28T23:00:00Z"), instant("2026-03-29T22:00:00Z"));
+    assert_eq!(spans, [FreezeSpan { from, until, reason: "x".to_owned() }], "a day of 23 hours in Berlin");
+    let floating = calendar(&event("DTSTART:20260701T080000\nDTEND:20260701T120000"));
+    assert_eq!(floating.freeze_spans(year(), &berlin()).unwrap()[0].from, instant("2026-07-01T06:00:00Z"));
+    let with_a_gap = calendar(&format!("{days}{}", event("DTSTART:20260101T000000Z\nRRULE:FREQ=HOURLY")));
+    assert_eq!(with_a_gap.freeze_spans(year(), &berlin()).unwrap_err().line, 9);
+    let cut_off = wrap(&days).replace("END:VCALENDAR\n", "");
+    assert!(ForeignCalendar::parse(&cut_off).unwrap().freeze_spans(year(), &berlin()).is_err());
+    let moment = calendar(&event("DTSTART:20260701T080000Z"));
+    assert_eq!(moment.freeze_spans(year(), &berlin()).unwrap(), []);
+}
+
+#[test]
+fn only_what_touches_the_range_is_there() {
+    let body = event("DTSTART:20251231T220000Z\nDTEND:20260101T000000Z\nRRULE:FREQ=YEARLY");
+    assert_eq!(starts(&body), ["2026-12-31T22:00:00Z"], "the first is over when the year begins");
+    let body = event("DTSTART:20251231T220000Z\nDTEND:20260101T000001Z");
+    assert_eq!(starts(&body).len(), 1);
+    assert_eq!(starts(&event("DTSTART:20260101T000000Z")).len(), 1);
+    assert_eq!(starts(&event("DTSTART:20270101T000000Z")), [""; 0]);
+}
+
+#[test]
+fn the_work_is_bounded() {
+    let parse = |text: &str| ForeignCalendar::parse(text).map(|_| ()).unwrap_err().what;
+    assert!(parse(&" ".repeat(MAX_BYTES + 1)).contains("more than 1048576 bytes"));
+    assert!(parse(&wrap(&event("DTSTART:20260101").repeat(5_001))).contains("more than 5000 events"));
+    let never = event("DTSTART:20260101\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30").repeat(101);
+    assert!(parse(&wrap(&never)).contains("more than 100 events"));
+    assert!(parse("hello").contains("no calendar"));
+    assert!(parse("").contains("no calendar"));
+    let endless = event("DTSTART:20260101T000000Z\nRRULE:FREQ=DAILY").repeat(60);
+    assert!(calendar(&endless).events(year(), &berlin()).unwrap_err().what.contains("more than 20000 dates"));
+    let long = event("DTSTART:00010101T000000Z\nRRULE:FREQ=DAILY");
+    assert_eq!(starts(&long).len(), 365);
+}
+
+fn own(uid: &str, status: Status) -> OwnEvent {
+    let start = date(2026, 3, 27).at(14, 0, 0, 0).to_zoned(berlin()).unwrap().timestamp();
+    OwnEvent {
+        uid: uid.to_owned(),
+        sequence: 3,
+        stamp: start.saturating_sub(10.hours()).unwrap(),
+        summary: "Wartung: Server, Netz; und \"Drucker\" – Größeres, damit die Zeile länger wird als 75 Oktette"
+            .to_owned(),
+        description: "Zeile eins\nZeile zwei\r\nBEGIN:VEVENT\u{7}".to_owned(),
+        start,
+        end: start.saturating_add(4.hours()).unwrap(),
+        status,
+    }
+}
+
+#[test]
+fn our_feed_reads_as_it_was_written() {
+    let events =
+        [own("a@turnus", Status::Confirmed), own("b@turnus", Status::Tentative), own("c@turnus", Status::Cancelled)];
+    let text = write(&events, "Nordwind, GmbH\r\nX-EVIL:1");
+    let settings = {
+        let mut settings = insta::Settings::new();
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings
+    };
+    settings.bind(|| insta::assert_snapshot!("feed", text.replace('\r', "")));
+    assert!(text.split("\r\n").all(|line| line.len() <= 75 && !line.contains(['\r', '\n', '\u{7}'])), "{text}");
+    assert_eq!(text.matches("\r\nBEGIN:VEVENT\r\n").count(), 3);
+    let read = ForeignCalendar::parse(&text).unwrap();
+    assert_eq!(read.refused(), []);
+    let found = read.events(year(), &TimeZone::UTC).unwrap();
+    assert_eq!(found.len(), 2, "the cancelled one is gone");
+    assert_eq!(found[0].summary, events[0].summary);
+    assert_eq!(found[0].start.instant(&TimeZone::UTC), events[0].start);
+    assert_eq!(found[0].end.instant(&TimeZone::UTC), events[0].end);
+    assert_eq!(write(&events, "x"), write(&events, "x"));
+}
+
+proptest! {
+    #[test]
+    fn no_text_breaks_out_of_the_feed(summary in any::<String>(), description in any::<String>(), uid in any::<String>()) {
+        let event = OwnEvent { uid, summary, description, ..own("x", Status::Confirmed) };
+        let text = write(&[event], "name");
+        assert_eq!(text.lines().filter(|line| line.starts_with("BEGIN:") || line.starts_with("END:")).count(), 4);
+        let read = ForeignCalendar::parse(&text).unwrap();
+        assert_eq!(read.events(year(), &TimeZone::UTC).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn whatever_a_file_says_it_is_read_or_refused(text in "(BEGIN|END|DTSTART|DTEND|RRULE|RDATE|EXDATE|DURATION|TZID|;TZID=|:|;|,|=|VEVENT|VCALENDAR|VTIMEZONE|STANDARD|FREQ=YEARLY|20260101|T000000Z|TZOFFSETTO:\\+0100|\r\n|\n|.){0,60}") {
+        for text in [text.clone(), wrap(&text), wrap(&event(&text)), wrap(&event(&format!("DTSTART:20260101T000000\n{text}")))] {
+            if let Ok(calendar) = ForeignCalendar::parse(&text) {
+                let _ = calendar.events(year(), &berlin());
+            }
+        }
+    }
+}

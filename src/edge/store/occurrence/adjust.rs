@@ -1,0 +1,69 @@
+//! What may change about a date that stays where it is: its job, its latest start, its reminders and its review, and which date of
+//! the rule it is.
+//!
+//! Invariant: begin and end stay, so that whoever was told of the date was told right.
+
+use std::collections::BTreeSet;
+
+use jiff_sqlx::ToSqlx;
+use sqlx::PgConnection;
+use sqlx::types::Uuid;
+
+use super::super::error::Error;
+use super::insert::NewOccurrence;
+use crate::domain::id::{Name, OccurrenceId};
+
+/// Changes these occurrences, found by `id`, as far as they are ahead and begin and end as `changed` says. Returns how many.
+///
+/// # Errors
+/// [`Error::Conflict`] with `one_occurrence_per_date` if the date of the rule is taken.
+pub async fn adjust(connection: &mut PgConnection, changed: &[NewOccurrence]) -> Result<u64, Error> {
+    let reasons = |row: &NewOccurrence| {
+        serde_json::to_string(&row.reasons).map_err(|source| Error::unreadable("occurrence.reasons", source))
+    };
+    let adjusted = sqlx::query!(
+        "update occurrence
+         set recurrence_id = new.recurrence_id, job = new.job, time_zone = new.time_zone, local_start = new.local_start, latest_start_at = new.latest_start_at,
+             reasons = new.reasons::json, next_notice_at = new.next_notice_at, review_at = new.review_at
+         from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamp[], $5::timestamptz[], $6::timestamptz[], $7::timestamptz[],
+                     $8::text[], $9::timestamptz[], $10::timestamptz[], $11::timestamp[])
+              as new (id, job, time_zone, local_start, start_at, latest_start_at, end_at, reasons, next_notice_at, review_at,
+                      recurrence_id)
+         where occurrence.id = new.id and occurrence.state in ('planned', 'announced', 'confirmed')
+           and occurrence.start_at = new.start_at and occurrence.end_at = new.end_at",
+        &changed.iter().map(|row| row.id.0).collect::<Vec<Uuid>>(),
+        &changed.iter().map(|row| row.job.as_str()).collect::<Vec<_>>() as &[&str],
+        &changed.iter().map(|row| row.time_zone.as_str()).collect::<Vec<_>>() as &[&str],
+        &changed.iter().map(|row| row.local_start.to_sqlx()).collect::<Vec<_>>() as &[jiff_sqlx::DateTime],
+        &changed.iter().map(|row| row.start.to_sqlx()).collect::<Vec<_>>() as &[jiff_sqlx::Timestamp],
+        &changed.iter().map(|row| row.latest_start.to_sqlx()).collect::<Vec<_>>() as &[jiff_sqlx::Timestamp],
+        &changed.iter().map(|row| row.end.to_sqlx()).collect::<Vec<_>>() as &[jiff_sqlx::Timestamp],
+        &changed.iter().map(reasons).collect::<Result<Vec<String>, _>>()?,
+        &changed.iter().map(|row| row.next_notice.map(ToSqlx::to_sqlx)).collect::<Vec<_>>()
+            as &[Option<jiff_sqlx::Timestamp>],
+        &changed.iter().map(|row| row.review.map(ToSqlx::to_sqlx)).collect::<Vec<_>>()
+            as &[Option<jiff_sqlx::Timestamp>],
+        &changed.iter().map(|row| row.recurrence_id.to_sqlx()).collect::<Vec<_>>() as &[jiff_sqlx::DateTime],
+    )
+    .execute(connection)
+    .await?;
+    Ok(adjusted.rows_affected())
+}
+
+/// Planned and skipped occurrences of `customers`, or of all, that a message refers to: they can be called off, but not removed.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn list_mentioned(
+    connection: &mut PgConnection,
+    customers: Option<&[Name]>,
+) -> Result<BTreeSet<OccurrenceId>, Error> {
+    let names: Option<Vec<&str>> = customers.map(|names| names.iter().map(Name::as_str).collect());
+    let ids = sqlx::query_scalar!(
+        "select id from occurrence
+         where state in ('planned', 'skipped') and ($1::text[] is null or customer = any($1))
+           and exists (select 1 from notification where notification.occurrence = occurrence.id)",
+        names.as_deref() as Option<&[&str]>,
+    );
+    Ok(ids.fetch_all(connection).await?.into_iter().map(OccurrenceId).collect())
+}

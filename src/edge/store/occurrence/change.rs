@@ -1,0 +1,119 @@
+//! One step in the life of an occurrence, if it still stands where the caller believes it to stand.
+//!
+//! Invariant: an occurrence changes its state by [`OccurrenceState::next`] only, and the times that a state asks for are set with it.
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use sqlx::PgConnection;
+
+use super::super::error::Error;
+use crate::domain::id::{OccurrenceId, RunId};
+use crate::domain::occurrence::{OccurrenceEvent, OccurrenceState};
+
+/// A step to be taken.
+#[derive(Debug, Clone, Copy)]
+pub struct Change<'a> {
+    /// Of which occurrence.
+    pub id: OccurrenceId,
+    /// Where the caller saw it.
+    pub from: OccurrenceState,
+    /// What happens.
+    pub event: OccurrenceEvent,
+    /// Why: needed where it is missed, skipped, cancelled or moved.
+    pub cause: Option<&'a str>,
+    /// Who said yes: needed where it is confirmed.
+    pub by: Option<&'a str>,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// Takes the step. `false`: it stands elsewhere by now, and nothing was written. An end takes the notice and the review that were
+/// due with it; after an announcement the next notice is the caller's to set.
+///
+/// # Errors
+/// [`Error::IllegalStep`] if there is no such step.
+pub async fn change_occurrence(connection: &mut PgConnection, change: &Change<'_>) -> Result<bool, Error> {
+    let next = change.from.next(change.event)?;
+    let changed = sqlx::query!(
+        "update occurrence
+         set state = $3, cause = $4,
+             sequence = sequence + case when state = 'skipped' then 1 else 0 end,
+             announced_at = case $3::text when 'announced' then $6::timestamptz when 'planned' then null else announced_at end,
+             confirmed_at = case $3 when 'confirmed' then $6 when 'planned' then null else confirmed_at end,
+             confirmed_by = case $3 when 'confirmed' then $5 when 'planned' then null else confirmed_by end,
+             opened_at = case $3 when 'open' then $6 when 'done' then opened_at end,
+             finished_at = case when $3 in ('done', 'missed', 'skipped', 'cancelled', 'moved') then $6 end,
+             next_notice_at = case when $3 in ('planned', 'announced', 'confirmed') then next_notice_at end,
+             review_at = case when $3 in ('planned', 'announced', 'confirmed') then review_at end
+         where id = $1 and state = $2",
+        change.id.0,
+        change.from.as_str(),
+        next.as_str(),
+        change.cause,
+        change.by,
+        change.now.to_sqlx() as _,
+    )
+    .execute(connection)
+    .await?;
+    Ok(changed.rows_affected() == 1)
+}
+
+/// Opens an occurrence whose run was created in the same transaction. `false`: it is not ahead any more, or the run is not its run.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn open_occurrence(
+    connection: &mut PgConnection,
+    id: OccurrenceId,
+    run: RunId,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let opened = sqlx::query!(
+        "update occurrence
+         set state = 'open', cause = null, opened_at = $3, next_notice_at = null, review_at = null
+         where id = $1 and state in ('planned', 'announced', 'confirmed')
+           and exists (select 1 from run where run.id = $2 and run.occurrence = $1)",
+        id.0,
+        run.0,
+        now.to_sqlx() as _,
+    )
+    .execute(connection)
+    .await?;
+    Ok(opened.rows_affected() == 1)
+}
+
+/// Notes what a due occurrence waits for. `false`: it does not wait any more.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn set_waiting(connection: &mut PgConnection, id: OccurrenceId, cause: &str) -> Result<bool, Error> {
+    // The same cause again writes nothing: who waits is looked at with each tick.
+    let noted = sqlx::query!(
+        "update occurrence set cause = $2
+         where id = $1 and state in ('planned', 'announced', 'confirmed') and cause is distinct from $2",
+        id.0,
+        cause,
+    )
+    .execute(&mut *connection)
+    .await?;
+    if noted.rows_affected() == 1 {
+        return Ok(true);
+    }
+    let waits = sqlx::query_scalar!(
+        r#"select state in ('planned', 'announced', 'confirmed') as "waits!" from occurrence where id = $1"#,
+        id.0,
+    );
+    Ok(waits.fetch_optional(connection).await?.unwrap_or(false))
+}
+
+/// Closes the occurrence of a run that has ended; a run by hand has none.
+pub(in crate::edge::store) async fn close_of_run(connection: &mut PgConnection, run: RunId) -> Result<(), Error> {
+    sqlx::query!(
+        "update occurrence set state = 'done', finished_at = run.finished_at
+         from run where run.id = $1 and occurrence.id = run.occurrence and occurrence.state = 'open'",
+        run.0,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,273 @@
+//! `turnus apply` through the real binary, on a real Postgres: what is stored, who is told, and what is never done without a yes.
+
+use sqlx::PgConnection;
+
+use crate::kit::database::execute;
+use crate::kit::office::{Office, day, window};
+
+/// Rows of a query with one text column.
+async fn texts(connection: &mut PgConnection, sql: &str) -> Vec<String> {
+    sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned())).fetch_all(connection).await.unwrap()
+}
+
+async fn number(connection: &mut PgConnection, sql: &str) -> i64 {
+    sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned())).fetch_one(connection).await.unwrap()
+}
+
+/// Every row of every table that apply may write, with the transaction that wrote it.
+async fn versions(connection: &mut PgConnection) -> Vec<String> {
+    let mut all = Vec::new();
+    for table in ["revision", "applied", "contact", "occurrence", "notification", "audit"] {
+        all.extend(
+            texts(connection, &format!("select '{table} ' || xmin || ' ' || ctid from {table} order by ctid")).await,
+        );
+    }
+    all
+}
+
+/// As the daemon would have: the first date of each window is announced.
+async fn announce_first(connection: &mut PgConnection) {
+    execute(
+        connection,
+        "update occurrence set state = 'announced', announced_at = now(), next_notice_at = start_at - interval '2 days'
+         where id in (select distinct on (customer, window_name) id from occurrence
+                      where state = 'planned' order by customer, window_name, start_at)"
+            .to_owned(),
+    )
+    .await;
+}
+
+/// The dates of [`monthly`] within 400 days: on day 10, 40, … 370.
+const DATES: i64 = 13;
+
+/// A rule of one date a month, from the tenth day after today on.
+fn monthly() -> String {
+    window("monthly", "FREQ=DAILY;INTERVAL=30", day(10))
+}
+
+#[tokio::test]
+async fn the_first_apply_stores_files_contacts_and_dates() {
+    let office = Office::open().await;
+    office.customer("nordwind", &monthly());
+    let shown = office.succeed(&["apply", "--yes"]);
+    assert!(shown.contains("customer nordwind: new") && shown.contains("13 dates appear"), "{shown}");
+    let mut connection = office.connect().await;
+    let applied = texts(&mut connection, "select kind || ' ' || name from applied order by 1").await;
+    assert_eq!(applied, ["inventory nordwind", "job look", "settings turnus"]);
+    assert_eq!(number(&mut connection, "select count(*) from occurrence where state = 'planned'").await, DATES);
+    let last =
+        texts(&mut connection, "select ((max(start_at) - now()) < interval '400 days')::text from occurrence").await;
+    assert_eq!(last, ["true"]);
+    let first = texts(&mut connection, "select local_start::text from occurrence order by start_at limit 1").await;
+    assert_eq!(first, [day(10).to_string().replace('T', " ")]);
+    assert_eq!(texts(&mut connection, "select email from contact").await, ["it@nordwind.example"]);
+    assert_eq!(number(&mut connection, "select count(*) from notification").await, 0, "nobody is told by an apply");
+    let audit =
+        texts(&mut connection, "select action || ' ' || coalesce(customer, '-') from audit order by number").await;
+    assert_eq!(audit, ["apply files nordwind", "apply files -"]);
+    office.close().await;
+}
+
+#[tokio::test]
+async fn a_second_apply_writes_no_row() {
+    let office = Office::open().await;
+    office.customer("nordwind", &monthly());
+    office.succeed(&["apply", "--yes"]);
+    let mut connection = office.connect().await;
+    announce_first(&mut connection).await;
+    let before = versions(&mut connection).await;
+    assert_eq!(office.succeed(&["apply", "--yes"]).trim(), "nothing to change");
+    let answer = office.json(&["apply"]);
+    assert_eq!((&answer["applied"], &answer["customers"]), (&false.into(), &serde_json::json!([])));
+    assert_eq!(versions(&mut connection).await, before);
+    office.close().await;
+}
+
+#[tokio::test]
+async fn without_a_terminal_or_a_yes_nothing_is_applied() {
+    let office = Office::open().await;
+    office.customer("nordwind", &monthly());
+    let told = office.fail(2, &["apply"]);
+    assert!(told.contains("customer nordwind: new") && told.contains("hint: --yes"), "{told}");
+    let mut connection = office.connect().await;
+    assert_eq!(number(&mut connection, "select count(*) from applied").await, 0);
+    office.close().await;
+}
+
+#[tokio::test]
+async fn planned_dates_follow_the_files() {
+    let office = Office::open().await;
+    office.customer("nordwind", &monthly());
+    office.succeed(&["apply", "--yes"]);
+    // Half an hour later each time, and a freeze over the second date.
+    let later = day(10).with().minute(30).build().unwrap();
+    let frozen = day(40).date();
+    let freeze = format!("[[freeze]]\nfrom = {frozen}\nto = {frozen}\nreason = \"stocktaking\"\n");
+    office.customer("nordwind", &(window("monthly", "FREQ=DAILY;INTERVAL=30", later) + &freeze));
+    let shown = office.succeed(&["apply", "--yes"]);
+    assert!(shown.contains("customer nordwind: changed"), "{shown}");
+    let mut connection = office.connect().await;
+    // The rule's dates are others now: all went, as many came.
+    let states =
+        texts(&mut connection, "select state || ' ' || count(*) from occurrence group by state order by 1").await;
+    assert_eq!(states, ["planned 12", "skipped 1"]);
+    let cause = texts(&mut connection, "select cause from occurrence where state = 'skipped'").await;
+    assert_eq!(cause, ["frozen: stocktaking"]);
+    // The freeze goes: the date is held again, as the same row.
+    office.customer("nordwind", &window("monthly", "FREQ=DAILY;INTERVAL=30", later));
+    let shown = office.succeed(&["apply", "--yes"]);
+    assert!(shown.contains("is held again"), "{shown}");
+    assert_eq!(number(&mut connection, "select count(*) from occurrence where state = 'planned'").await, DATES);
+    assert_eq!(number(&mut connection, "select count(*) from notification").await, 0);
+    office.close().await;
+}
+
+#[tokio::test]
+async fn an_announced_date_moves_only_by_an_explicit_yes_and_the_customer_is_told() {
+    let office = Office::open().await;
+    office.customer("nordwind", &monthly());
+    office.succeed(&["apply", "--yes"]);
+    let mut connection = office.connect().await;
+    announce_first(&mut connection).await;
+    office.customer("nordwind", &window("monthly", "FREQ=DAILY;INTERVAL=30", day(12)));
+    let before = versions(&mut connection).await;
+    let told = office.fail(2, &["apply", "--yes"]);
+    assert!(told.contains("! announced") && told.contains("it@nordwind.example would be told"), "{told}");
+    assert!(told.contains("1 announced date would move or go; nothing was applied"), "{told}");
+    assert!(told.contains("--yes --move-announced"), "{told}");
+    assert_eq!(versions(&mut connection).await, before, "a refusal writes nothing");
+
+    office.succeed(&["apply", "--yes", "--move-announced"]);
+    let rows = texts(
+        &mut connection,
+        "select state || ' ' || sequence || ' ' || local_start from occurrence where state in ('moved', 'announced') order by sequence",
+    )
+    .await;
+    let at = |days: i64| day(days).to_string().replace('T', " ");
+    assert_eq!(rows, [format!("moved 0 {}", at(10)), format!("announced 1 {}", at(12))]);
+    let linked =
+        number(&mut connection, "select count(*) from occurrence new join occurrence old on new.moved_from = old.id")
+            .await;
+    assert_eq!(linked, 1);
+    let messages = texts(
+        &mut connection,
+        "select kind || ' ' || recipient || ' ' || (detail->>'from') from notification where state = 'due'",
+    )
+    .await;
+    assert_eq!(messages, [format!("moved it@nordwind.example {}", day(10))]);
+    let audit = texts(&mut connection, "select action from audit where occurrence is not null").await;
+    assert_eq!(audit, ["move occurrence"]);
+    assert_eq!(office.succeed(&["apply", "--yes"]).trim(), "nothing to change");
+    office.close().await;
+}
+
+#[tokio::test]
+async fn a_removed_customer_loses_planned_dates_and_hears_of_announced_ones() {
+    let office = Office::open().await;
+    office.customer("nordwind", &monthly());
+    office.customer("acme", &monthly());
+    office.succeed(&["apply", "--yes"]);
+    let mut connection = office.connect().await;
+    announce_first(&mut connection).await;
+    office.remove("inventories/nordwind.toml");
+    let told = office.fail(2, &["apply", "--yes"]);
+    assert!(told.contains("customer nordwind: removed") && told.contains("is called off"), "{told}");
+    office.succeed(&["apply", "--yes", "--move-announced"]);
+    let rows = texts(&mut connection, "select state from occurrence where customer = 'nordwind'").await;
+    assert_eq!(rows, ["cancelled"], "what was announced stays as history, the rest is gone");
+    let messages = texts(&mut connection, "select kind || ' ' || recipient from notification").await;
+    assert_eq!(messages, ["cancelled it@nordwind.example"]);
+    assert_eq!(texts(&mut connection, "select distinct customer from contact").await, ["acme"]);
+    assert_eq!(number(&mut connection, "select count(*) from applied where name = 'nordwind'").await, 0);
+    assert_eq!(number(&mut connection, "select count(*) from occurrence where customer = 'acme'").await, DATES);
+    assert_eq!(office.succeed(&["apply", "--yes"]).trim(), "nothing to change");
+    office.close().await;
+}
+
+#[tokio::test]
+async fn a_freeze_over_an_announced_date_leaves_it_out_and_the_end_of_the_freeze_announces_it_anew() {
+    let office = Office::open().await;
+    office.customer("nordwind", &monthly());
+    office.succeed(&["apply", "--yes"]);
+    let mut connection = office.connect().await;
+    announce_first(&mut connection).await;
+    let frozen = day(10).date();
+    let freeze = format!("\n[[freeze]]\nfrom = {frozen}\nto = {frozen}\nreason = \"the provider's own holidays\"\n");
+    office.settle(&freeze);
+    office.fail(2, &["apply", "--yes"]);
+    office.succeed(&["apply", "--yes", "--move-announced"]);
+    let cause = texts(&mut connection, "select cause from occurrence where state = 'skipped'").await;
+    assert_eq!(cause, ["frozen: the provider's own holidays"]);
+    assert_eq!(texts(&mut connection, "select kind from notification").await, ["cancelled"]);
+    assert_eq!(office.succeed(&["apply", "--yes"]).trim(), "nothing to change");
+    office.settle("");
+    office.succeed(&["apply", "--yes"]);
+    let back = "select state || ' ' || sequence || ' ' || (announced_at is null) || ' ' || (next_notice_at is not null)
+                from occurrence order by start_at limit 1";
+    assert_eq!(texts(&mut connection, back).await, ["planned 1 true true"]);
+    office.close().await;
+}
+
+#[tokio::test]
+async fn a_date_that_a_person_chose_stays_through_changes_of_the_files() {
+    let office = Office::open().await;
+    office.customer("nordwind", &monthly());
+    office.succeed(&["apply", "--yes"]);
+    let from = format!("monthly@{}", day(10).date());
+    let to = day(11).to_string();
+    office.succeed(&["calendar", "move", "nordwind", &from, "--to", &to, "--reason", "fair"]);
+    office.customer("nordwind", &window("monthly", "FREQ=DAILY;INTERVAL=30", day(10).with().hour(12).build().unwrap()));
+    office.succeed(&["apply", "--yes"]);
+    let mut connection = office.connect().await;
+    let chosen = "select local_start::text from occurrence where chosen_by is not null";
+    assert_eq!(texts(&mut connection, chosen).await, [to.replace('T', " ")]);
+    office.close().await;
+}
+
+#[tokio::test]
+async fn a_calendar_file_freezes_and_its_mistakes_are_told_with_their_line() {
+    let office = Office::open().await;
+    let frozen = day(40).date();
+    office.customer("nordwind", &(monthly() + "[[freeze]]\ncalendar = \"fairs\"\n"));
+    let event = |start: &str| {
+        format!(
+            "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART;VALUE=DATE:{start}\r\nSUMMARY:Fair\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+        )
+    };
+    office.write("calendars/fairs.ics", &event("2027-13-45"));
+    for command in [["check"].as_slice(), &["apply", "--yes"]] {
+        let told = office.fail(2, command);
+        assert!(told.contains("calendars/fairs.ics:3:1: the event can't be read"), "{told}");
+    }
+    office.write("calendars/fairs.ics", &event(&frozen.strftime("%Y%m%d").to_string()));
+    office.succeed(&["apply", "--yes"]);
+    let mut connection = office.connect().await;
+    let skipped =
+        texts(&mut connection, "select cause || ' ' || local_start::date from occurrence where state = 'skipped'")
+            .await;
+    assert_eq!(skipped, [format!("frozen: Fair {frozen}")]);
+    let kinds = texts(&mut connection, "select name from applied where kind = 'calendar'").await;
+    assert_eq!(kinds, ["fairs"]);
+    office.close().await;
+}
+
+#[tokio::test]
+async fn two_applies_at_once_store_every_date_once() {
+    let office = Office::open().await;
+    for customer in ["acme", "globex", "nordwind"] {
+        office.customer(customer, &monthly());
+    }
+    // The schema is there before both look.
+    office.succeed(&["calendar"]);
+    let (first, second) = std::thread::scope(|scope| {
+        let one = scope.spawn(|| office.turnus(&["apply", "--yes"]));
+        let two = scope.spawn(|| office.turnus(&["apply", "--yes"]));
+        (one.join().unwrap(), two.join().unwrap())
+    });
+    let codes = [first.status.code(), second.status.code()];
+    assert!(codes.contains(&Some(0)) && codes.iter().all(|code| matches!(code, Some(0 | 2 | 3))), "{codes:?}");
+    let mut connection = office.connect().await;
+    assert_eq!(number(&mut connection, "select count(*) from occurrence").await, 3 * DATES);
+    assert_eq!(office.succeed(&["apply", "--yes"]).trim(), "nothing to change");
+    office.close().await;
+}

@@ -1,0 +1,7 @@
+//! Daemons: what opens when, what is missed and why, and what happens when there are several, or none.
+
+mod clock;
+mod health;
+mod opening;
+mod several;
+mod ticks;
