@@ -39,8 +39,7 @@ pub(super) fn date_of(number: i32) -> Date {
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
     let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     let year = year_of_era + era * 400 + i32::from(month <= 2);
-    // All three fit: the number was clamped.
-    #[expect(clippy::cast_possible_truncation, reason = "years 1 to 9999, months 1 to 12, days 1 to 31")]
+    // All three fit, for the number was clamped.
     Date::new(year as i16, month as i8, day as i8).unwrap_or(Date::MAX)
 }
 

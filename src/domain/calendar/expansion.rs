@@ -69,6 +69,13 @@ impl<'r> Expansion<'r> {
         }
     }
 
+    /// Ends with this day at the latest.
+    pub(super) fn up_to(mut self, day: i32) -> Self {
+        self.last = self.last.min(day);
+        self.last_period = period_at(self.rule, self.last);
+        self
+    }
+
     /// Takes the days of the next period; false if there is none.
     fn fill(&mut self) -> bool {
         if self.period > self.last_period {

@@ -65,9 +65,11 @@ impl Recurrence {
     pub fn check(&self) -> Result<(), RuleError> {
         let Some(rule) = &self.rule else { return Ok(()) };
         let starts = day::number_of(self.starts.date());
+        // Far enough to see the gap behind each date of the first 30 years.
+        let horizon = starts.saturating_add(2 * LONGEST_GAP_DAYS + 1);
         let mut last = starts;
         let mut number = 0;
-        for found in Expansion::new(rule, self.starts, starts, None).take(CHECKED_DATES) {
+        for found in Expansion::new(rule, self.starts, starts, None).up_to(horizon).take(CHECKED_DATES) {
             if found - last > LONGEST_GAP_DAYS {
                 return Err(sparse(number, last));
             }
@@ -77,7 +79,7 @@ impl Recurrence {
             last = found;
             number += 1;
         }
-        let ends = rule.count().is_some() || rule.until().is_some();
+        let ends = rule.count() == u32::try_from(number).ok() || rule.until().is_some();
         match number {
             0 if rule.until().is_some() => Err(ends_first(rule)),
             0 => Err(sparse(number, last)),

@@ -247,7 +247,9 @@ fn keep(days: &mut Year, fill: impl FnOnce(&mut Year)) {
 
 /// Adds a day to its month; days of other years are left out.
 fn add(year: &mut Year, day: i32) {
-    if let Some(month) = year.iter_mut().rev().find(|month| month.first <= day) {
+    // No month is longer than 31 days, and none so much shorter that it would not be this one or the next.
+    let Ok(near) = usize::try_from((day - year[0].first).div_euclid(31)) else { return };
+    if let Some(month) = year.iter_mut().skip(near).take(2).rev().find(|month| month.first <= day) {
         month.add(day);
     }
 }

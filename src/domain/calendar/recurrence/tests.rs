@@ -161,6 +161,24 @@ fn rules_without_dates_are_refused() {
 }
 
 #[test]
+fn the_worst_rules_take_no_time() {
+    let list =
+        |range: std::ops::RangeInclusive<i16>| range.map(|number| number.to_string()).collect::<Vec<_>>().join(",");
+    let weeks = format!("FREQ=YEARLY;BYWEEKNO={};BYMONTH=2;BYMONTHDAY=30", list(1..=53));
+    let year_days = format!("FREQ=YEARLY;BYYEARDAY={};BYMONTH=2;BYMONTHDAY=30", list(1..=366));
+    let positions = format!("FREQ=MONTHLY;BYDAY=MO;BYSETPOS={}", list(6..=366));
+    let again = format!("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30;BYWEEKNO=1{}", ",1".repeat(900));
+    for text in [&weeks, &year_days, &positions, &again] {
+        // With a clock of its own the test would fail on a busy machine; walking through all years a hundred times, it is
+        // noticed here.
+        for _ in 0..100 {
+            assert!(recurrence(text, datetime(1, 1, 1, 9, 0, 0, 0)).check().is_err(), "{text}");
+        }
+        assert_eq!(recurrence(text, datetime(1, 1, 1, 9, 0, 0, 0)).instances(DateTime::MIN).count(), 0, "{text}");
+    }
+}
+
+#[test]
 fn sparse_rules_that_give_dates_are_fine() {
     let fine = |text: &str, starts: Date| {
         assert_eq!(recurrence(text, starts.at(9, 0, 0, 0)).check(), Ok(()), "{text}");

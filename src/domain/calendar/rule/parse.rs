@@ -162,8 +162,19 @@ fn take(rule: &mut Rule, part: &Part<'_>) -> Result<(), RuleError> {
     Ok(())
 }
 
-fn read_list<T>(value: Piece<'_>, read: impl Fn(Piece<'_>) -> Result<T, RuleError>) -> Result<Vec<T>, RuleError> {
-    value.split(',').map(read).collect()
+/// The entries in their order, each once: what stands there twice says nothing more, and costs time.
+fn read_list<T: PartialEq>(
+    value: Piece<'_>,
+    read: impl Fn(Piece<'_>) -> Result<T, RuleError>,
+) -> Result<Vec<T>, RuleError> {
+    let mut entries = Vec::new();
+    for piece in value.split(',') {
+        let entry = read(piece)?;
+        if !entries.contains(&entry) {
+            entries.push(entry);
+        }
+    }
+    Ok(entries)
 }
 
 fn read_frequency(value: Piece<'_>) -> Result<Frequency, RuleError> {
