@@ -280,3 +280,29 @@ fn a_daemon_needs_no_inventories_and_keeps_a_private_database() {
     let began = std::time::Instant::now();
     assert!(began.elapsed() < SignedDuration::from_secs(5).unsigned_abs());
 }
+
+#[test]
+fn what_apply_publishes_is_announced_at_once_and_opened_in_time() {
+    let provider = Provider::new(1);
+    let _daemon = provider.serve();
+    let soon = jiff::Timestamp::now().in_tz("Europe/Berlin").unwrap().datetime() + SignedDuration::from_secs(12);
+    let starts = soon.round(jiff::Unit::Second).unwrap();
+    let inventory = provider.world.path("configuration/inventories/nordwind.toml");
+    let contact =
+        "\n[[contact]]\nname = \"IT\"\nemail = \"it@nordwind.example\"\nreceives = [\"announcement\", \"report\"]\n";
+    let window = format!(
+        "\n[[window]]\nname = \"once\"\nstarts = {starts}\nduration = \"1h\"\ncutoff = \"15m\"\njob = \"quarterly\"\nhosts = [\"h1\"]\n\
+         announce = [\"14d\"]\n"
+    );
+    std::fs::write(&inventory, provider.inventory() + contact + &window).unwrap();
+    let applied = provider.world.run(&["apply", "--yes"]);
+    assert!(applied.status.success(), "{}", text(&applied));
+    let state = || provider.ask("select state from occurrence where window_name = 'once'");
+    wait_until("it is announced", || state() == "announced");
+    wait_until("it is done", || state() == "done");
+    let messages = provider.ask("select string_agg(kind, ';' order by number) from notification");
+    assert_eq!(messages, "announcement;started;finished");
+    let early = "select (opened_at < start_at)::text from occurrence where window_name = 'once'";
+    assert_eq!(provider.ask(early), "false");
+    assert!(provider.world.counts().values().all(|count| *count == 1), "{:?}", provider.world.ledger());
+}

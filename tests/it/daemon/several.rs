@@ -124,3 +124,21 @@ fn a_daemon_that_is_told_to_stop_hands_its_runs_over() {
     assert!(provider.world.counts().values().all(|count| *count == 1), "{:?}", provider.world.ledger());
     assert!(second.printed().contains("taken over"), "{}", second.printed());
 }
+
+#[test]
+fn a_daemon_that_was_frozen_is_fenced_when_it_wakes_up() {
+    let provider = Provider::new(1);
+    provider.world.close("save");
+    let first = provider.serve();
+    let due = provider.plan("h1", DUE);
+    provider.world.wait_for_gate("save", "h1");
+    first.signal(Signal::SIGSTOP);
+    provider.expire_leases_of(first.pid());
+    let _second = provider.serve();
+    wait_until("the other has taken over", || provider.ask("select epoch::text from run") == "2");
+    first.signal(Signal::SIGCONT);
+    first.wait_for_text("another controller has taken over");
+    provider.world.open("save");
+    provider.wait_for_state(due, "done");
+    assert!(provider.world.counts().values().all(|count| *count == 1), "{:?}", provider.world.ledger());
+}
