@@ -25,8 +25,8 @@ pub mod run;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::{PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use sqlx::migrate::{MigrateError, Migrator};
@@ -44,6 +44,8 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 /// Enough for a driver that writes, a heartbeat and a reader: all writes of a run go through one transaction at a time.
 pub const CONNECTIONS: u32 = 5;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A pool that was made anew is not replaced again within this time: those who come late mean the one before.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// Limits that the server enforces: a future that is dropped does not end its statement.
 const SERVER_LIMITS: [(&str, &str); 3] =
@@ -66,6 +68,8 @@ pub enum Target {
 pub struct Store {
     /// Replaced as a whole by [`Store::reconnect`].
     pool: RwLock<PgPool>,
+    /// When it was replaced last.
+    replaced: Mutex<Option<Instant>>,
     options: PgConnectOptions,
     /// At most so many at a time.
     connections: u32,
@@ -104,7 +108,8 @@ impl Store {
     async fn open_with(options: PgConnectOptions, connections: u32, cluster: Option<Cluster>) -> Result<Self, Error> {
         let options = options.application_name("turnus").options(SERVER_LIMITS);
         migrate(&options).await?;
-        Ok(Self { pool: RwLock::new(build_pool(&options, connections)), options, connections, cluster })
+        let pool = RwLock::new(build_pool(&options, connections));
+        Ok(Self { pool, replaced: Mutex::default(), options, connections, cluster })
     }
 
     /// The pool as it is now. Don't keep it: [`Store::reconnect`] replaces it.
@@ -131,7 +136,8 @@ impl Store {
     }
 
     /// Makes the database usable again after [`error::Kind::Unreachable`]: starts the private cluster if it stands still, and drops all
-    /// connections, because a pool may hold some that are dead or lead to a server that has become read-only.
+    /// connections, because a pool may hold some that are dead or lead to a server that has become read-only. Many may ask for it at the
+    /// same time: what has just been made anew is left to those who use it already.
     ///
     /// # Errors
     /// If the private cluster can't be started. For a server that somebody else runs, the next use tells.
@@ -139,11 +145,23 @@ impl Store {
         if let Some(cluster) = &self.cluster {
             cluster.ensure_running().await?;
         }
+        if !self.is_to_be_replaced() {
+            return Ok(());
+        }
         let fresh = build_pool(&self.options, self.connections);
         let old = std::mem::replace(&mut *self.pool.write().unwrap_or_else(PoisonError::into_inner), fresh);
         // Marks the old pool as closed at once; waiting for connections that hang is of no use.
         drop(old.close());
         Ok(())
+    }
+
+    fn is_to_be_replaced(&self) -> bool {
+        let mut replaced = self.replaced.lock().unwrap_or_else(PoisonError::into_inner);
+        if replaced.is_some_and(|at| at.elapsed() < FRESH) {
+            return false;
+        }
+        *replaced = Some(Instant::now());
+        true
     }
 
     /// The private cluster, if that is the target.

@@ -17,6 +17,7 @@ use crate::domain::inventory::Connection;
 use crate::domain::settings::{Database, Settings};
 use crate::edge::config;
 use crate::edge::store::Store;
+use crate::edge::store::applied::list_faults;
 use crate::edge::store::cluster::Cluster;
 use crate::edge::store::controller::{StoredController, list_controllers};
 use crate::edge::store::health::read_health;
@@ -176,6 +177,7 @@ async fn look_at_database(settings: &Settings, state_dir: &Path, findings: &mut 
         Ok(store) => {
             findings.push(look_at_health(&store).await);
             look_at_controllers(&store, findings).await;
+            look_at_faults(&store, findings).await;
             if let Err(error) = store.close().await {
                 let hint = error.hint();
                 findings.push(missing("database", error.to_string(), hint));
@@ -247,6 +249,24 @@ async fn look_at_controllers(store: &Store, findings: &mut Vec<Finding>) {
         Ok(controllers) if controllers.is_empty() => findings.push(ok("daemons", "none; `turnus serve` is one")),
         Ok(controllers) => findings.extend(controllers.iter().map(describe_controller)),
         Err(error) => findings.push(missing("daemons", error.to_string(), error.hint())),
+    }
+}
+
+/// Customers that were applied, and that the daemons can't use.
+async fn look_at_faults(store: &Store, findings: &mut Vec<Finding>) {
+    let faults = async {
+        let mut transaction = store.begin().await?;
+        list_faults(&mut transaction).await
+    }
+    .await;
+    let hint = "put its files right and apply them; until then none of its windows opens";
+    match faults {
+        Ok(faults) => {
+            let told =
+                faults.into_iter().map(|(customer, fault)| warning("customers", format!("{customer}: {fault}"), hint));
+            findings.extend(told);
+        }
+        Err(error) => findings.push(missing("customers", error.to_string(), error.hint())),
     }
 }
 

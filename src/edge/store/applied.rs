@@ -79,6 +79,19 @@ pub async fn set_fault(connection: &mut PgConnection, customer: &Name, fault: Op
     Ok(())
 }
 
+/// Customers whose inventory the daemon can't use, and why, by name.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn list_faults(connection: &mut PgConnection) -> Result<Vec<(Name, String)>, Error> {
+    let rows = sqlx::query!(
+        r#"select name, fault as "fault!" from applied where kind = 'inventory' and fault is not null order by name"#,
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(|row| Ok((read_name("applied.name", &row.name)?, row.fault))).collect()
+}
+
 /// Customers whose occurrences end before `before`, those without any first, then those that end soonest.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ use turnus::edge::store::occurrence::insert::NewOccurrence;
 use turnus::edge::store::revision::RevisionKind;
 
 use crate::kit::provider::{Provider, Span};
+use crate::kit::world::text;
 
 const DAY: i64 = 86_400;
 const IN_TWENTY_DAYS: Span = Span { start: 20 * DAY, latest_start: 20 * DAY + 3600, end: 20 * DAY + 7200 };
@@ -124,6 +125,8 @@ fn an_inventory_that_can_t_be_used_is_marked_and_the_others_are_extended() {
     assert_eq!(hand.tick(Tick::Materialise, now), Worked::Something);
     let faults = hand.provider.ask("select string_agg(name, ';') from applied where fault is not null");
     assert_eq!(faults, "broken");
+    let doctor = text(&hand.provider.world.run(&["doctor"]));
+    assert!(doctor.contains("broken: what was applied can't be used"), "{doctor}");
     let dates =
         hand.provider.ask("select count(distinct window_name)::text from occurrence where customer = 'nordwind'");
     assert_eq!(dates, "2", "both windows have dates");
