@@ -1,9 +1,16 @@
 //! `turnus apply` through the real binary, on a real Postgres: what is stored, who is told, and what is never done without a yes.
 
 use sqlx::PgConnection;
+use turnus::app::calendar::proposal::propose;
+use turnus::app::calendar::publish::{Act, PublishError, extend, publish};
+use turnus::app::calendar::{Almanac, horizon};
+use turnus::domain::catalog::{Catalog, build};
+use turnus::edge::config;
+use turnus::edge::store::database_now;
 
 use crate::kit::database::execute;
 use crate::kit::office::{Office, day, window};
+use crate::kit::world::{text, wait_until};
 
 /// Rows of a query with one text column.
 async fn texts(connection: &mut PgConnection, sql: &str) -> Vec<String> {
@@ -264,10 +271,167 @@ async fn two_applies_at_once_store_every_date_once() {
         let two = scope.spawn(|| office.turnus(&["apply", "--yes"]));
         (one.join().unwrap(), two.join().unwrap())
     });
-    let codes = [first.status.code(), second.status.code()];
-    assert!(codes.contains(&Some(0)) && codes.iter().all(|code| matches!(code, Some(0 | 2 | 3))), "{codes:?}");
+    let told = [text(&first), text(&second)];
+    assert!(first.status.success() && second.status.success(), "{told:?}");
+    assert!(told.iter().any(|told| told.contains("nothing to change")), "one waits for the other: {told:?}");
     let mut connection = office.connect().await;
     assert_eq!(number(&mut connection, "select count(*) from occurrence").await, 3 * DATES);
     assert_eq!(office.succeed(&["apply", "--yes"]).trim(), "nothing to change");
+    office.close().await;
+}
+
+/// `turnus apply` at a terminal, which `script` provides. Answers each question as soon as it is asked.
+struct AtTerminal {
+    child: std::process::Child,
+    printed: std::path::PathBuf,
+}
+
+impl AtTerminal {
+    fn apply(office: &Office) -> Self {
+        let printed = office.path("terminal");
+        let command = format!("{} --config {} apply", env!("CARGO_BIN_EXE_turnus"), office.path("").display());
+        let output = std::fs::File::create(&printed).unwrap();
+        let mut script = std::process::Command::new("script");
+        script.args(["--quiet", "--return", "--flush", "--command", &command, "/dev/null"]);
+        script.stdin(std::process::Stdio::piped()).stdout(output).stderr(std::process::Stdio::null());
+        script.env("HOME", office.path("")).env("SHELL", "/bin/sh");
+        Self { child: script.spawn().unwrap(), printed }
+    }
+
+    fn printed(&self) -> String {
+        std::fs::read_to_string(&self.printed).unwrap()
+    }
+
+    fn wait_for(&self, question: &str) {
+        wait_until(&format!("`{question}` is asked"), || self.printed().contains(question));
+    }
+
+    fn answer(&mut self, question: &str, answer: &str) {
+        use std::io::Write;
+        self.wait_for(question);
+        let stdin = self.child.stdin.as_mut().unwrap();
+        writeln!(stdin, "{answer}").and_then(|()| stdin.flush()).unwrap();
+    }
+
+    fn finish(mut self) -> (Option<i32>, String) {
+        let status = self.child.wait().unwrap();
+        (status.code(), self.printed())
+    }
+}
+
+#[tokio::test]
+async fn at_a_terminal_announced_dates_are_asked_for_by_themselves() {
+    let office = Office::open().await;
+    office.customer("nordwind", &monthly());
+    let mut terminal = AtTerminal::apply(&office);
+    terminal.answer("Apply this?", "y");
+    let (status, printed) = terminal.finish();
+    assert!(status == Some(0) && printed.contains("applied"), "{printed}");
+    let mut connection = office.connect().await;
+    announce_first(&mut connection).await;
+    office.customer("nordwind", &window("monthly", "FREQ=DAILY;INTERVAL=30", day(12)));
+    let before = versions(&mut connection).await;
+    let mut terminal = AtTerminal::apply(&office);
+    terminal.answer("Apply this?", "y");
+    terminal.answer("1 announced date would move or go, and their customers would be told. Really?", "n");
+    let (status, printed) = terminal.finish();
+    assert!(status == Some(130) && printed.contains("nothing was done"), "{printed}");
+    assert_eq!(versions(&mut connection).await, before);
+    let mut terminal = AtTerminal::apply(&office);
+    terminal.answer("Apply this?", "y");
+    terminal.answer("Really?", "y");
+    assert_eq!(terminal.finish().0, Some(0));
+    assert_eq!(texts(&mut connection, "select kind from notification").await, ["moved"]);
+    office.close().await;
+}
+
+#[tokio::test]
+async fn ctrl_c_at_the_question_applies_nothing() {
+    let office = Office::open().await;
+    office.customer("nordwind", &monthly());
+    let mut terminal = AtTerminal::apply(&office);
+    // What the key sends.
+    terminal.answer("Apply this?", "\u{3}");
+    assert_eq!(terminal.finish().0, Some(130));
+    let mut connection = office.connect().await;
+    assert_eq!(number(&mut connection, "select count(*) from applied").await, 0);
+    office.close().await;
+}
+
+#[tokio::test]
+async fn what_changed_while_a_person_was_thinking_is_not_applied() {
+    let office = Office::open().await;
+    office.customer("nordwind", &monthly());
+    office.succeed(&["apply", "--yes"]);
+    office.customer("nordwind", &window("monthly", "FREQ=DAILY;INTERVAL=30", day(12)));
+    let mut terminal = AtTerminal::apply(&office);
+    terminal.wait_for("Apply this?");
+    // The daemon tells the customer of the date that is about to change silently.
+    let mut connection = office.connect().await;
+    announce_first(&mut connection).await;
+    let before = versions(&mut connection).await;
+    terminal.answer("Apply this?", "y");
+    let (status, printed) = terminal.finish();
+    assert!(
+        status == Some(2) && printed.contains("the calendar has changed meanwhile; nothing was applied"),
+        "{printed}"
+    );
+    assert_eq!(versions(&mut connection).await, before);
+    office.close().await;
+}
+
+/// The files of an office, as `turnus` reads them.
+fn catalog(office: &Office) -> Catalog {
+    build(&config::read_sources(&office.path("")).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_proposal_that_others_have_overtaken_is_refused_as_a_whole() {
+    let office = Office::open().await;
+    office.customer("nordwind", &monthly());
+    office.succeed(&["apply", "--yes"]);
+    office.customer("nordwind", &window("monthly", "FREQ=DAILY;INTERVAL=30", day(12)));
+    let store = office.store().await;
+    let mut connection = office.connect().await;
+    let files = catalog(&office);
+    let mut transaction = store.begin().await.unwrap();
+    let now = database_now(&mut transaction).await.unwrap();
+    let proposal = propose(&mut transaction, &files, &[], horizon(now)).await.unwrap();
+    announce_first(&mut connection).await;
+    let refused = publish(&mut transaction, &proposal, &files, &[], Act { by: "anna", now }).await;
+    assert!(matches!(refused, Err(PublishError::Changed)), "{refused:?}");
+    transaction.rollback().await.unwrap();
+    store.close().await.unwrap();
+    office.close().await;
+}
+
+#[tokio::test]
+async fn the_daemon_extends_and_changes_only_what_nobody_was_told_of() {
+    let office = Office::open().await;
+    office.customer("nordwind", &monthly());
+    office.succeed(&["apply", "--yes"]);
+    let mut connection = office.connect().await;
+    announce_first(&mut connection).await;
+    execute(&mut connection, "delete from occurrence where start_at > now() + interval '200 days'".to_owned()).await;
+    let later = day(10).with().hour(12).build().unwrap();
+    office.customer("nordwind", &window("monthly", "FREQ=DAILY;INTERVAL=30", later));
+    let store = office.store().await;
+    let mut transaction = store.begin().await.unwrap();
+    let now = database_now(&mut transaction).await.unwrap();
+    let files = catalog(&office);
+    let mut almanac = Almanac::read(&files, &(now..horizon(now).dated_until())).unwrap();
+    let nordwind = files.customers.values().next().unwrap();
+    let act = Act { by: "office:1", now };
+    let extension = extend(&mut transaction, &mut almanac, nordwind, act).await.unwrap();
+    let held: Vec<_> = extension.held.iter().map(|(_, change)| change.as_str()).collect();
+    assert_eq!(held, ["move"]);
+    let again = extend(&mut transaction, &mut almanac, nordwind, act).await.unwrap();
+    assert_eq!((again.changed, again.held.len()), (0, 1));
+    transaction.commit().await.unwrap();
+    let rows = "select state || ' ' || count(*) || ' ' || count(*) filter (where local_start::time = '12:00')
+                from occurrence group by state order by state";
+    assert_eq!(texts(&mut connection, rows).await, ["announced 1 0", "planned 12 12"]);
+    assert_eq!(number(&mut connection, "select count(*) from notification").await, 0);
+    store.close().await.unwrap();
     office.close().await;
 }

@@ -16,6 +16,7 @@ use crate::app::calendar::publish::{Act, PublishError, publish};
 use crate::app::console::{confirms, print, say, show};
 use crate::domain::problem::Problems;
 use crate::edge::store::DatabaseConnection;
+use crate::edge::store::applied::publish::lock_publishing;
 use crate::edge::store::error::Error as StoreError;
 use crate::edge::store::{Store, database_now};
 
@@ -41,6 +42,9 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
 async fn apply(context: &Context, store: &Store, arguments: &Arguments) -> Result<Exit, Failure> {
     let files = context.applied_files();
     let mut transaction = store.begin().await?;
+    if arguments.yes {
+        lock_publishing(&mut transaction).await?;
+    }
     let now = database_now(&mut transaction).await?;
     let proposal = look(&mut transaction, context, &files, now).await?;
     if proposal.is_empty() {
@@ -51,12 +55,13 @@ async fn apply(context: &Context, store: &Store, arguments: &Arguments) -> Resul
         show(&words::describe(&proposal));
     }
     if arguments.yes {
-        settle(&proposal, arguments)?;
+        settle(&proposal, arguments).await?;
     } else {
         // Nobody else waits while a person thinks.
         transaction.rollback().await.map_err(StoreError::from)?;
-        settle(&proposal, arguments)?;
+        settle(&proposal, arguments).await?;
         transaction = store.begin().await?;
+        lock_publishing(&mut transaction).await?;
         if look(&mut transaction, context, &files, now).await? != proposal {
             return Err(changed());
         }
@@ -93,8 +98,11 @@ async fn look(
 }
 
 /// Refusals go with all that programs may want to know of them.
-fn settle(proposal: &Proposal, arguments: &Arguments) -> Result<(), Failure> {
-    let settled = if arguments.yes { agreed_beforehand(proposal, arguments) } else { asked(proposal, arguments) };
+async fn settle(proposal: &Proposal, arguments: &Arguments) -> Result<(), Failure> {
+    let settled = match arguments.yes {
+        true => agreed_beforehand(proposal, arguments),
+        false => asked(proposal, arguments).await,
+    };
     if settled.is_err() && arguments.format == Format::Json {
         print(&words::object(proposal, false).to_string());
     }
@@ -117,7 +125,7 @@ fn agreed_beforehand(proposal: &Proposal, arguments: &Arguments) -> Result<(), F
 }
 
 /// A yes to the whole, and another one to what customers have been told otherwise.
-fn asked(proposal: &Proposal, arguments: &Arguments) -> Result<(), Failure> {
+async fn asked(proposal: &Proposal, arguments: &Arguments) -> Result<(), Failure> {
     let is_promised = proposal.commitments().next().is_some();
     let nobody =
         || {
@@ -127,16 +135,21 @@ fn asked(proposal: &Proposal, arguments: &Arguments) -> Result<(), Failure> {
     if arguments.format == Format::Json {
         say(&words::describe(proposal));
     }
-    if !confirms("Apply this?").ok_or_else(nobody)? {
+    if !confirmed("Apply this?".to_owned()).await.ok_or_else(nobody)? {
         return Err(Failure::declined());
     }
     if is_promised && !arguments.move_announced {
         let question = format!("{}, and their customers would be told. Really?", would(proposal));
-        if !confirms(&question).ok_or_else(nobody)? {
+        if !confirmed(question).await.ok_or_else(nobody)? {
             return Err(Failure::declined());
         }
     }
     Ok(())
+}
+
+/// Asks on a thread of its own, so that Ctrl-C leaves the database in order.
+async fn confirmed(question: String) -> Option<bool> {
+    tokio::task::spawn_blocking(move || confirms(&question)).await.unwrap_or_default()
 }
 
 fn explain(error: PublishError) -> Failure {

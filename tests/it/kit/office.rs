@@ -1,6 +1,7 @@
 //! A provider's desk: a directory of files, a database of its own, and `turnus` as the person at the keyboard calls it. No hosts answer.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use jiff::civil::DateTime;
@@ -9,6 +10,7 @@ use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 use sqlx::PgConnection;
 use tempfile::TempDir;
+use turnus::edge::store::Store;
 
 use super::database::{Database, make_state_dir};
 use super::world::text;
@@ -39,6 +41,14 @@ impl Office {
 
     pub(crate) async fn connect(&self) -> PgConnection {
         self.database.connect().await
+    }
+
+    pub(crate) async fn store(&self) -> Store {
+        self.database.store().await
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
     }
 
     pub(crate) fn write(&self, name: &str, content: &str) {

@@ -10,6 +10,18 @@ use super::super::run::{read_hash, read_word};
 use super::wake_if;
 use crate::domain::id::{ContentHash, Name};
 
+/// Names the lock among all advisory locks of the database: `apply` in ASCII.
+const PUBLISHING: i64 = 0x61_7070_6c79;
+
+/// Waits until nobody else publishes, and keeps others out until this transaction ends.
+///
+/// # Errors
+/// If the database can't be used, or somebody else takes too long.
+pub async fn lock_publishing(connection: &mut PgConnection) -> Result<(), Error> {
+    sqlx::query!("select pg_advisory_xact_lock($1)", PUBLISHING).execute(connection).await?;
+    Ok(())
+}
+
 /// Everything that is published, without its content: kind, name and hash.
 ///
 /// # Errors
