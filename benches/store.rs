@@ -203,7 +203,7 @@ fn dates(customers: usize) -> Vec<NewOccurrence> {
     dates
 }
 
-/// Both with the whole of turnus, so the column `bare` is the small one.
+/// Turnus against itself: what is not due costs nothing.
 async fn compare_ticks(store: &Store, rounds: usize) -> Result<()> {
     let (mut few, mut many) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
@@ -215,7 +215,7 @@ async fn compare_ticks(store: &Store, rounds: usize) -> Result<()> {
         }
     }
     let (few, many) = (median(few), median(many));
-    println!("{:<32} {few:>9.2} ms {many:>9.2} ms {:>7.2}", "empty tick, 400 / 40,000 windows", many / few);
+    println!("an empty tick takes {few:.2} ms over 400 windows, {many:.2} ms over 40,000: {:.2}", many / few);
     Ok(())
 }
 

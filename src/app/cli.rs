@@ -111,10 +111,13 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match &arguments.command {
-        Command::Serve(arguments) => logging::begin_for_daemon(arguments.log),
-        _ => logging::begin(),
-    }
+    let log = match &arguments.command {
+        Command::Serve(arguments) => Some(logging::begin_for_daemon(arguments.log)),
+        _ => {
+            logging::begin();
+            None
+        }
+    };
     // Fails only if a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
@@ -136,6 +139,9 @@ pub fn main() -> ExitCode {
     });
     // A thread that waits for a terminal must not keep the process.
     runtime.shutdown_background();
+    if let Some(log) = log {
+        log.finish();
+    }
     match outcome {
         Ok(exit) => exit.into(),
         Err(failure) => failure.print().into(),

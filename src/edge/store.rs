@@ -176,14 +176,6 @@ pub async fn database_now(connection: &mut PgConnection) -> Result<Timestamp, Er
     Ok(now.fetch_one(connection).await?.to_jiff())
 }
 
-/// A part of a transaction that can be rolled back alone: what fails in it leaves the rest usable.
-///
-/// # Errors
-/// If the database can't be used.
-pub async fn begin_part(connection: &mut PgConnection) -> Result<Transaction<'_, Postgres>, Error> {
-    Ok(connection.begin().await?)
-}
-
 fn build_pool(options: &PgConnectOptions, connections: u32) -> PgPool {
     PgPoolOptions::new()
         .max_connections(connections)

@@ -1,52 +1,54 @@
 //! Tells customers of occurrences that are coming: the first message is the announcement, which makes a commitment; the others
 //! are reminders.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::Daemon;
 use super::applied::read_customer;
 use super::tick::Worked;
 use crate::domain::notification::Kind;
 use crate::domain::occurrence::{OccurrenceEvent, OccurrenceState};
+use crate::edge::store::DatabaseConnection;
 use crate::edge::store::audit::{Entry, note};
 use crate::edge::store::notification::{Message, tell};
 use crate::edge::store::occurrence::StoredOccurrence;
 use crate::edge::store::occurrence::change::{Change, change_occurrence};
 use crate::edge::store::occurrence::claim::{claim_notices, set_next_notice};
-use crate::edge::store::{DatabaseConnection, begin_part};
 
-/// So many in one transaction.
-const AT_ONCE: u32 = 100;
+/// So many are asked for, and the first that can be read is taken.
+const AT_ONCE: u32 = 20;
+/// What is left after so long is for the next tick.
+const BUDGET: Duration = Duration::from_secs(20);
 /// A customer whose inventory can't be used is looked at again after so long.
 const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
-/// Tells all that is due to be told.
+/// Tells all that is due to be told, each in a transaction of its own: what one of them can't do is undone, and the others go on.
 ///
 /// # Errors
 /// If the database can't be used.
 pub async fn tick(daemon: &Daemon, now: Timestamp) -> anyhow::Result<Worked> {
+    let began = Instant::now();
     let mut worked = Worked::Nothing;
-    loop {
+    while began.elapsed() < BUDGET {
         let mut transaction = daemon.store.begin().await?;
         let due = claim_notices(&mut transaction, now, AT_ONCE).await?;
-        if due.is_empty() {
-            return Ok(worked);
-        }
-        for occurrence in &due {
-            // What one of them can't do is undone, and the others go on.
-            let mut savepoint = begin_part(&mut transaction).await?;
-            match announce(&mut savepoint, daemon, occurrence, now).await {
-                Ok(()) => savepoint.commit().await?,
-                Err(error) => {
-                    savepoint.rollback().await?;
-                    put_off(&mut transaction, occurrence, &format!("{error:#}"), now).await?;
-                }
+        let Some(occurrence) = due.first() else { break };
+        match announce(&mut transaction, daemon, occurrence, now).await {
+            Ok(()) => transaction.commit().await?,
+            Err(error) => {
+                transaction.rollback().await?;
+                let mut transaction = daemon.store.begin().await?;
+                put_off(&mut transaction, occurrence, &format!("{error:#}"), now).await?;
+                transaction.commit().await?;
             }
         }
-        transaction.commit().await?;
         worked = Worked::Something;
     }
+    Ok(worked)
 }
 
 async fn announce(

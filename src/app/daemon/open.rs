@@ -81,6 +81,7 @@ async fn look_at(daemon: &Arc<Daemon>, settings: &Settings, id: OccurrenceId, cl
     match judge_time(&slot, now) {
         Some(Verdict::TooEarly) => return Ok(()),
         Some(Verdict::Missed(cause)) => miss(&mut transaction, daemon, &occurrence, &cause, now).await?,
+        _ if waits_for_room(&mut transaction, &occurrence, settings).await? => return Ok(()),
         _ => opening = try_to_open(&mut transaction, daemon, (&occurrence, settings), clock).await?,
     }
     transaction.commit().await?;
@@ -91,6 +92,19 @@ async fn look_at(daemon: &Arc<Daemon>, settings: &Settings, id: OccurrenceId, cl
         spawn(daemon, Duty { run, number, epoch: Epoch(1), standing: Standing::InTime });
     }
     Ok(())
+}
+
+/// Whether it was looked at before, and there is still no room for any run: a plan would be of no use.
+async fn waits_for_room(
+    connection: &mut DatabaseConnection,
+    occurrence: &StoredOccurrence,
+    settings: &Settings,
+) -> Result<bool, StoreError> {
+    if occurrence.cause.is_none() {
+        return Ok(false);
+    }
+    let running = count_running(connection, &occurrence.customer).await?;
+    Ok(running.all >= settings.limits.parallel_runs.into())
 }
 
 fn slot_of(occurrence: &StoredOccurrence) -> Slot<'_> {

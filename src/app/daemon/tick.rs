@@ -137,14 +137,7 @@ pub(super) async fn run(daemon: &Arc<Daemon>, tick: Tick) {
     let position = Tick::ALL.iter().position(|known| *known == tick).unwrap_or_default();
     let Some(Ok(_gate)) = daemon.pulse.gates.get(position).map(tokio::sync::Mutex::try_lock) else { return };
     let mut asked = None;
-    let outcome = {
-        let once = AssertUnwindSafe(run_by_database_clock(daemon, tick, &mut asked)).catch_unwind();
-        match tokio::time::timeout(LIMIT, once).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(anyhow!("it panicked")),
-            Err(_) => Err(anyhow!("it took longer than {} s", LIMIT.as_secs())),
-        }
-    };
+    let outcome = contain(run_by_database_clock(daemon, tick, &mut asked)).await;
     match (outcome, asked) {
         (Ok(_), Some(now)) => daemon.pulse.succeed(tick, now),
         (Ok(_), None) => {}
@@ -153,6 +146,20 @@ pub(super) async fn run(daemon: &Arc<Daemon>, tick: Tick) {
             mend(daemon, &error).await;
         }
     }
+}
+
+/// Whatever happens, it is over in time and leaves no panic.
+async fn contain<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    match tokio::time::timeout(LIMIT, AssertUnwindSafe(work).catch_unwind()).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(panic)) => Err(anyhow!("it panicked: {}", words_of(panic.as_ref()))),
+        Err(_) => Err(anyhow!("it took longer than {} s", LIMIT.as_secs())),
+    }
+}
+
+fn words_of(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a word")
 }
 
 async fn run_by_database_clock(
@@ -191,3 +198,6 @@ async fn mend(daemon: &Daemon, error: &anyhow::Error) {
         let _ = daemon.store.reconnect().await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,34 @@
+//! What a tick can't do to the others.
+
+use anyhow::anyhow;
+use jiff::Timestamp;
+
+use super::{Pulse, Tick, contain};
+
+#[tokio::test]
+async fn a_panic_is_a_failure_with_its_words() {
+    let error = contain::<()>(async { panic!("the {}th rule", 7) }).await.unwrap_err();
+    assert_eq!(error.to_string(), "it panicked: the 7th rule");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_hangs_is_given_up() {
+    let error = contain::<()>(std::future::pending()).await.unwrap_err();
+    assert_eq!(error.to_string(), "it took longer than 30 s");
+}
+
+#[tokio::test]
+async fn failures_in_a_row_are_counted_until_it_works_again() {
+    let pulse = Pulse::default();
+    let failure = || anyhow!("connection refused").context("cannot reach the database");
+    pulse.fail(Tick::Open, &failure(), None);
+    pulse.fail(Tick::Open, &failure(), Some(Timestamp::UNIX_EPOCH));
+    let health = pulse.health().remove("open").unwrap();
+    assert_eq!(health.failures_in_row, 2);
+    assert_eq!(health.last_error.as_deref(), Some("cannot reach the database: connection refused"));
+    assert_eq!(health.last_error_at, Some(Timestamp::UNIX_EPOCH));
+    pulse.succeed(Tick::Open, Timestamp::UNIX_EPOCH);
+    let health = pulse.health().remove("open").unwrap();
+    assert_eq!((health.failures_in_row, health.last_ok_at), (0, Some(Timestamp::UNIX_EPOCH)));
+    assert!(health.last_error.is_some(), "what went wrong last stays known");
+}
