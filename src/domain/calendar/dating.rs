@@ -54,15 +54,17 @@ pub fn date(terms: &Terms<'_>, range: Range<Timestamp>) -> Vec<Dated> {
 pub fn next(terms: &Terms<'_>, from: Timestamp, count: usize) -> Vec<Dated> {
     let dating = Dating::new(terms);
     let mut dates: Vec<Dated> = Vec::new();
-    // The last day of agreed dates that may still open before the latest of those that were found.
+    // The last day of agreed dates that may still open before the last of those that are wanted.
     let mut last: Option<i32> = None;
     for (id, given) in dating.instances_before(from) {
-        if last.is_some_and(|last| day::number_of(id.date()) > last) {
+        let is_past = |last: i32| day::number_of(id.date()) > last;
+        if last.is_some_and(is_past) {
+            // Dates that fall together leave fewer, and what was found on the way may lie further out than what is still to come.
             settle(&mut dates);
-            if dates.len() >= count {
+            last = count.checked_sub(1).and_then(|wanted| dates.get(wanted)).map(|dated| dating.past(dated.start));
+            if count == 0 || last.is_some_and(is_past) {
                 break;
             }
-            last = None;
         }
         let dated = dating.hold(id, given);
         if dated.start >= from {

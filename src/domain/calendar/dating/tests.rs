@@ -296,6 +296,20 @@ fn the_end_of_the_calendar_is_no_surprise() {
     assert_eq!(next(&first.terms(), Timestamp::MIN, 3).len(), 3);
 }
 
+#[test]
+fn the_next_dates_come_first_though_shifts_let_many_fall_together() {
+    let mut agreement = agree(datetime(2026, 1, 1, 1, 30, 0, 0), "FREQ=DAILY").shift("+5 workdays");
+    // A Saturday between two working days on which three agreed dates fall together.
+    agreement.recurrence.rdates = vec![datetime(2026, 1, 24, 0, 30, 0, 0)];
+    let terms = agreement.terms();
+    let [from, until] = ["2026-01-05T00:00:00Z", "2026-02-01T00:00:00Z"].map(|at| at.parse().expect("an instant"));
+    let all = dates_in(&terms, from..until);
+    assert!(all.iter().any(|dated| dated.reasons == [Reason::ByDate]));
+    for count in 0..=all.len() {
+        assert_eq!(next(&terms, from, count), all[..count], "{count}");
+    }
+}
+
 fn agreements() -> impl Strategy<Value = Agreement> {
     let rules = prop::sample::select(vec![
         "",
