@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context as _;
+use anyhow::anyhow;
 
 use super::Daemon;
 use crate::app::calendar::Almanac;
@@ -29,7 +29,8 @@ pub(super) async fn read_settings(daemon: &Daemon) -> anyhow::Result<Settings> {
     let Some(applied) = find_applied(&mut transaction, RevisionKind::Settings, SETTINGS).await? else {
         return Ok(Settings::default());
     };
-    settings::parse(&applied.content, "turnus.toml").context("the applied settings can't be used")
+    settings::parse(&applied.content, "turnus.toml")
+        .map_err(|problems| anyhow!("the applied settings can't be used: {}", first_of(&problems)))
 }
 
 /// A customer as applied.
@@ -56,10 +57,15 @@ pub(super) async fn read_job(
     Ok(job::parse::parse(&applied.content, &file).map_err(|problems| unusable(&problems)))
 }
 
+/// Files that were applied, and hold mistakes.
+pub(super) fn unusable(problems: &Problems) -> Cause {
+    Cause::Unusable { why: first_of(problems) }
+}
+
 /// The first mistake, in one line.
-fn unusable(problems: &Problems) -> Cause {
+fn first_of(problems: &Problems) -> String {
     let first = problems.0.first().map(|problem| format!("{}:{}: {}", problem.file, problem.line, problem.what));
-    Cause::Unusable { why: first.unwrap_or_default() }
+    first.unwrap_or_default()
 }
 
 /// A catalog of settings and calendars alone, as far as the customer's dates depend on them.

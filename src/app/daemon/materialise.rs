@@ -9,11 +9,12 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::Daemon;
-use super::applied::{read_calendars, read_customer, read_settings};
+use super::applied::{read_calendars, read_customer, read_settings, unusable};
 use super::tick::Worked;
 use crate::app::calendar::publish::{Act, ExtendError, PublishError, extend};
 use crate::app::calendar::{Almanac, horizon};
 use crate::domain::id::Name;
+use crate::domain::problem::Problems;
 use crate::domain::settings::Settings;
 use crate::edge::store::applied::{list_to_extend, set_fault};
 
@@ -64,7 +65,7 @@ async fn extend_one(daemon: &Daemon, settings: &Settings, name: &Name, now: Time
     };
     let mut almanac = match Almanac::read(&catalog, &(now..horizon(now).dated_until())) {
         Ok(almanac) => almanac,
-        Err(problems) => return mark(daemon, name, &problems.to_string()).await,
+        Err(problems) => return mark(daemon, name, &unusable(&problems).to_string()).await,
     };
     match extend(&mut transaction, &mut almanac, &customer, Act { by: daemon.name(), now }).await {
         Ok(extension) => {
@@ -81,7 +82,7 @@ async fn extend_one(daemon: &Daemon, settings: &Settings, name: &Name, now: Time
         }
         Err(ExtendError::File(problem)) => {
             transaction.rollback().await?;
-            mark(daemon, name, &problem.to_string()).await
+            mark(daemon, name, &unusable(&Problems(vec![problem])).to_string()).await
         }
         Err(ExtendError::Publish(PublishError::Changed)) => Ok(false),
         Err(error) => Err(error.into()),

@@ -53,16 +53,18 @@ pub async fn tick(daemon: &Arc<Daemon>, now: Timestamp) -> anyhow::Result<Worked
     }
     // What is looked at later in this tick is looked at later.
     let clock = Clock::set(now, Instant::now());
-    let settings = applied::read_settings(daemon).await?;
+    let settings = applied::read_settings(daemon).await;
     let mut troubles = Vec::new();
     for id in due {
         if daemon.crew.is_leaving() {
             break;
         }
-        if let Err(error) = look_at(daemon, &settings, id, &clock).await {
+        if let Err(error) = look_at(daemon, settings.as_ref(), id, &clock).await {
             troubles.push(error.context(format!("occurrence {id} can't be opened")));
         }
     }
+    // Told once, for all; each waits with this cause, and is missed when its time is over.
+    settings?;
     match troubles.len() {
         0 => Ok(Worked::Something),
         1 => Err(troubles.remove(0)),
@@ -70,7 +72,12 @@ pub async fn tick(daemon: &Arc<Daemon>, now: Timestamp) -> anyhow::Result<Worked
     }
 }
 
-async fn look_at(daemon: &Arc<Daemon>, settings: &Settings, id: OccurrenceId, clock: &Clock) -> anyhow::Result<()> {
+async fn look_at(
+    daemon: &Arc<Daemon>,
+    settings: Result<&Settings, &anyhow::Error>,
+    id: OccurrenceId,
+    clock: &Clock,
+) -> anyhow::Result<()> {
     let mut transaction = daemon.store.begin().await?;
     let Some(occurrence) = claim_occurrence(&mut transaction, id).await? else {
         return Ok(());
@@ -78,11 +85,16 @@ async fn look_at(daemon: &Arc<Daemon>, settings: &Settings, id: OccurrenceId, cl
     let slot = slot_of(&occurrence);
     let mut opening = None;
     let now = clock.now();
-    match judge_time(&slot, now) {
-        Some(Verdict::TooEarly) => return Ok(()),
-        Some(Verdict::Missed(cause)) => miss(&mut transaction, daemon, &occurrence, &cause, now).await?,
-        _ if waits_for_room(&mut transaction, &occurrence, settings).await? => return Ok(()),
-        _ => opening = try_to_open(&mut transaction, daemon, (&occurrence, settings), clock).await?,
+    match (judge_time(&slot, now), settings) {
+        (Some(Verdict::TooEarly), _) => return Ok(()),
+        (Some(Verdict::Missed(cause)), _) => miss(&mut transaction, daemon, &occurrence, &cause, now).await?,
+        (_, Err(error)) => {
+            wait(&mut transaction, &occurrence, &Cause::Unusable { why: format!("{error:#}") }).await?;
+        }
+        (_, Ok(settings)) if waits_for_room(&mut transaction, &occurrence, settings).await? => return Ok(()),
+        (_, Ok(settings)) => {
+            opening = try_to_open(&mut transaction, daemon, (&occurrence, settings), clock).await?;
+        }
     }
     transaction.commit().await?;
     if let Some((run, number)) = opening {
@@ -141,13 +153,23 @@ async fn try_to_open(
             }
         }
     };
+    wait(connection, occurrence, &cause).await?;
+    Ok(None)
+}
+
+/// Notes what it waits for; the same cause again is nothing new.
+async fn wait(
+    connection: &mut DatabaseConnection,
+    occurrence: &StoredOccurrence,
+    cause: &Cause,
+) -> Result<(), StoreError> {
     let text = cause.to_string();
     if occurrence.cause.as_ref() != Some(&text) {
         let (customer, window) = (occurrence.customer.as_str(), occurrence.window.as_str());
         tracing::warn!(customer, window, occurrence = %occurrence.id, cause = text, "due, and waiting");
         set_waiting(connection, occurrence.id, &text).await?;
     }
-    Ok(None)
+    Ok(())
 }
 
 async fn assess(

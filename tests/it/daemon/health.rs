@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use turnus::edge::store::revision::RevisionKind;
 
-use crate::kit::provider::{DUE, Provider};
+use crate::kit::provider::{DUE, Provider, Span};
 use crate::kit::world::{text, wait_until};
 
 #[test]
@@ -35,6 +35,7 @@ fn a_tick_that_fails_stops_no_other_and_shows_in_doctor_and_log_once() {
     let provider = Provider::new(1);
     let daemon = provider.serve();
     provider.apply_text(RevisionKind::Settings, "turnus", "this = \"is no setting\"");
+    let short = provider.plan("h1", Span { start: -2, latest_start: 8, end: 60 });
     let due = provider.plan("h1", DUE);
     wait_until("doctor tells", || {
         let doctor = text(&provider.world.run(&["doctor"]));
@@ -43,6 +44,8 @@ fn a_tick_that_fails_stops_no_other_and_shows_in_doctor_and_log_once() {
     let failures = daemon.printed().lines().filter(|line| line.contains("tick failed")).count();
     assert_eq!(failures, 1, "{}", daemon.printed());
     assert_eq!(provider.ask("select (ticks->'recover'->>'failures_in_row') from controller"), "0");
+    wait_until("the time of one is over", || provider.state(short).starts_with("missed"));
+    assert!(provider.state(short).contains("the applied settings can't be used"), "{}", provider.state(short));
     provider.apply();
     provider.wait_for_state(due, "done");
     wait_until("it is well again", || text(&provider.world.run(&["doctor"])).contains("every tick works"));
