@@ -1,7 +1,7 @@
 //! The life of one dated instance of a window: planned → announced → confirmed → open → done, or one of the other ends.
 //!
 //! Knows which state may follow which; does not know clocks or who asks. Invariant: a state that is an end is never left, but for
-//! `skipped`, which the calendar that skipped it may take back while the date lies ahead.
+//! `skipped` and `cancelled`, which the files that caused them may take back while the date lies ahead.
 
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +47,7 @@ pub enum OccurrenceEvent {
     Miss,
     /// A holiday or freeze came over it.
     Skip,
-    /// The holiday or freeze is gone.
+    /// The holiday or freeze is gone, or the files that called it off give the date again.
     Reinstate,
     /// It is called off.
     Cancel,
@@ -80,7 +80,7 @@ impl OccurrenceState {
             (Self::Planned | Self::Announced | Self::Confirmed, E::Skip) => Self::Skipped,
             (Self::Planned | Self::Announced | Self::Confirmed, E::Cancel) => Self::Cancelled,
             (Self::Planned | Self::Announced | Self::Confirmed, E::Move) => Self::Moved,
-            (Self::Skipped, E::Reinstate) => Self::Planned,
+            (Self::Skipped | Self::Cancelled, E::Reinstate) => Self::Planned,
             (Self::Open, E::Finish) => Self::Done,
             (state, event) => return Err(IllegalStep { state, event }),
         })

@@ -188,6 +188,15 @@ async fn a_removed_customer_loses_planned_dates_and_hears_of_announced_ones() {
     assert_eq!(number(&mut connection, "select count(*) from applied where name = 'nordwind'").await, 0);
     assert_eq!(number(&mut connection, "select count(*) from occurrence where customer = 'acme'").await, DATES);
     assert_eq!(office.succeed(&["apply", "--yes"]).trim(), "nothing to change");
+    // The file was missed by mistake: with it the date comes back, and is announced anew.
+    office.customer("nordwind", &monthly());
+    let told = office.succeed(&["apply", "--yes"]);
+    assert!(told.contains("is held again"), "{told}");
+    let first = "select state || ' ' || sequence || ' ' || (announced_at is null) from occurrence
+                 where customer = 'nordwind' order by start_at limit 1";
+    assert_eq!(texts(&mut connection, first).await, ["planned 1 true"]);
+    assert_eq!(number(&mut connection, "select count(*) from occurrence where customer = 'nordwind'").await, DATES);
+    assert_eq!(office.succeed(&["apply", "--yes"]).trim(), "nothing to change");
     office.close().await;
 }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 
+use super::publish::NOT_IN_FILES;
 use super::{Almanac, agreed};
 use crate::domain::calendar::changes::{Ahead, Change, Horizon, Slot, compare, withdraw};
 use crate::domain::catalog::Catalog;
@@ -157,7 +158,9 @@ pub async fn read_dates(
     for row in rows {
         let windows = dates.0.entry(row.customer.clone()).or_default();
         let known = windows.entry(row.window.clone()).or_default();
-        if row.start > now && (row.state.is_ahead() || row.state == OccurrenceState::Skipped) {
+        if row.start > now
+            && (row.state.is_ahead() || row.state == OccurrenceState::Skipped || is_called_off_by_files(&row))
+        {
             let is_mentioned = mentioned.contains(&row.id);
             known.ahead.push(ahead(row, is_mentioned));
         } else {
@@ -165,6 +168,11 @@ pub async fn read_dates(
         }
     }
     Ok(dates)
+}
+
+/// Whether the date comes back when the files give it again, as what a person called off does not.
+fn is_called_off_by_files(row: &StoredOccurrence) -> bool {
+    row.state == OccurrenceState::Cancelled && row.cause.as_deref() == Some(NOT_IN_FILES)
 }
 
 /// A stored date as the comparison sees it.
@@ -295,27 +303,28 @@ async fn remove_customers(
     differences: &mut Differences,
     stored: StoredDates,
 ) -> Result<Vec<CustomerProposal>, StoreError> {
-    let mut rows = stored.0;
+    let withdraw = |(name, rows)| (name, withdraw_all(rows).collect::<Vec<_>>());
+    let mut withdrawn: BTreeMap<Name, Vec<(Name, Vec<Change>)>> = stored.0.into_iter().map(withdraw).collect();
     // What is over is history, and nobody's difference.
-    rows.retain(|_, windows| windows.values().any(|rows| !rows.ahead.is_empty()));
+    withdrawn.retain(|_, windows| !windows.is_empty());
     let applied: Vec<String> =
         differences.keys().filter(|(kind, _)| *kind == RevisionKind::Inventory).map(|(_, name)| name.clone()).collect();
     for name in applied {
         differences.remove(&(RevisionKind::Inventory, name.clone()));
         // What is applied was a file's name.
-        rows.extend(
-            name.parse().ok().filter(|name| !rows.contains_key(name)).map(|name: Name| (name, BTreeMap::new())),
-        );
+        if let Ok(name) = name.parse() {
+            withdrawn.entry(name).or_default();
+        }
     }
-    let names: Vec<Name> = rows.keys().cloned().collect();
+    let names: Vec<Name> = withdrawn.keys().cloned().collect();
     let mut receivers = list_receivers(connection, &names).await?;
-    let remove = |(name, rows): (Name, BTreeMap<Name, Rows>)| CustomerProposal {
+    let remove = |(name, windows): (Name, Vec<(Name, Vec<Change>)>)| CustomerProposal {
         receivers: receivers.remove(&name).unwrap_or_default(),
         file: Difference::Removed,
-        windows: withdraw_all(rows).collect(),
+        windows,
         name,
     };
-    Ok(rows.into_iter().map(remove).collect())
+    Ok(withdrawn.into_iter().map(remove).collect())
 }
 
 fn receivers(customer: &Customer) -> Vec<String> {

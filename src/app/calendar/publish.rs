@@ -32,7 +32,7 @@ use crate::edge::store::occurrence::insert::{
 use crate::edge::store::revision::{Revision, RevisionKind};
 
 /// Why a date that the files do not give any more goes.
-const NOT_IN_FILES: &str = "not in the files any more";
+pub(super) const NOT_IN_FILES: &str = "not in the files any more";
 
 /// Why nothing holds.
 #[derive(Debug, thiserror::Error)]
@@ -214,6 +214,7 @@ struct Sorted<'a> {
     appear: Vec<NewOccurrence>,
     planned: Vec<NewOccurrence>,
     skipped: Vec<NewOccurrence>,
+    cancelled: Vec<NewOccurrence>,
     adjusted: Vec<NewOccurrence>,
     removed: Vec<OccurrenceId>,
     called_off: Vec<&'a Ahead>,
@@ -235,7 +236,9 @@ async fn carry_out<'a>(
         end(connection, row, OccurrenceEvent::Cancel, NOT_IN_FILES, act).await?;
     }
     check(redate_planned(connection, &sorted.planned).await?, sorted.planned.len())?;
-    check(reinstate(connection, &sorted.skipped).await?, sorted.skipped.len())?;
+    for (from, rows) in [(OccurrenceState::Skipped, &sorted.skipped), (OccurrenceState::Cancelled, &sorted.cancelled)] {
+        check(reinstate(connection, from, rows).await?, rows.len())?;
+    }
     check(adjust(connection, &sorted.adjusted).await?, sorted.adjusted.len())?;
     for (customer, window, change) in sorted.told {
         keep_promise(connection, customer, window, change, act).await?;
@@ -253,8 +256,11 @@ fn sort<'a>(changes: impl Iterator<Item = Told<'a>>) -> Sorted<'a> {
             Change::Appear(to) => sorted.appear.push(self::row(customer, window, new_id(), to)),
             change if change.needs_consent() => sorted.told.push((customer, window, change)),
             Change::Redate { from, to } | Change::Skip { from, to } | Change::Reinstate { from, to } => {
-                let rows =
-                    if from.state == OccurrenceState::Skipped { &mut sorted.skipped } else { &mut sorted.planned };
+                let rows = match from.state {
+                    OccurrenceState::Skipped => &mut sorted.skipped,
+                    OccurrenceState::Cancelled => &mut sorted.cancelled,
+                    _ => &mut sorted.planned,
+                };
                 rows.push(row(from, to));
             }
             Change::Adjust { from, to } => sorted.adjusted.push(row(from, to)),
@@ -301,7 +307,7 @@ async fn keep_promise(
     tell(connection, &Message { kind: Kind::Cancelled, occurrence: from.id, lead: None, detail: &detail }).await?;
     if let Change::Skip { to, .. } = change {
         // It is left out on the date that it has now.
-        check(reinstate(connection, &[row(customer, window, from.id, to)]).await?, 1)?;
+        check(reinstate(connection, OccurrenceState::Skipped, &[row(customer, window, from.id, to)]).await?, 1)?;
     }
     record(connection, (customer, from.id), action, cause, &detail, act).await
 }

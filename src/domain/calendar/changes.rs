@@ -43,7 +43,7 @@ pub struct Slot {
     pub review: Option<Timestamp>,
 }
 
-/// A stored date that lies ahead: planned, announced, confirmed or skipped.
+/// A stored date that lies ahead: planned, announced, confirmed, skipped, or called off because the files did not give it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ahead {
     /// Its identity.
@@ -290,7 +290,8 @@ fn before(instant: Timestamp, lead_s: u64) -> Option<Timestamp> {
 }
 
 /// Compares the stored dates of one window with its fresh ones, which reach from `horizon.now` to [`Horizon::dated_until`].
-/// `taken` are dates of the rule that have a row which does not lie ahead any more (cancelled, done …): they don't come again.
+/// `taken` are dates of the rule that have a row which does not lie ahead any more (done, called off by a person …): they don't come
+/// again.
 #[must_use]
 pub fn compare(
     agreed: &Agreed<'_>,
@@ -311,6 +312,7 @@ pub fn compare(
             Some(slot) => changes.extend(match_untold(row, slot, horizon.now)),
             // What lies behind the horizon is looked at when it comes nearer.
             None if row.slot.start >= horizon.until => {}
+            None if row.state == OccurrenceState::Cancelled => {}
             None => gone.push(row),
         }
     }
@@ -345,7 +347,8 @@ pub fn without_consent(changes: Vec<Change>) -> (Vec<Change>, Vec<Change>) {
 /// What was left out and is history has no further to go.
 fn drop_untold(from: Ahead) -> Option<Change> {
     let has_ended = from.state == OccurrenceState::Skipped && from.is_referred_to;
-    (!has_ended).then_some(Change::Vanish { from })
+    let was_called_off = from.state == OccurrenceState::Cancelled;
+    (!has_ended && !was_called_off).then_some(Change::Vanish { from })
 }
 
 /// The date stays; what is done then is the file's.
@@ -364,7 +367,7 @@ fn keep_chosen(agreed: &Agreed<'_>, row: Ahead, now: Timestamp) -> Option<Change
 }
 
 fn match_untold(row: Ahead, mut to: Slot, now: Timestamp) -> Option<Change> {
-    let was_held = row.state != OccurrenceState::Skipped;
+    let was_held = row.state.is_ahead();
     if was_held {
         to.next_notice = settle_notice(&row.slot, &to, now);
         to.review = settle_review(&row.slot, &to, now);
@@ -372,6 +375,7 @@ fn match_untold(row: Ahead, mut to: Slot, now: Timestamp) -> Option<Change> {
     match (was_held, to.skip.is_none()) {
         (true, false) => Some(Change::Skip { from: row, to }),
         (false, true) => Some(Change::Reinstate { from: row, to }),
+        _ if row.state == OccurrenceState::Cancelled => None,
         _ if to == row.slot => None,
         _ => Some(Change::Redate { from: row, to }),
     }

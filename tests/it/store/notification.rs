@@ -176,7 +176,7 @@ async fn a_date_that_comes_back_is_announced_anew() {
     assert_eq!(say(&store, Kind::Announcement, new.id, None).await, 1);
     step(&store, new.id, OccurrenceState::Planned, OccurrenceEvent::Skip).await.expect("skipped");
     let mut connection = store.pool().acquire().await.expect("a connection");
-    reinstate(&mut connection, std::slice::from_ref(&new)).await.expect("taken back");
+    reinstate(&mut connection, OccurrenceState::Skipped, std::slice::from_ref(&new)).await.expect("taken back");
     assert_eq!(say(&store, Kind::Announcement, new.id, None).await, 1);
     drop(connection);
     store.close().await.expect("closed");

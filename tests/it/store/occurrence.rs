@@ -509,13 +509,16 @@ async fn a_skipped_date_comes_back_as_one_that_nobody_has_heard_of() {
     let mut connection = store.pool().acquire().await.expect("a connection");
     assert_eq!(redate_planned(&mut connection, std::slice::from_ref(&new)).await.expect("asked"), 0);
     let still = NewOccurrence { skip: Some("frozen: longer".to_owned()), ..new.clone() };
-    assert_eq!(reinstate(&mut connection, &[still]).await.expect("asked"), 1);
+    assert_eq!(reinstate(&mut connection, OccurrenceState::Skipped, &[still]).await.expect("asked"), 1);
     let skipped = find(&store, new.id).await;
     assert_eq!((skipped.cause.as_deref(), skipped.sequence), (Some("frozen: longer"), 0));
     assert!(skipped.announced_at.is_some(), "the customer was told once");
     assert_eq!(delete_planned(&mut connection, &[new.id]).await.expect("asked"), 0, "it stays on record");
 
-    assert_eq!(reinstate(&mut connection, std::slice::from_ref(&new)).await.expect("asked"), 1);
+    assert_eq!(
+        reinstate(&mut connection, OccurrenceState::Skipped, std::slice::from_ref(&new)).await.expect("asked"),
+        1
+    );
     let back = find(&store, new.id).await;
     assert_eq!((back.state, back.sequence, back.announced_at), (OccurrenceState::Planned, 1, None));
     assert_eq!((back.cause, back.finished_at, back.next_notice), (None, None, new.next_notice));

@@ -37,7 +37,7 @@ pub async fn change_occurrence(connection: &mut PgConnection, change: &Change<'_
     let changed = sqlx::query!(
         "update occurrence
          set state = $3, cause = $4,
-             sequence = sequence + case when state = 'skipped' then 1 else 0 end,
+             sequence = sequence + case when state in ('skipped', 'cancelled') then 1 else 0 end,
              announced_at = case $3::text when 'announced' then $6::timestamptz when 'planned' then null else announced_at end,
              confirmed_at = case $3 when 'confirmed' then $6 when 'planned' then null else confirmed_at end,
              confirmed_by = case $3 when 'confirmed' then $5 when 'planned' then null else confirmed_by end,

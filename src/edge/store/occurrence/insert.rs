@@ -118,13 +118,17 @@ pub async fn redate_planned(connection: &mut PgConnection, changed: &[NewOccurre
     redate(connection, OccurrenceState::Planned, changed).await
 }
 
-/// Takes skipped occurrences back, found by `id`, with these dates: planned again, and to be announced anew. With `skip` they stay
-/// skipped. Returns how many there were.
+/// Takes occurrences back that are skipped or cancelled (`from`), found by `id`, with these dates: planned again, and to be announced
+/// anew. With `skip` they stay skipped. Returns how many there were.
 ///
 /// # Errors
 /// If the database can't be used.
-pub async fn reinstate(connection: &mut PgConnection, changed: &[NewOccurrence]) -> Result<u64, Error> {
-    redate(connection, OccurrenceState::Skipped, changed).await
+pub async fn reinstate(
+    connection: &mut PgConnection,
+    from: OccurrenceState,
+    changed: &[NewOccurrence],
+) -> Result<u64, Error> {
+    redate(connection, from, changed).await
 }
 
 async fn redate(connection: &mut PgConnection, from: OccurrenceState, changed: &[NewOccurrence]) -> Result<u64, Error> {
@@ -147,7 +151,7 @@ async fn redate_rows(
          set job = new.job, time_zone = new.time_zone, local_start = new.local_start, start_at = new.start_at,
              latest_start_at = new.latest_start_at, end_at = new.end_at, reasons = new.reasons::json,
              state = case when new.cause is null then 'planned' else 'skipped' end, cause = new.cause,
-             sequence = occurrence.sequence + case when occurrence.state = 'skipped' and new.cause is null then 1 else 0 end,
+             sequence = occurrence.sequence + case when occurrence.state in ('skipped', 'cancelled') and new.cause is null then 1 else 0 end,
              announced_at = case when new.cause is not null then announced_at end,
              confirmed_at = case when new.cause is not null then confirmed_at end,
              confirmed_by = case when new.cause is not null then confirmed_by end,
