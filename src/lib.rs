@@ -28,6 +28,17 @@
 //! 7. The end of the run is a fold over its record ([`domain::run::state`]), and so is the report ([`domain::report`]), which
 //!    [`edge::text`] renders.
 //!
+//! # A date, from rule to promise
+//!
+//! 1. `turnus apply` joins what the files say of customers, windows, freezes, holidays and zones ([`app::calendar`]), and dates every
+//!    window as far ahead as the horizon reaches ([`domain::calendar::dating`]): each date held or left out, with its reasons.
+//! 2. [`domain::calendar::changes`] compares them with the stored dates. What nobody was told of follows the files; what a customer
+//!    was told changes only by a person's explicit yes, and what a person chose stays.
+//! 3. [`app::calendar::publish`] stores files, contacts, dates, messages and audit trail in one transaction. Every row is found as the
+//!    person saw it, or nothing holds.
+//! 4. The daemon goes on day by day ([`app::daemon::materialise`]), announces what comes near ([`app::daemon::announce`]), and works
+//!    from what was applied only.
+//!
 //! # An occurrence, from due to done
 //!
 //! 1. `turnus serve` looks every two seconds, by the database's clock, at what is due ([`app::daemon::open`]).

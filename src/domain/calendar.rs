@@ -1,6 +1,7 @@
 //! From agreed rules to dates: when a window opens, and why just then.
 //!
-//! Knows rules, time zones, public holidays and freezes; does not know customers, files or what has become of an occurrence.
+//! Knows rules, time zones, public holidays and freezes; does not know customers, files or, but for [`changes`], what has become of
+//! an occurrence.
 //! Invariants: a date that a rule gives is either held or left out, and either way says why; the same question has the
 //! same answer whatever the range that it is asked in.
 

@@ -180,7 +180,8 @@ pub async fn find_occurrence(
 /// The dates that are taken: what a newly computed calendar is compared with. Of `customers`, or of all.
 ///
 /// All that start behind `now`, whatever their state but moved: a date that was called off is not to appear again. And those whose
-/// rule date is not yet a month past, although they have begun: a date that was brought forward is not to appear again either.
+/// rule date is less than 100 days past, which is further than shifts and holidays move a date, although they have begun: a date that
+/// was brought forward is not to appear again either.
 ///
 /// # Errors
 /// If the database can't be used.
@@ -192,7 +193,7 @@ pub async fn list_ahead(
     let names: Option<Vec<&str>> = customers.map(|names| names.iter().map(Name::as_str).collect());
     let rows = select_occurrences!(
         "where state <> 'moved' and ($1::text[] is null or customer = any($1))
-           and (start_at > $2::timestamptz or recurrence_id > ($2 at time zone 'UTC') - interval '31 days')
+           and (start_at > $2::timestamptz or recurrence_id > ($2 at time zone 'UTC') - interval '100 days')
          order by customer, window_name, start_at",
         names.as_deref() as Option<&[&str]>,
         now.to_sqlx() as _,

@@ -589,7 +589,7 @@ async fn the_dates_that_are_taken_are_those_ahead_and_those_brought_forward() {
     let database = Database::open().await;
     let store = database.store().await;
     let now = instant("2027-03-26T12:00:00Z");
-    let past = on("nordwind", "2027-01-29");
+    let past = on("nordwind", "2026-11-27");
     let ahead = on("nordwind", "2027-03-26");
     let cancelled = on("nordwind", "2027-04-30");
     let mut brought_forward = on("nordwind", "2027-03-20");

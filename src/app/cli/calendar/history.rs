@@ -1,6 +1,6 @@
 //! `turnus calendar history CUSTOMER [WINDOW@DATE]`: who did what to the calendar, and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::anyhow;
 use clap::Args;
@@ -16,7 +16,7 @@ use crate::app::console::{print, show};
 use crate::domain::id::{Name, OccurrenceId};
 use crate::edge::store::DatabaseConnection;
 use crate::edge::store::audit::{AuditEntry, AuditFilter, list_audit};
-use crate::edge::store::occurrence::{History, OccurrenceFilter, StoredOccurrence, list_occurrences};
+use crate::edge::store::occurrence::{StoredOccurrence, find_occurrence};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -67,11 +67,11 @@ async fn of_customer(
 ) -> Result<Found, Failure> {
     let mut entries = list_audit(connection, AuditFilter { customer, occurrence: None, limit }).await?;
     entries.reverse();
-    let filter =
-        OccurrenceFilter { customer, window: None, from: None, until: None, history: History::With, limit: None };
-    let named: Vec<_> = entries.iter().filter_map(|entry| entry.occurrence).collect();
-    let rows = if named.is_empty() { Vec::new() } else { list_occurrences(connection, filter).await? };
-    let dates = rows.into_iter().filter(|row| named.contains(&row.id)).map(|row| (row.id, row)).collect();
+    let mut dates = BTreeMap::new();
+    for id in entries.iter().filter_map(|entry| entry.occurrence).collect::<BTreeSet<_>>() {
+        // A date that nobody was told of may be gone.
+        dates.extend(find_occurrence(connection, id).await?.map(|row| (id, row)));
+    }
     Ok(Found { dates, entries })
 }
 
