@@ -138,13 +138,13 @@ async fn an_announced_date_moves_only_by_an_explicit_yes_and_the_customer_is_tol
     announce_first(&mut connection).await;
     office.customer("nordwind", &window("monthly", "FREQ=DAILY;INTERVAL=30", day(12)));
     let before = versions(&mut connection).await;
-    let told = office.fail(2, &["apply", "--yes"]);
+    office.fail(2, &["apply"]);
+    let told = office.fail(2, &["apply", "--yes", "--keep-announced"]);
     assert!(told.contains("! announced") && told.contains("it@nordwind.example would be told"), "{told}");
     assert!(told.contains("1 announced date would move or go; nothing was applied"), "{told}");
-    assert!(told.contains("--yes --move-announced"), "{told}");
     assert_eq!(versions(&mut connection).await, before, "a refusal writes nothing");
 
-    office.succeed(&["apply", "--yes", "--move-announced"]);
+    office.succeed(&["apply", "--yes"]);
     let rows = texts(
         &mut connection,
         "select state || ' ' || sequence || ' ' || local_start from occurrence where state in ('moved', 'announced') order by sequence",
@@ -177,9 +177,9 @@ async fn a_removed_customer_loses_planned_dates_and_hears_of_announced_ones() {
     let mut connection = office.connect().await;
     announce_first(&mut connection).await;
     office.remove("inventories/nordwind.toml");
-    let told = office.fail(2, &["apply", "--yes"]);
+    let told = office.fail(2, &["apply", "--yes", "--keep-announced"]);
     assert!(told.contains("customer nordwind: removed") && told.contains("is called off"), "{told}");
-    office.succeed(&["apply", "--yes", "--move-announced"]);
+    office.succeed(&["apply", "--yes"]);
     let rows = texts(&mut connection, "select state from occurrence where customer = 'nordwind'").await;
     assert_eq!(rows, ["cancelled"], "what was announced stays as history, the rest is gone");
     let messages = texts(&mut connection, "select kind || ' ' || recipient from notification").await;
@@ -201,8 +201,8 @@ async fn a_freeze_over_an_announced_date_leaves_it_out_and_the_end_of_the_freeze
     let frozen = day(10).date();
     let freeze = format!("\n[[freeze]]\nfrom = {frozen}\nto = {frozen}\nreason = \"the provider's own holidays\"\n");
     office.settle(&freeze);
-    office.fail(2, &["apply", "--yes"]);
-    office.succeed(&["apply", "--yes", "--move-announced"]);
+    office.fail(2, &["apply", "--yes", "--keep-announced"]);
+    office.succeed(&["apply", "--yes"]);
     let cause = texts(&mut connection, "select cause from occurrence where state = 'skipped'").await;
     assert_eq!(cause, ["frozen: the provider's own holidays"]);
     assert_eq!(texts(&mut connection, "select kind from notification").await, ["cancelled"]);

@@ -22,12 +22,12 @@ use crate::edge::store::{Store, database_now};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Don't ask. Announced dates are left alone, and the whole is refused if one would move or go
+    /// Don't ask: yes to all that is shown, and to announced dates that move or go; their customers are told
     #[arg(long)]
     yes: bool,
-    /// Announced dates may move or go as well: their customers are told
+    /// Refuse the whole if a date that a customer has been told of would move or go
     #[arg(long)]
-    move_announced: bool,
+    keep_announced: bool,
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -99,9 +99,10 @@ async fn look(
 
 /// Refusals go with all that programs may want to know of them.
 async fn settle(proposal: &Proposal, arguments: &Arguments) -> Result<(), Failure> {
-    let settled = match arguments.yes {
-        true => agreed_beforehand(proposal, arguments),
-        false => asked(proposal, arguments).await,
+    let settled = match (refuse_to_move(proposal, arguments), arguments.yes) {
+        (Err(refusal), _) => Err(refusal),
+        (Ok(()), true) => Ok(()),
+        (Ok(()), false) => asked(proposal, arguments).await,
     };
     if settled.is_err() && arguments.format == Format::Json {
         print(&words::object(proposal, false).to_string());
@@ -113,32 +114,28 @@ fn would(proposal: &Proposal) -> String {
     format!("{} would move or go", count(proposal.commitments().count(), "announced date"))
 }
 
-fn agreed_beforehand(proposal: &Proposal, arguments: &Arguments) -> Result<(), Failure> {
-    if proposal.commitments().next().is_none() || arguments.move_announced {
+fn refuse_to_move(proposal: &Proposal, arguments: &Arguments) -> Result<(), Failure> {
+    if proposal.commitments().next().is_none() || !arguments.keep_announced {
         return Ok(());
     }
     if arguments.format == Format::Json {
         say(&words::describe_commitments(proposal));
     }
     Err(Failure::usage(anyhow!("{}; nothing was applied", would(proposal)))
-        .hint("`--yes --move-announced` does it, and tells the customers"))
+        .hint("without --keep-announced it is done, and the customers are told"))
 }
 
 /// A yes to the whole, and another one to what customers have been told otherwise.
 async fn asked(proposal: &Proposal, arguments: &Arguments) -> Result<(), Failure> {
-    let is_promised = proposal.commitments().next().is_some();
     let nobody =
-        || {
-            Failure::usage(anyhow!("without a terminal nobody can be asked whether to apply this"))
-                .hint(if is_promised { "--yes --move-announced" } else { "--yes" })
-        };
+        || Failure::usage(anyhow!("without a terminal nobody can be asked whether to apply this")).hint("--yes");
     if arguments.format == Format::Json {
         say(&words::describe(proposal));
     }
     if !confirmed("Apply this?".to_owned()).await.ok_or_else(nobody)? {
         return Err(Failure::declined());
     }
-    if is_promised && !arguments.move_announced {
+    if proposal.commitments().next().is_some() {
         let question = format!("{}, and their customers would be told. Really?", would(proposal));
         if !confirmed(question).await.ok_or_else(nobody)? {
             return Err(Failure::declined());
