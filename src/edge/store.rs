@@ -44,8 +44,6 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 /// Enough for a driver that writes, a heartbeat and a reader: all writes of a run go through one transaction at a time.
 pub const CONNECTIONS: u32 = 5;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
-/// A pool that was made anew is not replaced again within this time: those who come late mean the one before.
-const FRESH: Duration = Duration::from_secs(1);
 
 /// Limits that the server enforces: a future that is dropped does not end its statement.
 const SERVER_LIMITS: [(&str, &str); 3] =
@@ -136,16 +134,24 @@ impl Store {
     }
 
     /// Makes the database usable again after [`error::Kind::Unreachable`]: starts the private cluster if it stands still, and drops all
-    /// connections, because a pool may hold some that are dead or lead to a server that has become read-only. Many may ask for it at the
-    /// same time: what has just been made anew is left to those who use it already.
+    /// connections, because a pool may hold some that are dead or lead to a server that has become read-only.
     ///
     /// # Errors
     /// If the private cluster can't be started. For a server that somebody else runs, the next use tells.
     pub async fn reconnect(&self) -> Result<(), Error> {
+        self.reconnect_since(Instant::now()).await
+    }
+
+    /// The same for one of many who use the database at the same time: what was made anew since this caller began at `used`, with what
+    /// then failed, is left to those who use it already.
+    ///
+    /// # Errors
+    /// See [`Store::reconnect`].
+    pub async fn reconnect_since(&self, used: Instant) -> Result<(), Error> {
         if let Some(cluster) = &self.cluster {
             cluster.ensure_running().await?;
         }
-        if !self.is_to_be_replaced() {
+        if !self.is_older_than(used) {
             return Ok(());
         }
         let fresh = build_pool(&self.options, self.connections);
@@ -155,9 +161,10 @@ impl Store {
         Ok(())
     }
 
-    fn is_to_be_replaced(&self) -> bool {
+    /// Whether the pool was there at `used`; then it counts as replaced from now on.
+    fn is_older_than(&self, used: Instant) -> bool {
         let mut replaced = self.replaced.lock().unwrap_or_else(PoisonError::into_inner);
-        if replaced.is_some_and(|at| at.elapsed() < FRESH) {
+        if replaced.is_some_and(|at| at > used) {
             return false;
         }
         *replaced = Some(Instant::now());

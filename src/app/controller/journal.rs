@@ -43,6 +43,7 @@ impl<'a> Journal<'a> {
         let mut pause = Duration::from_millis(50);
         let mut waiting = Some(waiting);
         loop {
+            let tried = std::time::Instant::now();
             let error = match self.try_write(batch).await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
@@ -61,7 +62,7 @@ impl<'a> Journal<'a> {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(2));
             // Its failure shows in the next try.
-            let _ = self.store.reconnect().await;
+            let _ = self.store.reconnect_since(tried).await;
         }
     }
 

@@ -137,13 +137,14 @@ pub(super) async fn run(daemon: &Arc<Daemon>, tick: Tick) {
     let position = Tick::ALL.iter().position(|known| *known == tick).unwrap_or_default();
     let Some(Ok(_gate)) = daemon.pulse.gates.get(position).map(tokio::sync::Mutex::try_lock) else { return };
     let mut asked = None;
+    let began = std::time::Instant::now();
     let outcome = contain(run_by_database_clock(daemon, tick, &mut asked)).await;
     match (outcome, asked) {
         (Ok(_), Some(now)) => daemon.pulse.succeed(tick, now),
         (Ok(_), None) => {}
         (Err(error), now) => {
             daemon.pulse.fail(tick, &error, now);
-            mend(daemon, &error).await;
+            mend(daemon, &error, began).await;
         }
     }
 }
@@ -191,11 +192,11 @@ pub async fn run_at(daemon: &Arc<Daemon>, tick: Tick, now: Timestamp) -> anyhow:
 }
 
 /// A pool may hold connections to a server that is gone.
-async fn mend(daemon: &Daemon, error: &anyhow::Error) {
+async fn mend(daemon: &Daemon, error: &anyhow::Error, began: std::time::Instant) {
     let kind = error.chain().find_map(|cause| cause.downcast_ref::<StoreError>()).map(StoreError::kind);
     if matches!(kind, Some(Kind::Unreachable | Kind::NotWritable)) {
         // Its failure shows in the next tick.
-        let _ = daemon.store.reconnect().await;
+        let _ = daemon.store.reconnect_since(began).await;
     }
 }
 
