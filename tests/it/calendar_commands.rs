@@ -287,6 +287,33 @@ fn open_window() -> (DateTime, String) {
     (starts, window("now", "FREQ=DAILY", starts))
 }
 
+#[tokio::test]
+async fn a_window_that_is_open_now_comes_first() {
+    let office = Office::open().await;
+    let (starts, open) = open_window();
+    office.customer("nordwind", &open);
+    office.succeed(&["apply", "--yes"]);
+    let mut connection = office.connect().await;
+    execute(
+        &mut connection,
+        format!(
+            "insert into occurrence (id, customer, window_name, recurrence_id, job, time_zone, local_start, start_at, latest_start_at,
+                                     end_at, reasons, state, opened_at)
+             values (gen_random_uuid(), 'nordwind', 'now', '{starts}', 'look', 'UTC', '{starts}', '{starts}Z', '{starts}Z',
+                     '{starts}Z'::timestamptz + interval '2 hours', '[]', 'open', now())"
+        ),
+    )
+    .await;
+    assert_eq!(column(&office.json(&["calendar", "--count", "2"]), "state"), ["open", "planned"]);
+    execute(
+        &mut connection,
+        "update occurrence set state = 'done', finished_at = now() where state = 'open'".to_owned(),
+    )
+    .await;
+    assert_eq!(column(&office.json(&["calendar", "--count", "2"]), "state"), ["planned", "planned"]);
+    office.close().await;
+}
+
 const RUN: [&str; 6] = ["run", "nordwind", "look", "--host", "h1", "--yes"];
 
 #[tokio::test]

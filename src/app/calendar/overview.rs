@@ -103,6 +103,13 @@ pub enum Differs {
 }
 
 impl Entry<'_> {
+    /// Whether it is open at `at`, or might still open.
+    fn is_under_way(&self, at: Timestamp) -> bool {
+        let is_live =
+            matches!(self.standing, Standing::Stored(state) if state.is_ahead() || state == OccurrenceState::Open);
+        is_live && self.start <= at && at < self.end
+    }
+
     /// Whether its window will open, as far as is known.
     #[must_use]
     pub fn is_held(&self) -> bool {
@@ -172,7 +179,7 @@ pub fn find_end(
     Ok(last.map_or(range.end, |last| last.saturating_add(SignedDuration::from_nanos(1)).unwrap_or(Timestamp::MAX)))
 }
 
-/// The dates that open within `range`. `stored` are the rows around it, `None` if the database was not asked.
+/// The dates that open within `range`, and those that are under way at its beginning. `stored` are the rows around it, `None` if the database was not asked.
 ///
 /// # Errors
 /// A calendar or time zone that can't be used.
@@ -207,7 +214,7 @@ pub fn look<'c>(
         let differs = row.state.is_ahead().then_some(Differs::Gone);
         stored_entry(row, &[], differs)
     }));
-    entries.retain(|entry| range.contains(&entry.start));
+    entries.retain(|entry| range.contains(&entry.start) || entry.is_under_way(range.start));
     entries.sort_by(|left, right| {
         (left.start, &left.customer, &left.window).cmp(&(right.start, &right.customer, &right.window))
     });
