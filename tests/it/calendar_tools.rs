@@ -142,6 +142,79 @@ fn wrong_arguments_are_told() {
 }
 
 #[test]
+fn an_end_in_utc_is_an_instant_of_the_zone() {
+    let expand = |until: &str, start: &str, zone: &str| {
+        let rule = format!("FREQ=DAILY;UNTIL={until}");
+        calendar(&["expand", "--rule", &rule, "--start", start, "--time-zone", zone, "--format", "json"])
+    };
+    let berlin = expand("20260327T130000Z", "2026-03-27T14:00:00", "Europe/Berlin");
+    let only = r#"{"occurrences":[{"start":"2026-03-27T14:00:00+01:00","utc":"2026-03-27T13:00:00Z"}]}"#;
+    assert_eq!((berlin.status, berlin.stdout.trim_end(), berlin.stderr.as_str()), (Some(0), only, ""));
+    let new_york = expand("20260328T200000Z", "2026-03-28T19:00:00", "America/New_York");
+    assert_eq!((new_york.status, new_york.stdout.as_str()), (Some(2), ""));
+    assert!(new_york.stderr.starts_with("--rule:1:12: the rule ends before its first date"), "{}", new_york.stderr);
+}
+
+#[test]
+fn what_a_time_says_is_never_passed_over() {
+    let refused = |more: &[&str], expected: &str| {
+        let outcome = calendar(&[&["expand", "--rule", "FREQ=DAILY;COUNT=2"], more].concat());
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""), "{more:?}");
+        assert!(outcome.stderr.contains(expected), "{more:?}: {}", outcome.stderr);
+    };
+    let start = |start: &str, expected: &str| refused(&["--start", start, "--time-zone", "Europe/Berlin"], expected);
+    start("2026-03-27T14:00:00[America/New_York]", "a local time has no zone in brackets: leave it out");
+    start("2026-03-27T14:00:00[u-ca=hebrew]", "a local time has no zone in brackets: leave it out");
+    start("2026-03-27T14:00:00+01:00[Europe/Berlin]", "a local time has no offset: leave it out");
+    start("2026-03-27T14:00:00Z", "a local time has no offset: leave it out");
+    for fraction in ["2026-03-27T14:00:00.5", "2026-03-27T14:00:00,5", "2026-03-27T14:00:00.0"] {
+        start(fraction, "a time has whole seconds: leave the fraction out");
+    }
+    start("2026-03-27T14:00:60", "write a day as 2026-03-27");
+    refused(&[&START[..], &["--from", "2026-03-28", "--to", "2026-03-27"]].concat(), "`--to` lies before `--from`");
+    for zone in ["Etc/Unknown", "etc/unknown", "Factory", "posixrules", "localtime"] {
+        refused(&["--start", "2026-03-27", "--time-zone", zone], &format!("there is no time zone `{zone}`"));
+    }
+    let one_day = expanded("FREQ=DAILY", &["--from", "2026-03-28", "--to", "2026-03-28"]);
+    assert_eq!(one_day, ["2026-03-28T14:00:00+01:00"]);
+}
+
+#[test]
+fn a_date_without_an_instant_is_none() {
+    let expand = |start: &str, zone: &str, more: &[&str]| {
+        let rule = ["expand", "--rule", "FREQ=DAILY", "--format", "json", "--start", start, "--time-zone", zone];
+        let outcome = calendar(&[&rule[..], more].concat());
+        (outcome.status, outcome.stdout.trim_end().to_owned())
+    };
+    let none = (Some(0), r#"{"occurrences":[]}"#.to_owned());
+    assert_eq!(expand("9999-12-31T23:00:00", "America/New_York", &[]), none);
+    assert_eq!(expand("2026-01-01T23:00:00", "America/New_York", &["--from", "9999-12-31"]), none);
+    let (status, last) = expand("2026-01-01T23:00:00", "America/New_York", &["--from", "9999-12-28"]);
+    assert_eq!((status, last.matches("start").count()), (Some(0), 2), "{last}");
+    assert!(last.ends_with(r#""utc":"9999-12-30T04:00:00Z"}]}"#), "{last}");
+}
+
+#[test]
+fn an_offset_with_seconds_is_written_in_utc() {
+    let rule = ["expand", "--rule", "FREQ=DAILY;COUNT=1", "--time-zone", "Europe/Berlin"];
+    let old = answer(&[&rule[..], &["--start", "1890-01-01T14:00:00"]].concat());
+    assert_eq!(old["occurrences"][0], json!({ "start": "1890-01-01T13:06:32Z", "utc": "1890-01-01T13:06:32Z" }));
+}
+
+#[test]
+fn a_rule_without_dates_is_shown_at_the_part_that_leaves_none() {
+    let place = |rule: &str| {
+        let outcome = calendar(&[&["expand", "--rule", rule], &START[..]].concat());
+        assert_eq!(outcome.status, Some(2), "{rule}");
+        outcome.stderr.split(": ").next().unwrap_or_default().to_owned()
+    };
+    assert_eq!(place("FREQ=MONTHLY;BYDAY=6MO"), "--rule:1:14");
+    assert_eq!(place("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"), "--rule:1:23");
+    assert_eq!(place("FREQ=YEARLY;BYMONTHDAY=30;BYMONTH=2;UNTIL=20300101"), "--rule:1:27");
+    assert_eq!(place("FREQ=MONTHLY;UNTIL=20260101"), "--rule:1:14");
+}
+
+#[test]
 fn a_foreign_calendar_is_read() {
     let file = format!("{ROOT}/tests/data/ics/apple.ics");
     let july = ["--from", "2026-07-01", "--to", "2026-07-31"];

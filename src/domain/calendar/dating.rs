@@ -12,7 +12,7 @@ use super::holiday::Region;
 use super::recurrence::{Given, Recurrence, period_of};
 use super::rule::Frequency;
 use super::shift::Shift;
-use super::zone::{Placed, place};
+use super::zone::{Placed, locate, place};
 use super::{Dated, Freeze, FreezeSpan, HolidayRule, Reason, Skip};
 
 /// No move goes further, in days, however long the rule's period is.
@@ -43,7 +43,7 @@ pub fn date(terms: &Terms<'_>, range: Range<Timestamp>) -> Vec<Dated> {
     let dating = Dating::new(terms);
     let past = dating.past(range.end);
     let instances = dating.instances_before(range.start).take_while(|(id, _)| day::number_of(id.date()) <= past);
-    let mut dates: Vec<Dated> = instances.map(|(id, given)| dating.hold(id, given)).collect();
+    let mut dates: Vec<Dated> = instances.filter_map(|(id, given)| dating.hold(id, given)).collect();
     dates.retain(|dated| range.contains(&dated.start));
     settle(&mut dates);
     dates
@@ -66,10 +66,7 @@ pub fn next(terms: &Terms<'_>, from: Timestamp, count: usize) -> Vec<Dated> {
                 break;
             }
         }
-        let dated = dating.hold(id, given);
-        if dated.start >= from {
-            dates.push(dated);
-        }
+        dates.extend(dating.hold(id, given).filter(|dated| dated.start >= from));
         if last.is_none() && dates.len() >= count {
             let latest = dates.iter().map(|dated| dated.start).max();
             last = Some(dating.past(latest.unwrap_or(from)));
@@ -137,8 +134,8 @@ impl<'a> Dating<'a> {
         day::number_of(self.terms.zone.to_datetime(at).date())
     }
 
-    /// What becomes of an agreed date.
-    fn hold(&self, id: DateTime, given: Given) -> Dated {
+    /// What becomes of an agreed date; nothing if it lies outside of the time line, or its end does.
+    fn hold(&self, id: DateTime, given: Given) -> Option<Dated> {
         let mut reasons = Vec::with_capacity(1);
         reasons.push(match given {
             Given::ByRule => Reason::ByRule,
@@ -148,7 +145,7 @@ impl<'a> Dating<'a> {
         if let (Given::ByRule, Some(shift)) = (given, self.terms.recurrence.shift) {
             reasons.push(Reason::Shifted { from: id.date(), by: shift.to_string() });
         }
-        let mut placed = self.placed(day, id);
+        let mut placed = self.placed(day, id)?;
         let mut skip = self.freeze_over(placed.at).map(|freeze| Skip::Frozen { reason: freeze.reason.clone() });
         if let (None, Some(holiday)) = (&skip, self.holiday_on(day)) {
             match self.off_the_holiday(id, given, day) {
@@ -157,13 +154,14 @@ impl<'a> Dating<'a> {
                 Off::Nowhere => skip = Some(Skip::NoAllowedDay { holiday }),
                 Off::To(other) => {
                     reasons.push(Reason::MovedForHoliday { from: day::date_of(day), holiday });
-                    placed = self.placed(other, id);
+                    placed = self.placed(other, id)?;
                 }
             }
         }
         reasons.extend(placed.note.map(|note| Reason::Dst { note }));
         let Placed { at: start, local: local_start, .. } = placed;
-        Dated { recurrence_id: id, local_start, start, end: self.end_of(start), reasons, skip }
+        let end = self.end_of(start)?;
+        Some(Dated { recurrence_id: id, local_start, start, end, reasons, skip })
     }
 
     /// The day after the shift.
@@ -195,7 +193,7 @@ impl<'a> Dating<'a> {
         let allowed = self.allowed_days(id, given, day);
         let fits = |other: &i32| {
             let free = if step == 7 { self.holiday_on(*other).is_none() } else { self.is_workday(*other) };
-            free && self.freeze_over(self.placed(*other, id).at).is_none()
+            free && self.placed(*other, id).is_some_and(|placed| self.freeze_over(placed.at).is_none())
         };
         let others = (1..=furthest).map(|number| day + step * number);
         others.take_while(|other| allowed.contains(other)).find(fits).map_or(Off::Nowhere, Off::To)
@@ -230,18 +228,18 @@ impl<'a> Dating<'a> {
         first..end
     }
 
-    fn placed(&self, day: i32, id: DateTime) -> Placed {
-        place(day::date_of(day).to_datetime(id.time()), self.terms.zone)
+    fn placed(&self, day: i32, id: DateTime) -> Option<Placed> {
+        let exists = (day::FIRST..=day::LAST).contains(&day);
+        exists.then(|| locate(day::date_of(day).to_datetime(id.time()), self.terms.zone)).flatten()
     }
 
-    fn end_of(&self, start: Timestamp) -> Timestamp {
-        let duration = SignedDuration::from_secs(i64::try_from(self.terms.duration_s).unwrap_or(i64::MAX));
-        start.checked_add(duration).unwrap_or(Timestamp::MAX)
+    fn end_of(&self, start: Timestamp) -> Option<Timestamp> {
+        start.checked_add(SignedDuration::from_secs(i64::try_from(self.terms.duration_s).ok()?)).ok()
     }
 
     /// The freeze that a window which opens at `start` would touch.
     fn freeze_over(&self, start: Timestamp) -> Option<&'a FreezeSpan> {
-        let end = self.end_of(start);
+        let end = self.end_of(start).unwrap_or(Timestamp::MAX);
         self.terms.freezes.iter().find(|freeze| freeze.from < end && start < freeze.until)
     }
 

@@ -58,36 +58,20 @@ impl Recurrence {
         Self { starts, rule: None, exdates: Vec::new(), rdates: Vec::new(), shift: None }
     }
 
-    /// Whether the rule gives dates, at least one in 30 years.
+    /// Whether the rule gives dates, at least one in 30 years; an `UNTIL` in UTC is taken as a local time.
     ///
     /// # Errors
     /// Why it does not; the place is in the text of the rule.
     pub fn check(&self) -> Result<(), RuleError> {
-        let Some(rule) = &self.rule else { return Ok(()) };
-        let starts = day::number_of(self.starts.date());
-        // Far enough to see the gap behind each date of the first 30 years.
-        let horizon = starts.saturating_add(2 * LONGEST_GAP_DAYS + 1);
-        let mut last = starts;
-        let mut number = 0;
-        for found in Expansion::new(rule, self.starts, starts, None).up_to(horizon).take(CHECKED_DATES) {
-            if found - last > LONGEST_GAP_DAYS {
-                return Err(sparse(number, last));
-            }
-            if found - starts > LONGEST_GAP_DAYS {
-                return Ok(());
-            }
-            last = found;
-            number += 1;
-        }
-        let ends = rule.count() == u32::try_from(number).ok() || rule.until().is_some();
-        match number {
-            0 if rule.until().is_some() => Err(ends_first(rule)),
-            0 => Err(sparse(number, last)),
-            // The calendar ends, too: what lies close to its end has no successors that could be missed.
-            CHECKED_DATES => Ok(()),
-            _ if ends || day::LAST - last <= LONGEST_GAP_DAYS => Ok(()),
-            _ => Err(sparse(number, last)),
-        }
+        self.rule.as_ref().map_or(Ok(()), |rule| check(rule, self.starts, None))
+    }
+
+    /// [`Recurrence::check`] in a zone, which decides what an `UNTIL` in UTC means.
+    ///
+    /// # Errors
+    /// Why the rule gives no dates; the place is in the text of the rule.
+    pub fn check_in(&self, zone: &TimeZone) -> Result<(), RuleError> {
+        self.rule.as_ref().map_or(Ok(()), |rule| check(rule, self.starts, Some(zone)))
     }
 
     /// The dates from a local time on, in order, each once, before any shift; an `UNTIL` in UTC is taken as a local time.
@@ -105,17 +89,69 @@ impl Recurrence {
     }
 }
 
-fn ends_first(rule: &Rule) -> RuleError {
-    RuleError::at(rule.offset_of("UNTIL"), "the rule ends before its first date")
-        .expected("an `UNTIL` behind `starts`, and a date between them")
+fn check(rule: &Rule, starts: DateTime, zone: Option<&TimeZone>) -> Result<(), RuleError> {
+    match find_gap(rule, starts, zone) {
+        None => Ok(()),
+        // What gives no date without its end either has nothing to do with the end.
+        Some(Gap::First) if rule.until().is_some() && find_gap(&rule.without_end(), starts, zone).is_none() => {
+            Err(RuleError::at(rule.offset_of("UNTIL"), "the rule ends before its first date")
+                .expected("an `UNTIL` behind `starts`, and a date between them"))
+        }
+        Some(gap) => Err(sparse(rule, starts, gap)),
+    }
 }
 
-fn sparse(number: usize, last: i32) -> RuleError {
-    let what = match number {
-        0 => "the rule gives no date within 30 years after `starts`".to_owned(),
-        _ => format!("the rule gives no date within 30 years after {}", day::date_of(last)),
+/// Where a rule has no date for too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gap {
+    /// There is no first date.
+    First,
+    /// After this day.
+    After(i32),
+}
+
+fn find_gap(rule: &Rule, starts: DateTime, zone: Option<&TimeZone>) -> Option<Gap> {
+    let first = day::number_of(starts.date());
+    // Far enough to see the gap behind each date of the first 30 years.
+    let horizon = first.saturating_add(2 * LONGEST_GAP_DAYS + 1);
+    let mut last = None;
+    let mut number = 0;
+    let gap_after = |last: Option<i32>| Some(last.map_or(Gap::First, Gap::After));
+    for found in Expansion::new(rule, starts, first, zone).up_to(horizon).take(CHECKED_DATES) {
+        if found - last.unwrap_or(first) > LONGEST_GAP_DAYS {
+            return gap_after(last);
+        }
+        if found - first > LONGEST_GAP_DAYS {
+            return None;
+        }
+        last = Some(found);
+        number += 1;
+    }
+    let ends = rule.count() == u32::try_from(number).ok() || rule.until().is_some();
+    // The calendar ends, too: what lies close to its end has no successors that could be missed.
+    let is_close_to_the_end = |last: i32| day::LAST - last <= LONGEST_GAP_DAYS;
+    match last {
+        Some(last) if number == CHECKED_DATES || ends || is_close_to_the_end(last) => None,
+        _ => gap_after(last),
+    }
+}
+
+fn sparse(rule: &Rule, starts: DateTime, gap: Gap) -> RuleError {
+    let what = match gap {
+        Gap::First => "the rule gives no date within 30 years after `starts`".to_owned(),
+        Gap::After(last) => format!("the rule gives no date within 30 years after {}", day::date_of(last)),
     };
-    RuleError::at(0, what).expected("a rule that gives a date in 30 years at least")
+    let offset = culprit(rule, starts).map_or(0, |part| rule.offset_of(part));
+    RuleError::at(offset, what).expected("a rule that gives a date in 30 years at least")
+}
+
+/// The part without which the rule would give dates: the last such `BY` part, or else `INTERVAL`.
+fn culprit(rule: &Rule, starts: DateTime) -> Option<&'static str> {
+    let endless = rule.without_end();
+    let gives_dates = |without: &Rule| find_gap(without, starts, None).is_none();
+    let (intervals, choosing): (Vec<_>, Vec<_>) =
+        endless.without_each_part().into_iter().partition(|(part, _)| *part == "INTERVAL");
+    intervals.into_iter().chain(choosing).rev().find(|(_, without)| gives_dates(without)).map(|(part, _)| part)
 }
 
 /// The rule's dates and the single ones, merged.

@@ -51,6 +51,9 @@ pub struct Rule {
     week_start: Weekday,
 }
 
+/// Takes a part out of a rule.
+type Clear = fn(&mut Rule);
+
 /// What is wrong with a rule, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
@@ -161,6 +164,32 @@ impl Rule {
     #[must_use]
     pub fn week_start(&self) -> Weekday {
         self.week_start
+    }
+
+    /// The parts beside `FREQ` that say which dates there are, in the order of the text, each with the rule that is without it.
+    pub(super) fn without_each_part(&self) -> Vec<(&'static str, Self)> {
+        let clears: [(&'static str, Clear); 7] = [
+            ("INTERVAL", |rule| rule.interval = 1),
+            ("BYMONTH", |rule| rule.by_month.clear()),
+            ("BYMONTHDAY", |rule| rule.by_month_day.clear()),
+            ("BYYEARDAY", |rule| rule.by_year_day.clear()),
+            ("BYWEEKNO", |rule| rule.by_week_number.clear()),
+            ("BYDAY", |rule| rule.by_day.clear()),
+            ("BYSETPOS", |rule| rule.by_set_position.clear()),
+        ];
+        let less = |(part, clear): (&'static str, Clear)| {
+            let mut rule = self.clone();
+            clear(&mut rule);
+            (rule != *self).then_some((part, rule))
+        };
+        let mut parts: Vec<_> = clears.into_iter().filter_map(less).collect();
+        parts.sort_by_key(|(part, _)| self.offset_of(part));
+        parts
+    }
+
+    /// The rule without its end.
+    pub(super) fn without_end(&self) -> Self {
+        Self { count: None, until: None, ..self.clone() }
     }
 
     /// Where a part begins in the text, in bytes; the beginning if the part is not there.

@@ -17,26 +17,49 @@ pub struct Placed {
     pub note: Option<DstNote>,
 }
 
+/// Names that zone data has although they are of no place: whoever writes one of them has not said which.
+const NO_PLACES: [&str; 4] = ["Etc/Unknown", "Factory", "localtime", "posixrules"];
+
+/// The zone with this name of the tz database, in any case of letters; none if nobody's clocks are meant by it.
+#[must_use]
+pub fn named(name: &str) -> Option<TimeZone> {
+    TimeZone::get(name).ok().filter(|_| is_of_a_place(name))
+}
+
+/// All names that [`named`] knows.
+#[must_use]
+pub fn names() -> Vec<String> {
+    let available = jiff::tz::db().available().map(|name| name.as_str().to_owned());
+    available.filter(|name| is_of_a_place(name)).collect()
+}
+
+fn is_of_a_place(name: &str) -> bool {
+    !NO_PLACES.iter().any(|other| name.eq_ignore_ascii_case(other))
+}
+
 /// Finds the instant of a local time. In a gap the offset before the gap applies; in a double hour the first is meant.
 /// What lies outside of the time line is taken to its end.
 #[must_use]
 pub fn place(local: DateTime, zone: &TimeZone) -> Placed {
-    match zone.to_ambiguous_timestamp(local).offset() {
-        AmbiguousOffset::Unambiguous { offset } => Placed { at: instant(local, offset), local, note: None },
-        AmbiguousOffset::Fold { before, .. } => {
-            Placed { at: instant(local, before), local, note: Some(DstNote::DoubleHour) }
-        }
-        AmbiguousOffset::Gap { before, .. } => {
-            let at = instant(local, before);
-            Placed { at, local: zone.to_datetime(at), note: Some(DstNote::Gap) }
-        }
-    }
+    locate(local, zone).unwrap_or_else(|| {
+        // Years 1 to 9999 fit but for hours at both ends.
+        let at = if local.year() > 0 { Timestamp::MAX } else { Timestamp::MIN };
+        Placed { at, local: zone.to_datetime(at), note: None }
+    })
 }
 
-/// The instant, or the end of the time line: years 1 to 9999 fit but for hours at both ends.
-fn instant(local: DateTime, offset: Offset) -> Timestamp {
-    let end = if local.year() > 0 { Timestamp::MAX } else { Timestamp::MIN };
-    offset.to_timestamp(local).unwrap_or(end)
+/// [`place`] for what opens or ends just then: none if the local time lies outside of the time line.
+#[must_use]
+pub fn locate(local: DateTime, zone: &TimeZone) -> Option<Placed> {
+    let at = |offset: Offset| offset.to_timestamp(local).ok();
+    Some(match zone.to_ambiguous_timestamp(local).offset() {
+        AmbiguousOffset::Unambiguous { offset } => Placed { at: at(offset)?, local, note: None },
+        AmbiguousOffset::Fold { before, .. } => Placed { at: at(before)?, local, note: Some(DstNote::DoubleHour) },
+        AmbiguousOffset::Gap { before, .. } => {
+            let at = at(before)?;
+            Placed { at, local: zone.to_datetime(at), note: Some(DstNote::Gap) }
+        }
+    })
 }
 
 #[cfg(test)]

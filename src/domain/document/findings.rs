@@ -97,18 +97,60 @@ impl<'t> Lines<'t> {
 #[derive(Debug, Default)]
 pub(super) struct Findings(RefCell<Collected>);
 
+/// Where a mistake is, as far as it is known before the text is at hand again.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// At a byte of the file.
+    At(usize),
+    /// At the byte `inside` of the string that is written from `start` on.
+    Inside { start: usize, inside: usize },
+}
+
+impl Place {
+    fn offset(self, text: &str) -> usize {
+        match self {
+            Self::At(offset) => offset,
+            Self::Inside { start, inside } => offset_inside(text, start, inside).unwrap_or(start),
+        }
+    }
+}
+
+/// Where a byte of a string's value is written; nothing if an escape or a line break before it hides that.
+fn offset_inside(text: &str, start: usize, inside: usize) -> Option<usize> {
+    let written = text.get(start..)?;
+    let quote = written.chars().next().filter(|first| matches!(first, '"' | '\''))?;
+    let quotes = [quote; 3].iter().collect::<String>();
+    let content = match written.strip_prefix(&quotes) {
+        // A line break right behind the quotes is no part of the value.
+        Some(rest) => rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n')).unwrap_or(rest),
+        None => &written[1..],
+    };
+    let before = content.get(..inside)?;
+    let is_literal = !before.contains('\r') && (quote == '\'' || !before.contains('\\'));
+    is_literal.then(|| text.len() - content.len() + inside)
+}
+
 #[derive(Debug, Default)]
 struct Collected {
-    wrongs: Vec<(usize, Wrong)>,
+    wrongs: Vec<(Place, Wrong)>,
     omitted: usize,
 }
 
 impl Findings {
     /// Adds a mistake at a byte offset.
     pub(super) fn add(&self, offset: usize, wrong: Wrong) {
+        self.push(Place::At(offset), wrong);
+    }
+
+    /// Adds a mistake at a byte of the value of the string that is written from `start` on.
+    pub(super) fn add_inside(&self, start: usize, inside: usize, wrong: Wrong) {
+        self.push(Place::Inside { start, inside }, wrong);
+    }
+
+    fn push(&self, place: Place, wrong: Wrong) {
         let mut collected = self.0.borrow_mut();
         if collected.wrongs.len() < MAX_PROBLEMS {
-            collected.wrongs.push((offset, wrong));
+            collected.wrongs.push((place, wrong));
         } else {
             collected.omitted += 1;
         }
@@ -116,7 +158,9 @@ impl Findings {
 
     /// Places everything that was found.
     pub(super) fn into_problems(self, text: &str, file: &str) -> Problems {
-        let Collected { mut wrongs, omitted } = self.0.into_inner();
+        let Collected { wrongs, omitted } = self.0.into_inner();
+        let mut wrongs: Vec<(usize, Wrong)> =
+            wrongs.into_iter().map(|(place, wrong)| (place.offset(text), wrong)).collect();
         wrongs.sort_by_key(|(offset, _)| *offset);
         wrongs.dedup();
         if omitted > 0 {

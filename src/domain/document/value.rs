@@ -235,15 +235,9 @@ impl<'d> Value<'d> {
         self.findings.add(self.offset(), wrong);
     }
 
-    /// Reports a mistake at a byte of this string; at its beginning if the string is not written as it is.
+    /// Reports a mistake at a byte of this string; at its beginning if an escape before that byte hides where it is written.
     pub fn report_inside(&self, offset: usize, wrong: Wrong) {
-        let written = self.node.span().len();
-        let quotes = match self.as_str().map(|text| written.saturating_sub(text.len())) {
-            Some(2) => 1,
-            Some(6) => 3,
-            _ => return self.report(wrong),
-        };
-        self.findings.add(self.offset() + quotes + offset, wrong);
+        self.findings.add_inside(self.offset(), offset, wrong);
     }
 
     /// The beginning of a message about this value: what it is called and what it is.

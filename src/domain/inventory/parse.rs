@@ -8,6 +8,7 @@ use super::address::{EMAIL_RULE, parse_email};
 use super::freeze::read_freezes;
 use super::{Contact, Customer, Locale, Receives};
 use crate::domain::calendar::holiday::Region;
+use crate::domain::calendar::zone;
 use crate::domain::document::{self, Distinct, Located, Table, Value, Wrong, did_you_mean};
 use crate::domain::id::{ContentHash, Name};
 use crate::domain::problem::Problems;
@@ -59,12 +60,13 @@ pub fn draft(text: &str, file: &str) -> (Draft, Problems) {
 
 fn read_draft(mut root: Table<'_>, text: &str, file: &str) -> Draft {
     let name = document::read_stem(file, &root);
-    let head = root.required("customer").and_then(|value| value.table()).and_then(read_head);
+    let (head, zone) = root.required("customer").and_then(|value| value.table()).map(read_head).unwrap_or_default();
+    let zone = zone.and_then(|name| zone::named(&name));
     let contacts = read_contacts(root.tables("contact", MAX_CONTACTS));
     let frozen = read_freezes(&mut root);
     let vars = root.table("vars").map(read_vars).unwrap_or_default();
     let (hosts, roster) = read_hosts(root.required_tables("host", MAX_HOSTS), &vars);
-    let (windows, jobs) = read_windows(root.tables("window", MAX_WINDOWS), &roster);
+    let (windows, jobs) = read_windows(root.tables("window", MAX_WINDOWS), &roster, zone.as_ref());
     root.finish();
     let customer = name.zip(head).map(|(name, head)| Customer {
         name,
@@ -90,22 +92,25 @@ struct Head {
     holidays: Option<Region>,
 }
 
-fn read_head(mut table: Table<'_>) -> Option<Head> {
+/// The table as far as it is right, and the zone even if the rest is not.
+fn read_head(mut table: Table<'_>) -> (Option<Head>, Option<String>) {
     let display_name = table.required("name").and_then(|value| value.line()).map(str::to_owned);
     let locale = table.optional("locale").and_then(|value| value.word(&LOCALES)).unwrap_or_default();
     let time_zone = table.required("time_zone").and_then(|value| read_time_zone(&value));
     let holidays = table.optional("holidays").and_then(|value| read_region(&value));
     table.finish();
-    Some(Head { display_name: display_name?, locale, time_zone: time_zone?, holidays })
+    let zone = time_zone.clone();
+    let head = display_name.zip(time_zone);
+    (head.map(|(display_name, time_zone)| Head { display_name, locale, time_zone, holidays }), zone)
 }
 
 /// The zone's name in its usual spelling. The zone data is that of this machine, the same that later gives the windows their time.
 fn read_time_zone(value: &Value<'_>) -> Option<String> {
     let text = value.line()?;
-    if let Ok(zone) = jiff::tz::db().get(text) {
+    if let Some(zone) = zone::named(text) {
         return Some(zone.iana_name().unwrap_or(text).to_owned());
     }
-    let known: Vec<String> = jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect();
+    let known = zone::names();
     let wrong = value.wrong().expected("an IANA time zone such as `Europe/Berlin`");
     value.report(did_you_mean(text, known.iter().map(String::as_str)).into_iter().fold(wrong, Wrong::hint));
     None

@@ -1,5 +1,6 @@
 //! `turnus calendar expand`: a rule's dates, as a window would have them without holidays and freezes.
 
+use anyhow::anyhow;
 use clap::Args;
 use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 use super::moment::{self, Moment};
 use crate::app::cli::Format;
 use crate::app::cli::check::render_problem;
+use crate::app::cli::dates::rfc3339;
 use crate::app::cli::exit::{Exit, Failure};
 use crate::app::cli::show::table;
 use crate::app::console::{print, say, show};
@@ -55,7 +57,12 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let zone = moment::zone(&arguments.time_zone)?;
-    let Some(recurrence) = read_recurrence(arguments)? else { return Ok(Exit::Usage) };
+    if let (Some(from), Some(to)) = (arguments.from, arguments.to)
+        && to.lies_before(from)
+    {
+        return Err(Failure::usage(anyhow!("`--to` lies before `--from`")));
+    }
+    let Some(recurrence) = read_recurrence(arguments, &zone)? else { return Ok(Exit::Usage) };
     let (dates, has_more) = dates(arguments, &recurrence, &zone);
     match arguments.format {
         Format::Json => {
@@ -80,7 +87,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 /// The dates as agreed; none if the rule is wrong, which then has been told.
-fn read_recurrence(arguments: &Arguments) -> Result<Option<Recurrence>, Failure> {
+fn read_recurrence(arguments: &Arguments, zone: &TimeZone) -> Result<Option<Recurrence>, Failure> {
     let starts = arguments.start.local(Time::midnight());
     let excluded = |moment: &Moment| match *moment {
         Moment::Day(day) => Excluded::Day(day),
@@ -94,7 +101,7 @@ fn read_recurrence(arguments: &Arguments) -> Result<Option<Recurrence>, Failure>
             rdates: arguments.rdate.iter().map(|moment| moment.local(starts.time())).collect(),
             shift: None,
         };
-        recurrence.check().map(|()| recurrence)
+        recurrence.check_in(zone).map(|()| recurrence)
     });
     match read {
         Ok(recurrence) => Ok(Some(recurrence)),
@@ -139,8 +146,7 @@ fn dates(arguments: &Arguments, recurrence: &Recurrence, zone: &TimeZone) -> (Ve
 }
 
 fn object(date: &Dated, zone: &TimeZone) -> Value {
-    let start = date.start.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
-    json!({ "start": start, "utc": date.start.strftime("%Y-%m-%dT%H:%M:%SZ").to_string() })
+    json!({ "start": rfc3339(date.start, zone), "utc": date.start.strftime("%Y-%m-%dT%H:%M:%SZ").to_string() })
 }
 
 fn clocks(date: &Dated) -> &'static str {

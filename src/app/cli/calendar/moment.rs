@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
 use crate::app::cli::exit::Failure;
-use crate::domain::calendar::zone::place;
+use crate::domain::calendar::zone::{named, names, place};
 use crate::domain::document::{did_you_mean, quoted};
 
 /// A day, or a local time.
@@ -26,6 +26,16 @@ impl FromStr for Moment {
         // jiff would pass over an offset; it is the zone that says which it is.
         if text.parse::<Timestamp>().is_ok() {
             return Err("a local time has no offset: leave it out".to_owned());
+        }
+        // And over zones in brackets, and what is less than a second or more than a minute.
+        if text.contains('[') {
+            return Err("a local time has no zone in brackets: leave it out".to_owned());
+        }
+        if text.contains(['.', ',']) {
+            return Err("a time has whole seconds: leave the fraction out".to_owned());
+        }
+        if text.ends_with(":60") {
+            return Err(wrong());
         }
         match text.len() {
             ..=10 => text.parse().map(Self::Day).map_err(|_| wrong()),
@@ -48,6 +58,14 @@ impl Moment {
         place(self.local(Time::midnight()), zone).at
     }
 
+    /// Whether all of it lies before all of `other`. The clocks play no part: near the end of the time line they have none.
+    pub(super) fn lies_before(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Day(day), other) => day < other.local(Time::midnight()).date(),
+            (Self::Time(local), other) => local < other.local(Time::midnight()),
+        }
+    }
+
     /// The first instant that is later: a day is inside to its end, and so is an instant.
     pub(super) fn after(self, zone: &TimeZone) -> Timestamp {
         let local = match self {
@@ -60,8 +78,8 @@ impl Moment {
 
 /// The zone with this name.
 pub(super) fn zone(name: &str) -> Result<TimeZone, Failure> {
-    TimeZone::get(name).map_err(|_| {
-        let known: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
+    named(name).ok_or_else(|| {
+        let known = names();
         let hint = did_you_mean(name, known.iter().map(String::as_str));
         Failure::usage(anyhow!("there is no time zone {}", quoted(name)))
             .hint(hint.unwrap_or_else(|| "name one of the tz database, such as `Europe/Berlin`".to_owned()))

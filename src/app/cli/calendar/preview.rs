@@ -2,17 +2,19 @@
 
 mod words;
 
+use std::ops::Range;
+
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use super::moment::Moment;
 use crate::app::calendar::overview::{Extent, Overview, find_end, look};
 use crate::app::cli::context::Context;
 use crate::app::cli::exit::{Exit, Failure};
 use crate::app::console::{print, say, show};
-use crate::domain::calendar::holiday::Region;
+use crate::domain::calendar::zone::named;
 use crate::domain::id::Name;
 use crate::domain::inventory::Customer;
 use crate::domain::problem::Problems;
@@ -102,7 +104,7 @@ async fn preview(
     if let Extent::Count(count) = extent {
         overview.truncate(count);
     }
-    warn_of_unknown_holidays(context, name, until);
+    warn_of_unknown_holidays(context, name, &(from..until));
     tell(context, customer, &overview, arguments.format, now);
     Ok(Exit::Done)
 }
@@ -134,17 +136,28 @@ fn tell(
 }
 
 /// Where the tables end, that there is no holiday means nothing.
-fn warn_of_unknown_holidays(context: &Context, customer: Option<&Name>, until: Timestamp) {
-    let year = until.to_zoned(TimeZone::UTC).year();
+fn warn_of_unknown_holidays(context: &Context, customer: Option<&Name>, range: &Range<Timestamp>) {
     let customers = context.catalog.customers.values().filter(|known| customer.is_none_or(|name| known.name == *name));
-    let mut regions: Vec<&Region> = customers.filter_map(|customer| customer.holidays.as_ref()).collect();
-    regions.sort_by_key(|region| region.as_str());
-    regions.dedup();
-    for region in regions {
-        if !region.covers(year) {
-            say(&format!("the holidays of {region} are known until {}: later dates count none", region.years().end()));
-        } else if region.is_provisional(year) {
-            say(&format!("{region} moves working days by decree; that for {year} is not in the tables yet"));
-        }
+    let mut told: Vec<String> = customers.filter_map(|customer| unknown_holidays(customer, range)).collect();
+    told.sort();
+    told.dedup();
+    told.iter().for_each(|told| say(told));
+}
+
+/// What is not known of the holidays of the customer's region in a range of time.
+fn unknown_holidays(customer: &Customer, range: &Range<Timestamp>) -> Option<String> {
+    let region = customer.holidays.as_ref()?;
+    let zone = named(&customer.time_zone).unwrap_or(TimeZone::UTC);
+    // The end is not in the range: up to midnight on New Year is the old year.
+    let end = range.end.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(range.end);
+    let [first, last] = [range.start, end].map(|at| zone.to_datetime(at).year());
+    let known = region.years();
+    if !region.covers(first) || !region.covers(last) {
+        let (from, until) = (known.start(), known.end());
+        return Some(format!(
+            "the holidays of {region} are known from {from} to {until}: dates of other years count none"
+        ));
     }
+    let told = || format!("{region} moves working days by decree; that for {last} is not in the tables yet");
+    region.is_provisional(last).then(told)
 }

@@ -294,6 +294,18 @@ fn the_end_of_the_calendar_is_no_surprise() {
     }
     let first = agree(datetime(1, 1, 1, 0, 0, 0, 0), "FREQ=YEARLY").shift("-60d").holiday(HolidayRule::PreviousWorkday);
     assert_eq!(next(&first.terms(), Timestamp::MIN, 3).len(), 3);
+    // Shifted in front of the first day, there is no date, and not the first day in its place.
+    assert_eq!(next(&first.terms(), Timestamp::MIN, 1)[0].local_start.date(), date(1, 11, 2));
+    let last = |hour, shift: &str| {
+        let agreement = agree(datetime(9999, 12, 20, hour, 0, 0, 0), "FREQ=DAILY").shift(shift);
+        let dates = next(&agreement.terms(), Timestamp::MIN, 100);
+        assert!(dates.iter().all(|dated| dated.end.duration_since(dated.start) == SignedDuration::from_hours(4)));
+        dates.last().map(|dated| dated.local_start)
+    };
+    // The time line ends at 22:00 in UTC on the 30th: the windows of that evening would have no end.
+    assert_eq!(last(14, "+1d"), Some(datetime(9999, 12, 30, 14, 0, 0, 0)));
+    assert_eq!(last(23, "+1d"), Some(datetime(9999, 12, 29, 23, 0, 0, 0)));
+    assert_eq!(last(14, "+60d"), None);
 }
 
 #[test]

@@ -140,21 +140,24 @@ fn rules_without_dates_are_refused() {
         assert_eq!((error.to_string().as_str(), error.offset), (expected, offset), "{text}");
     };
     let never = "the rule gives no date within 30 years after `starts`";
-    for text in [
-        "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
-        "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=31",
-        "FREQ=MONTHLY;BYDAY=6MO",
-        "FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=-30",
-        "FREQ=MONTHLY;BYDAY=MO;BYSETPOS=6",
-        "FREQ=DAILY;BYDAY=MO;BYSETPOS=2",
-        "FREQ=YEARLY;BYWEEKNO=20;BYMONTH=1",
-        "FREQ=MONTHLY;INTERVAL=12;BYMONTH=2;BYMONTHDAY=1",
-        "FREQ=WEEKLY;BYMONTH=2;INTERVAL=60000",
+    for (text, offset) in [
+        ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", 22),
+        ("FREQ=DAILY;BYMONTHDAY=31;BYMONTH=2", 25),
+        ("FREQ=MONTHLY;BYDAY=6MO", 13),
+        ("FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=-30", 23),
+        ("FREQ=MONTHLY;BYDAY=MO;BYSETPOS=6", 22),
+        ("FREQ=DAILY;BYDAY=MO;BYSETPOS=2", 20),
+        ("FREQ=YEARLY;BYWEEKNO=20;BYMONTH=1", 24),
+        ("FREQ=MONTHLY;INTERVAL=12;BYMONTH=2;BYMONTHDAY=1", 25),
+        ("FREQ=WEEKLY;BYMONTH=2;INTERVAL=60000", 22),
+        // Two parts that each leave none: neither of them alone is to blame.
+        ("FREQ=MONTHLY;BYDAY=6MO;BYMONTH=2;BYMONTHDAY=30", 0),
+        ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30;UNTIL=20300101", 22),
     ] {
-        refuse(text, never, 0);
+        refuse(text, never, offset);
     }
-    refuse("FREQ=YEARLY;INTERVAL=31", "the rule gives no date within 30 years after 2026-01-01", 0);
-    refuse("FREQ=DAILY;INTERVAL=20000;COUNT=3", "the rule gives no date within 30 years after 2026-01-01", 0);
+    refuse("FREQ=YEARLY;INTERVAL=31", "the rule gives no date within 30 years after 2026-01-01", 12);
+    refuse("FREQ=DAILY;INTERVAL=20000;COUNT=3", "the rule gives no date within 30 years after 2026-01-01", 11);
     let ends = "the rule ends before its first date";
     refuse("FREQ=MONTHLY;UNTIL=20251231", ends, 13);
     refuse("UNTIL=20260105;FREQ=MONTHLY;BYMONTHDAY=6", ends, 0);

@@ -1,14 +1,15 @@
 //! `rule`, `starts`, `exdate`, `rdate` and `shift` of a window.
 
 use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
 use crate::domain::calendar::recurrence::{Excluded, Recurrence};
 use crate::domain::calendar::rule::{Rule, RuleError};
 use crate::domain::calendar::shift::Shift;
 use crate::domain::document::{Table, Value, Wrong};
 
-/// Reads when a window is.
-pub(super) fn read_recurrence(table: &mut Table<'_>) -> Option<Recurrence> {
+/// Reads when a window is. Where the zone is not known, that is a mistake of its own, and what depends on it is not looked at.
+pub(super) fn read_recurrence(table: &mut Table<'_>, zone: Option<&TimeZone>) -> Option<Recurrence> {
     let written = table.optional("rule");
     let rule = written.map(|value| read_rule(&value));
     let starts = table.required("starts").and_then(|value| value.date_time());
@@ -22,14 +23,16 @@ pub(super) fn read_recurrence(table: &mut Table<'_>) -> Option<Recurrence> {
         Some(rule) => rule,
     };
     let recurrence = Recurrence { starts: starts?, rule, exdates, rdates, shift };
-    if let (Some(value), Err(error)) = (written, recurrence.check()) {
+    if let (Some(value), Some(zone)) = (written, zone)
+        && let Err(error) = recurrence.check_in(zone)
+    {
         report(&value, error);
     }
     Some(recurrence)
 }
 
 fn read_rule(value: &Value<'_>) -> Option<Rule> {
-    Rule::parse(value.line()?).map_err(|error| report(value, error)).ok()
+    Rule::parse(value.string()?).map_err(|error| report(value, error)).ok()
 }
 
 /// Reports a mistake at its place within the rule.

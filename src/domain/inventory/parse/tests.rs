@@ -389,12 +389,54 @@ fn rules_are_told_at_their_place() {
     let escaped = problems_with(10, "rule = \"\\u0046REQ=DAILY;COUNT=0\"");
     assert!(escaped.starts_with("10:8 `COUNT` is `0`"), "{escaped}");
     let sparse = "the rule gives no date within 30 years after `starts` (expected: a rule that gives a date in 30 years at least)";
-    check(10, "rule = \"FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30\"", &format!("10:9 {sparse}"));
+    check(10, "rule = \"FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30\"", &format!("10:32 {sparse}"));
     check(
         10,
         "rule = \"FREQ=MONTHLY;UNTIL=20260101\"",
         "10:22 the rule ends before its first date (expected: an `UNTIL` behind `starts`, and a date between them)",
     );
+}
+
+#[test]
+fn an_end_in_utc_is_an_instant_of_the_customers_zone() {
+    // 14:00 in Berlin is 13:00 in UTC.
+    check(10, "rule = \"FREQ=DAILY;UNTIL=20260327T130000Z\"", "");
+    let early = problems_with(10, "rule = \"FREQ=DAILY;UNTIL=20260327T125959Z\"");
+    assert!(early.starts_with("10:20 the rule ends before its first date"), "{early}");
+    let mut lines = LINES;
+    lines[2] = "time_zone = \"America/New_York\"";
+    lines[9] = "rule = \"FREQ=DAILY;UNTIL=20260327T170000Z\"";
+    assert!(problems_in(&lines.join("\n")).starts_with("10:20 the rule ends before its first date"));
+    // Without a zone nobody knows; that there is none is told, and nothing else.
+    lines[2] = "time_zone = \"Europe/Berlon\"";
+    let unknown = problems_in(&lines.join("\n"));
+    assert_eq!(unknown.lines().count(), 1, "{unknown}");
+}
+
+#[test]
+fn rules_in_longer_strings_are_told_at_their_place() {
+    let place = |text: &str| problems_with(10, text).split(' ').next().unwrap_or_default().to_owned();
+    assert_eq!(place("rule = \"\"\"FREQ=DAILY;COUNT=0\"\"\""), "10:28");
+    assert_eq!(place("rule = 'FREQ=DAILY;COUNT=0'"), "10:26");
+    assert_eq!(place("rule = \"\"\"\nFREQ=DAILY;COUNT=0\"\"\""), "11:18");
+    assert_eq!(place("rule = \'\'\'\r\nFREQ=DAILY;COUNT=0\'\'\'"), "11:18");
+    assert_eq!(place("rule = \"\"\"FREQ=DAILY;\\\n  COUNT=0\"\"\""), "10:8");
+}
+
+#[test]
+fn rules_of_any_kind_have_one_limit() {
+    let rule = |months: usize| format!("rule = \"FREQ=YEARLY;BYMONTH=1{}\"", ",1".repeat(months));
+    check(10, &rule(900), "");
+    check(10, &rule(1000), "10:9 the rule has 2021 bytes (expected: at most 2000 bytes)");
+    check(10, "rule = \"\"", "10:9 the rule has the part `` (expected: parts as NAME=VALUE, with `;` between them)");
+}
+
+#[test]
+fn zones_that_are_no_place_are_refused() {
+    for zone in ["Etc/Unknown", "Factory", "posixrules", "localtime"] {
+        let told = problems_with(3, &format!("time_zone = \"{zone}\""));
+        assert!(told.starts_with(&format!("3:13 `time_zone` is `{zone}`")), "{told}");
+    }
 }
 
 #[test]

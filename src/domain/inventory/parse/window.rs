@@ -1,5 +1,7 @@
 //! `[[window]]`.
 
+use jiff::tz::TimeZone;
+
 use super::host::Roster;
 use super::recurrence::read_recurrence;
 use crate::domain::calendar::HolidayRule;
@@ -16,16 +18,21 @@ const HOLIDAY_RULES: [(&str, HolidayRule); 5] = [
 ];
 
 /// Reads all windows, and which jobs they name.
-pub(super) fn read_windows(tables: Vec<Table<'_>>, roster: &Roster) -> (Vec<Window>, Vec<Located<Name>>) {
+pub(super) fn read_windows(
+    tables: Vec<Table<'_>>,
+    roster: &Roster,
+    zone: Option<&TimeZone>,
+) -> (Vec<Window>, Vec<Located<Name>>) {
     let mut seen = Distinct::default();
     let mut jobs = Vec::new();
-    let read = |table| read_window(table, roster, &mut seen, &mut jobs);
+    let read = |table| read_window(table, roster, zone, &mut seen, &mut jobs);
     (tables.into_iter().filter_map(read).collect(), jobs)
 }
 
 fn read_window(
     mut table: Table<'_>,
     roster: &Roster,
+    zone: Option<&TimeZone>,
     seen: &mut Distinct,
     jobs: &mut Vec<Located<Name>>,
 ) -> Option<Window> {
@@ -34,7 +41,7 @@ fn read_window(
         seen.admit(name.as_str(), &value);
         Some(name)
     });
-    let recurrence = read_recurrence(&mut table);
+    let recurrence = read_recurrence(&mut table, zone);
     let (duration_s, cutoff_s) = read_length(&mut table);
     let holiday = table.optional("holiday").and_then(|value| value.word(&HOLIDAY_RULES)).unwrap_or_default();
     let job = table.required("job").and_then(|value| value.name().map(|job| value.locate(job)));
