@@ -113,7 +113,8 @@ impl ForeignCalendar {
             return Err(whole(format!("the file has more than {MAX_EVENTS} events")));
         }
         let mut calendar = Self { events: Vec::new(), refused: Vec::new() };
-        let (mut parser, mut has_calendar, mut seen) = (Parser::new(text), false, 0);
+        let marked = rule::as_texts(text);
+        let (mut parser, mut has_calendar, mut seen) = (Parser::new(&marked), false, 0);
         loop {
             match parser.entry() {
                 Entry::ICalendar(read) => {

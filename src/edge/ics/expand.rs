@@ -10,6 +10,7 @@ use jiff::{Timestamp, ToSpan};
 use super::point::{Length, Named, Point};
 use super::read::Event;
 use super::{Error, ForeignEvent, Moment};
+use crate::domain::calendar::recurrence::Given;
 
 /// Most dates that one file may have in a range.
 const MAX_INSTANCES: usize = 20_000;
@@ -84,10 +85,15 @@ fn dates(event: &Event, range: &Range<Timestamp>, floating: &TimeZone) -> BTreeM
     let until = zone.to_datetime(range.end).saturating_add(1.day());
     let mut dates = BTreeMap::from([(event.start.local(), event.length)]);
     if let Some(recurrence) = event.recurrence.as_ref().filter(|_| event.replaces.is_none()) {
-        let by_rule = recurrence.instances(from.max(event.start.local())).map(|(local, _)| local);
-        dates.extend(
-            by_rule.take_while(|local| *local <= until).take(MAX_INSTANCES + 1).map(|local| (local, event.length)),
-        );
+        let from = from.max(event.start.local());
+        let mut bounded = |by_rule: &mut dyn Iterator<Item = (DateTime, Given)>| {
+            let locals = by_rule.map(|(local, _)| local).take_while(|local| *local <= until);
+            dates.extend(locals.take(MAX_INSTANCES + 1).map(|local| (local, event.length)));
+        };
+        match &event.start {
+            Point::Zoned(_, zone) => bounded(&mut recurrence.instances_in(from, zone)),
+            Point::Day(_) | Point::Floating(_) => bounded(&mut recurrence.instances(from)),
+        }
     }
     for (point, length) in &event.rdates {
         dates.insert(point.local_for(&event.start, floating), length.unwrap_or(event.length));

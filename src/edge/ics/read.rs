@@ -111,17 +111,7 @@ fn read_recurrence(component: &ICalendarComponent, start: &Point) -> Result<Opti
     if rules.next().is_some() {
         return Err("it has more than one `RRULE`".to_owned());
     }
-    let zone = match start {
-        Point::Zoned(_, zone) => Some(zone),
-        Point::Day(_) | Point::Floating(_) => None,
-    };
-    let rule = match entry.values.as_slice() {
-        [ICalendarValue::RecurrenceRule(rule)] => read_rule(rule, start.local(), zone)?,
-        values => {
-            let text = values.first().and_then(ICalendarValue::as_text).unwrap_or_default();
-            return Err(format!("the rule {} can't be read", quoted(text)));
-        }
-    };
+    let rule = read_rule(&entry.values, start.local())?;
     let recurrence =
         Recurrence { starts: start.local(), rule: Some(rule), exdates: Vec::new(), rdates: Vec::new(), shift: None };
     recurrence.check().map_err(|error| error.to_string())?;

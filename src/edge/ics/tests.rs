@@ -146,8 +146,8 @@ fn clocks_change_in_foreign_calendars_too() {
 fn what_can_not_be_kept_to_is_refused() {
     assert!(refusal("DTSTART:20260101T000000Z\nRRULE:FREQ=HOURLY").starts_with("`FREQ` is `HOURLY`"));
     assert!(refusal("DTSTART:20260101T090000Z\nRRULE:FREQ=DAILY;BYHOUR=9,17").contains("`BYHOUR`"));
-    assert!(refusal("DTSTART:20260101T090000Z\nRRULE:FREQ=DAILY;UNTIL=2026").contains("can't be read"));
-    assert!(refusal("DTSTART:20260101T090000Z\nRRULE:nonsense").contains("can't be read"));
+    assert!(refusal("DTSTART:20260101T090000Z\nRRULE:FREQ=DAILY;UNTIL=2026").contains("`UNTIL` is `2026`"));
+    assert!(refusal("DTSTART:20260101T090000Z\nRRULE:nonsense").contains("the part `nonsense`"));
     assert!(refusal("DTSTART:20260101T090000Z\nRRULE:FREQ=DAILY\nRRULE:FREQ=WEEKLY").contains("more than one"));
     assert!(refusal("DTSTART:20260101T090000Z\nRRULE:FREQ=DAILY\nEXRULE:FREQ=WEEKLY").contains("EXRULE"));
     assert!(refusal("DTSTART:20260101T090000Z\nRECURRENCE-ID;RANGE=THISANDFUTURE:20260101T090000Z").contains("RANGE"));
@@ -161,6 +161,39 @@ fn what_can_not_be_kept_to_is_refused() {
     // What only repeats the start's time of day changes nothing.
     let same = event("DTSTART:20260101T093000Z\nRRULE:FREQ=DAILY;COUNT=2;BYHOUR=9;BYMINUTE=30;BYSECOND=0");
     assert_eq!(starts(&same).len(), 2);
+}
+
+#[test]
+fn rules_are_never_bent() {
+    let with = |rule: &str| format!("DTSTART:20260302T090000Z\nRRULE:FREQ=WEEKLY;{rule}");
+    for wrong in [
+        "COUNT=4294967298",
+        "COUNT=0",
+        "INTERVAL=65537",
+        "INTERVAL=0",
+        "INTERVAL=-2",
+        "FOO=BAR",
+        "X-FOO",
+        "BYEASTER=0",
+        "RSCALE=GREGORIAN",
+        "COUNT=2;COUNT=3",
+        "BYDAY=TU;BYDAY=WE",
+        "UNTIL=20260310T",
+        "UNTIL=20260310T10",
+        "BYHOUR=9,9",
+        "BYHOUR=265",
+        ";COUNT=2",
+    ] {
+        assert_ne!(refusal(&with(wrong)), "", "{wrong}");
+    }
+    // As it may be written: folded within the value, in small letters, with parameters, with a separator at the end.
+    let written = |rule: &str| starts(&event(&format!("DTSTART:20260302T090000Z\n{rule}"))).len();
+    assert_eq!(written("RRULE:FREQ=WEEKLY;CO\r\n UNT=2;"), 2);
+    assert_eq!(written("rrule;VALUE=RECUR;X-A=\":\":freq=weekly;count=2 "), 2);
+    assert!(refusal(&with("COUNT=2").replace("RRULE:", "RRU\n LE:")).contains("can't be read"));
+    assert!(refusal("DTSTART:20260302T090000Z\nRRULE:").contains("can't be read"));
+    let until = "DTSTART;TZID=Europe/Berlin:20260328T023000\nRRULE:FREQ=DAILY;UNTIL=20260329T013000Z";
+    assert_eq!(starts(&event(until)).len(), 2, "the second lies in the gap, and at that instant");
 }
 
 #[test]

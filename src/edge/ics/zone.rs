@@ -109,12 +109,9 @@ fn changes_of(part: &ICalendarComponent) -> Option<Vec<Change>> {
     let before = offset(value(&ICalendarProperty::Tzoffsetfrom)?)?;
     let after = offset(value(&ICalendarProperty::Tzoffsetto)?)?;
     let starts = local(value(&ICalendarProperty::Dtstart)?)?;
-    let rule = match value(&ICalendarProperty::Rrule) {
+    let rule = match part.property(&ICalendarProperty::Rrule) {
         None => None,
-        Some(ICalendarValue::RecurrenceRule(rule)) => {
-            Some(read_rule(rule, starts, Some(&TimeZone::fixed(before))).ok()?)
-        }
-        Some(_) => return None,
+        Some(entry) => Some(read_rule(&entry.values, starts).ok()?),
     };
     let mut rdates = Vec::new();
     for entry in part.properties(&ICalendarProperty::Rdate) {
@@ -122,11 +119,11 @@ fn changes_of(part: &ICalendarComponent) -> Option<Vec<Change>> {
             rdates.push(local(value)?);
         }
     }
-    let has_rule = rule.is_some();
+    let (has_rule, zone) = (rule.is_some(), TimeZone::fixed(before));
     let recurrence = Recurrence { starts, rule, exdates: Vec::new(), rdates, shift: None };
     // Outlook's definitions begin in 1601: only what a rule gives that far back is passed over.
     let from = if has_rule { starts.max(FIRST) } else { starts };
-    let dates = recurrence.instances(from).map(|(onset, _)| onset);
+    let dates = recurrence.instances_in(from, &zone).map(|(onset, _)| onset);
     let dates = dates.take_while(|onset| onset.year() <= LAST_YEAR).take(MAX_CHANGES);
     Some(std::iter::once(starts).chain(dates).map(|onset| Change { onset, before, after }).collect())
 }
