@@ -14,7 +14,8 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
 use self::read::{Event, read_event};
-use self::zone::Zones;
+use self::rule::is_sparse;
+use self::zone::{Budget, Zones};
 use crate::domain::calendar::FreezeSpan;
 
 mod expand;
@@ -33,8 +34,10 @@ pub use write::{OwnEvent, Status, write};
 pub const MAX_BYTES: usize = 1024 * 1024;
 /// Most events of a file.
 const MAX_EVENTS: usize = 5_000;
-/// Most events that are refused one by one: to find out that a rule never gives a date takes a while.
+/// Most events that are refused one by one.
 const MAX_REFUSED: usize = 100;
+/// Most events whose rules give hardly any dates: to look for them takes a while.
+const MAX_SPARSE: usize = 100;
 /// Most components of a file: what a file has of others (alarms, tasks) costs memory, too.
 const MAX_COMPONENTS: usize = 20_000;
 
@@ -113,13 +116,13 @@ impl ForeignCalendar {
             return Err(whole(format!("the file has more than {MAX_EVENTS} events")));
         }
         let mut calendar = Self { events: Vec::new(), refused: Vec::new() };
-        let marked = rule::as_texts(text);
+        let (marked, budget) = (rule::as_texts(text), Budget::default());
         let (mut parser, mut has_calendar, mut seen) = (Parser::new(&marked), false, 0);
         loop {
             match parser.entry() {
                 Entry::ICalendar(read) => {
                     has_calendar = true;
-                    let zones = Zones::read(&read);
+                    let zones = Zones::of(&read, &budget);
                     let is_event = |kind: &ICalendarComponentType| *kind == ICalendarComponentType::VEvent;
                     for component in read.components.iter().filter(|component| is_event(&component.component_type)) {
                         calendar.add(places.events.get(seen), |line| read_event(component, line, &zones));
@@ -133,6 +136,11 @@ impl ForeignCalendar {
                 Entry::TooManyComponents => return Err(whole("the file has too many parts".to_owned())),
                 _ => {}
             }
+        }
+        let sparse =
+            calendar.events.iter().filter_map(|event| event.recurrence.as_ref()).filter(|rule| is_sparse(rule));
+        if sparse.take(MAX_SPARSE + 1).count() > MAX_SPARSE {
+            return Err(whole(format!("the rules of more than {MAX_SPARSE} events give a date in 30 years, or none")));
         }
         if !has_calendar {
             return Err(whole("this is no calendar: there is no `BEGIN:VCALENDAR`".to_owned()));

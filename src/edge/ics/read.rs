@@ -41,7 +41,7 @@ pub(super) struct Event {
 ///
 /// # Errors
 /// Why it is refused.
-pub(super) fn read_event(component: &ICalendarComponent, line: usize, zones: &Zones) -> Result<Event, String> {
+pub(super) fn read_event(component: &ICalendarComponent, line: usize, zones: &Zones<'_>) -> Result<Event, String> {
     let first = |name: &ICalendarProperty| component.property(name);
     let entry = first(&ICalendarProperty::Dtstart).ok_or("it has no `DTSTART`")?;
     let start = only_point(entry, zones)?;
@@ -91,7 +91,7 @@ pub(super) fn text_of(entry: &ICalendarEntry) -> Option<&str> {
     entry.values.first().and_then(ICalendarValue::as_text)
 }
 
-fn read_length(component: &ICalendarComponent, start: &Point, zones: &Zones) -> Result<Length, String> {
+fn read_length(component: &ICalendarComponent, start: &Point, zones: &Zones<'_>) -> Result<Length, String> {
     if let Some(entry) = component.property(&ICalendarProperty::Dtend) {
         return Length::between(start, &only_point(entry, zones)?);
     }
@@ -112,16 +112,20 @@ fn read_recurrence(component: &ICalendarComponent, start: &Point) -> Result<Opti
         return Err("it has more than one `RRULE`".to_owned());
     }
     let rule = read_rule(&entry.values, start.local())?;
-    let recurrence =
-        Recurrence { starts: start.local(), rule: Some(rule), exdates: Vec::new(), rdates: Vec::new(), shift: None };
-    recurrence.check().map_err(|error| error.to_string())?;
-    Ok(Some(recurrence))
+    // Whatever the rule gives, `DTSTART` is a date (RFC 5545 section 3.8.5.3): a rule that gives nothing is no mistake.
+    Ok(Some(Recurrence {
+        starts: start.local(),
+        rule: Some(rule),
+        exdates: Vec::new(),
+        rdates: Vec::new(),
+        shift: None,
+    }))
 }
 
 fn read_rdate(
     entry: &ICalendarEntry,
     value: &ICalendarValue,
-    zones: &Zones,
+    zones: &Zones<'_>,
 ) -> Result<(Point, Option<Length>), String> {
     let at = |read: &_| locate(entry, read_civil(read).ok_or_else(|| no_date(entry))?, zones);
     match value {
@@ -139,14 +143,14 @@ fn read_rdate(
     }
 }
 
-fn only_point(entry: &ICalendarEntry, zones: &Zones) -> Result<Point, String> {
+fn only_point(entry: &ICalendarEntry, zones: &Zones<'_>) -> Result<Point, String> {
     match entry.values.as_slice() {
         [value] => point(entry, value, zones),
         _ => Err(no_date(entry)),
     }
 }
 
-fn point(entry: &ICalendarEntry, value: &ICalendarValue, zones: &Zones) -> Result<Point, String> {
+fn point(entry: &ICalendarEntry, value: &ICalendarValue, zones: &Zones<'_>) -> Result<Point, String> {
     let ICalendarValue::PartialDateTime(read) = value else {
         let text = value.as_text().unwrap_or_default();
         return Err(format!("`{}` is {}", entry.name.as_str(), quoted(text)));
@@ -159,7 +163,7 @@ fn no_date(entry: &ICalendarEntry) -> String {
 }
 
 /// A date where the entry's parameters say that it is.
-fn locate(entry: &ICalendarEntry, read: Civil, zones: &Zones) -> Result<Point, String> {
+fn locate(entry: &ICalendarEntry, read: Civil, zones: &Zones<'_>) -> Result<Point, String> {
     let Some(time) = read.time else { return Ok(Point::Day(read.date)) };
     let local = read.date.to_datetime(time);
     if let Some(offset) = read.offset {

@@ -7,11 +7,15 @@
 use std::borrow::Cow;
 
 use calcard::icalendar::ICalendarValue;
+use jiff::ToSpan;
 use jiff::civil::DateTime;
 
-use crate::domain::calendar::rule::Rule;
+use crate::domain::calendar::recurrence::Recurrence;
+use crate::domain::calendar::rule::{Rule, Until};
 
 const RRULE: &str = "RRULE";
+/// Rules that end within so many years are looked through in no time.
+const SOON_YEARS: i32 = 2;
 
 /// The calendar with its rules marked as texts, which calcard leaves as they are. Lines stay where they are. A rule whose
 /// property is folded before the value stays unmarked, and is refused by [`read_rule`].
@@ -70,4 +74,14 @@ pub(super) fn read_rule(values: &[ICalendarValue], starts: DateTime) -> Result<R
         (None, Some(hint)) => format!("{error} ({hint})"),
         (None, None) => error.to_string(),
     })
+}
+
+/// Whether looking for dates of the rule may take a while: it gives hardly any, and goes on for long.
+pub(super) fn is_sparse(recurrence: &Recurrence) -> bool {
+    let ends = recurrence.rule.as_ref().and_then(Rule::until).map(|until| match until {
+        Until::Day(date) => date,
+        Until::Local(at) | Until::Utc(at) => at.date(),
+    });
+    let ends_soon = ends.is_some_and(|ends| ends <= recurrence.starts.date().saturating_add(SOON_YEARS.years()));
+    !ends_soon && recurrence.check().is_err()
 }

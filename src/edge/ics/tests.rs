@@ -197,6 +197,67 @@ fn rules_are_never_bent() {
 }
 
 #[test]
+fn a_zone_is_never_guessed() {
+    let summer = |zone: &str| {
+        let lines = format!("DTSTART;TZID={zone}:20260702T100000");
+        let calendar = calendar(&event(&lines));
+        let events = calendar.events(year(), &berlin()).unwrap();
+        events.first().map(|event| event.start.to_string()[19..].to_owned())
+    };
+    let offset = |offset: &str| Some(offset.to_owned());
+    assert_eq!(summer("(GMT+01.00) Amsterdam / Berlin / Bern / Rome / Stockholm / Vienna"), offset("+02:00"));
+    assert_eq!(summer("(GMT+01.00) Somewhere / Else"), None);
+    assert_eq!(summer("\"(GMT+01:00) Amsterdam, Berlin, Bern, Rome, Stockholm, Vienna\""), offset("+02:00"));
+    assert_eq!(summer("\"tzone://Microsoft/Utc\""), offset("Z"));
+    assert_eq!(summer("\"tzone://Microsoft/Custom\""), None);
+    assert_eq!(summer("Europe/Berlin (CET)"), offset("+02:00"));
+    assert_eq!(summer("Berlin (Europe/Berlin)"), None);
+    assert_eq!(summer("Etc/GMT+1"), offset("-01:00"));
+    assert_eq!(summer("GMT+0100"), offset("+01:00"));
+    assert_eq!(summer("\"UTC-05:30\""), offset("-05:30"));
+    for unclear in ["GMT+1", "UTC+1", "GMT+0175", "GMT+9900", "GMT+", "GMT+01", "CEST", "Ümläut", "GMTü"] {
+        assert_eq!(summer(unclear), None, "{unclear}");
+    }
+}
+
+/// A definition whose rule is `rule`, and an event in its zone.
+fn in_own_zone(name: usize, rule: &str) -> String {
+    let part = |kind: &str| {
+        format!(
+            "BEGIN:{kind}\nDTSTART:19700101T030000\nTZOFFSETFROM:+0200\nTZOFFSETTO:+0100\nRRULE:{rule}\nEND:{kind}\n"
+        )
+    };
+    let zone = format!("BEGIN:VTIMEZONE\nTZID:Z{name}\n{}{}END:VTIMEZONE\n", part("STANDARD"), part("DAYLIGHT"));
+    zone + &event(&format!("DTSTART;TZID=Z{name}:20260301T000000"))
+}
+
+#[test]
+fn definitions_of_zones_cost_little() {
+    let refused = |rule: &str, number: usize| {
+        let body: String = (0..number).map(|name| in_own_zone(name, rule)).collect();
+        calendar(&body).refused().len()
+    };
+    assert_eq!(refused("FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU", 100), 0);
+    let begun = std::time::Instant::now();
+    assert_eq!(refused("FREQ=WEEKLY;BYDAY=MO;BYSETPOS=2", 100), 100, "a rule without dates says nothing");
+    assert_eq!(refused("FREQ=DAILY", 550), 50, "there are more definitions than anybody needs");
+    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn the_start_is_a_date_whatever_the_rule_gives() {
+    let with = |rule: &str| starts(&event(&format!("DTSTART;VALUE=DATE:20260303\nRRULE:{rule}")));
+    assert_eq!(with("FREQ=DAILY;UNTIL=20260302"), ["2026-03-03"]);
+    assert_eq!(with("FREQ=WEEKLY;BYDAY=MO;UNTIL=20260306"), ["2026-03-03"]);
+    assert_eq!(with("FREQ=YEARLY;INTERVAL=50"), ["2026-03-03"]);
+    assert_eq!(with("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"), ["2026-03-03"]);
+    let old = "DTSTART;VALUE=DATE:19260303\nRRULE:FREQ=YEARLY;INTERVAL=50";
+    assert_eq!(starts(&event(old)), ["2026-03-03"], "a date in range of a rule that gives few");
+    let ended = event("DTSTART:20260303T100000Z\nRRULE:FREQ=DAILY;UNTIL=20260302T100000Z").repeat(200);
+    assert_eq!(starts(&ended).len(), 200, "as calendars leave series that are split");
+}
+
+#[test]
 fn a_freeze_calendar_must_be_whole() {
     let days = event("DTSTART;VALUE=DATE:20260329\nDTEND;VALUE=DATE:20260330");
     let instant = |text: &str| text.parse::<Timestamp>().unwrap();
@@ -230,6 +291,8 @@ fn the_work_is_bounded() {
     assert!(parse(&wrap(&event("DTSTART:20260101").repeat(5_001))).contains("more than 5000 events"));
     let never = event("DTSTART:20260101\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30").repeat(101);
     assert!(parse(&wrap(&never)).contains("more than 100 events"));
+    let refused = event("DTSTART:20260101\nRRULE:FREQ=HOURLY").repeat(101);
+    assert!(parse(&wrap(&refused)).contains("more than 100 events"));
     assert!(parse("hello").contains("no calendar"));
     assert!(parse("").contains("no calendar"));
     let endless = event("DTSTART:20260101T000000Z\nRRULE:FREQ=DAILY").repeat(60);
