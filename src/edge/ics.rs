@@ -4,6 +4,7 @@
 //! [`crate::domain::calendar::recurrence`], as those of windows do. Does not know where files lie. Invariants: an event that can't be
 //! read is told with its line, and not passed over; a time zone is never guessed; the work is bounded whatever the file says.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 
@@ -13,7 +14,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
-use self::read::{Event, read_event};
+use self::read::{Event, read_event, replaced_uid};
 use self::rule::is_sparse;
 use self::zone::{Budget, Zones};
 use crate::domain::calendar::FreezeSpan;
@@ -101,13 +102,17 @@ pub struct ForeignEvent {
     pub all_day: bool,
 }
 
+/// Something wrong with the file as a whole.
+fn whole(what: String) -> Error {
+    Error { line: 1, what }
+}
+
 impl ForeignCalendar {
     /// Reads a calendar: lines that are none are passed over, and events that can't be read are [`Self::refused`].
     ///
     /// # Errors
     /// The text is no calendar, or too large.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let whole = |what: String| Error { line: 1, what };
         if text.len() > MAX_BYTES {
             return Err(whole(format!("the file has more than {MAX_BYTES} bytes")));
         }
@@ -116,7 +121,7 @@ impl ForeignCalendar {
             return Err(whole(format!("the file has more than {MAX_EVENTS} events")));
         }
         let mut calendar = Self { events: Vec::new(), refused: Vec::new() };
-        let (marked, budget) = (rule::as_texts(text), Budget::default());
+        let (marked, budget, mut broken) = (rule::as_texts(text), Budget::default(), HashMap::new());
         let (mut parser, mut has_calendar, mut seen) = (Parser::new(&marked), false, 0);
         loop {
             match parser.entry() {
@@ -125,11 +130,14 @@ impl ForeignCalendar {
                     let zones = Zones::of(&read, &budget);
                     let is_event = |kind: &ICalendarComponentType| *kind == ICalendarComponentType::VEvent;
                     for component in read.components.iter().filter(|component| is_event(&component.component_type)) {
-                        calendar.add(places.events.get(seen), |line| read_event(component, line, &zones));
-                        seen += 1;
-                        if calendar.refused.len() > MAX_REFUSED {
-                            return Err(whole(format!("more than {MAX_REFUSED} events of the file can't be read")));
+                        let place = places.events.get(seen);
+                        let (line, refused) = (place.map_or(1, |place| place.line), calendar.refused.len());
+                        calendar.add(place, |line| read_event(component, line, &zones));
+                        if let Some(uid) = replaced_uid(component).filter(|_| calendar.refused.len() > refused) {
+                            broken.insert(uid.to_owned(), line);
                         }
+                        seen += 1;
+                        calendar.check_number_refused()?;
                     }
                 }
                 Entry::Eof => break,
@@ -137,6 +145,8 @@ impl ForeignCalendar {
                 _ => {}
             }
         }
+        calendar.drop_broken_series(&broken);
+        calendar.check_number_refused()?;
         let sparse =
             calendar.events.iter().filter_map(|event| event.recurrence.as_ref()).filter(|rule| is_sparse(rule));
         if sparse.take(MAX_SPARSE + 1).count() > MAX_SPARSE {
@@ -149,6 +159,24 @@ impl ForeignCalendar {
             calendar.refused.push(Error { line, what: "the file is cut off: there is no `END:VCALENDAR`".to_owned() });
         }
         Ok(calendar)
+    }
+
+    fn check_number_refused(&self) -> Result<(), Error> {
+        if self.refused.len() > MAX_REFUSED {
+            return Err(whole(format!("more than {MAX_REFUSED} events of the file can't be read")));
+        }
+        Ok(())
+    }
+
+    /// Refuses what has the UID of a date that is replaced by something unreadable: it would show dates that there are not.
+    fn drop_broken_series(&mut self, broken: &HashMap<String, usize>) {
+        let line_of = |event: &Event| event.uid.as_ref().and_then(|uid| broken.get(uid)).copied();
+        self.refused.extend(self.events.iter().filter_map(|event| {
+            let what = format!("the event is changed by the one in line {}, which can't be read", line_of(event)?);
+            Some(Error { line: event.line, what })
+        }));
+        self.events.retain(|event| line_of(event).is_none());
+        self.refused.sort_by_key(|error| error.line);
     }
 
     fn add(&mut self, place: Option<&Place>, read: impl FnOnce(usize) -> Result<Event, String>) {

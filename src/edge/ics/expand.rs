@@ -21,7 +21,7 @@ pub(super) fn expand(
     range: &Range<Timestamp>,
     floating: &TimeZone,
 ) -> Result<Vec<ForeignEvent>, Error> {
-    let latest = latest(events);
+    let latest = latest(events, floating);
     let mut replaced: HashMap<&str, Vec<&Point>> = HashMap::new();
     for event in events {
         if let (Some(uid), Some(point)) = (&event.uid, &event.replaces) {
@@ -29,7 +29,7 @@ pub(super) fn expand(
         }
     }
     let mut found = Vec::new();
-    for event in events.iter().filter(|event| !event.cancelled && is_latest(event, &latest)) {
+    for event in events.iter().filter(|event| !event.cancelled && is_latest(event, &latest, floating)) {
         let replaced = event.uid.as_deref().filter(|_| event.replaces.is_none()).and_then(|uid| replaced.get(uid));
         let gone = event.exdates.iter().chain(replaced.into_iter().flatten().copied());
         let gone = Named::of(gone, &event.start, floating);
@@ -52,12 +52,14 @@ pub(super) fn expand(
 }
 
 /// By UID and the date that is replaced: a date may have been changed more than once, and so may the whole event.
-type Versions<'e> = HashMap<(&'e str, Option<DateTime>), i64>;
+type Versions<'e> = HashMap<VersionKey<'e>, i64>;
+/// UID, and whether it replaces a whole day, and which instant.
+type VersionKey<'e> = (&'e str, Option<(bool, Timestamp)>);
 
-fn latest(events: &[Event]) -> Versions<'_> {
+fn latest<'e>(events: &'e [Event], floating: &TimeZone) -> Versions<'e> {
     let mut latest = Versions::new();
     for event in events {
-        if let Some(key) = version_key(event) {
+        if let Some(key) = version_key(event, floating) {
             let known = latest.entry(key).or_insert(event.sequence);
             *known = event.sequence.max(*known);
         }
@@ -65,14 +67,15 @@ fn latest(events: &[Event]) -> Versions<'_> {
     latest
 }
 
-fn version_key(event: &Event) -> Option<(&str, Option<DateTime>)> {
-    Some((event.uid.as_deref()?, event.replaces.as_ref().map(Point::local)))
+fn version_key<'e>(event: &'e Event, floating: &TimeZone) -> Option<VersionKey<'e>> {
+    let named = |point: &Point| (matches!(point, Point::Day(_)), point.instant(floating));
+    Some((event.uid.as_deref()?, event.replaces.as_ref().map(named)))
 }
 
 /// Whether no later version of the event is in the file. Two of the same version are two events with the same UID: it is
 /// safer to show both.
-fn is_latest(event: &Event, latest: &Versions<'_>) -> bool {
-    version_key(event).is_none_or(|key| latest.get(&key).is_none_or(|sequence| event.sequence >= *sequence))
+fn is_latest(event: &Event, latest: &Versions<'_>, floating: &TimeZone) -> bool {
+    version_key(event, floating).is_none_or(|key| latest.get(&key).is_none_or(|sequence| event.sequence >= *sequence))
 }
 
 /// The local starts of an event that may touch the range, each with its length. `DTSTART` is a date whatever the rule says.

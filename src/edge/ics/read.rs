@@ -86,6 +86,12 @@ pub(super) fn read_event(component: &ICalendarComponent, line: usize, zones: &Zo
     })
 }
 
+/// The UID of the event of which this one replaces a date, if it does.
+pub(super) fn replaced_uid(component: &ICalendarComponent) -> Option<&str> {
+    component.property(&ICalendarProperty::RecurrenceId)?;
+    component.property(&ICalendarProperty::Uid).and_then(text_of)
+}
+
 /// The text of an entry's first value.
 pub(super) fn text_of(entry: &ICalendarEntry) -> Option<&str> {
     entry.values.first().and_then(ICalendarValue::as_text)

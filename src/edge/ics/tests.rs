@@ -258,6 +258,52 @@ fn the_start_is_a_date_whatever_the_rule_gives() {
 }
 
 #[test]
+fn dates_are_named_as_instants() {
+    let in_gap = "DTSTART;TZID=Europe/Berlin:20260328T023000\nRRULE:FREQ=DAILY;COUNT=3\n";
+    let without_gap = ["2026-03-28T02:30:00+01:00", "2026-03-30T02:30:00+02:00"];
+    assert_eq!(starts(&event(&format!("{in_gap}EXDATE:20260329T013000Z"))), without_gap);
+    assert_eq!(starts(&event(&format!("{in_gap}EXDATE;TZID=Europe/Berlin:20260329T023000"))), without_gap);
+    let replaced = event("RECURRENCE-ID:20260329T013000Z\nDTSTART:20260329T013000Z\nSTATUS:CANCELLED");
+    assert_eq!(starts(&(event(in_gap) + &replaced)), without_gap);
+    let in_fold = "DTSTART;TZID=Europe/Berlin:20261024T023000\nRRULE:FREQ=DAILY;COUNT=2\n";
+    let without = |exdate: &str| starts(&event(&format!("{in_fold}{exdate}"))).len();
+    assert_eq!(without("EXDATE:20261025T013000Z"), 2, "the second 02:30 is no date");
+    assert_eq!(without("EXDATE:20261025T003000Z"), 1);
+    // The same digits in two zones are two dates.
+    let series = event("DTSTART:20260301T100000Z\nRRULE:FREQ=DAILY;COUNT=2");
+    let first = event("RECURRENCE-ID:20260301T100000Z\nDTSTART:20260303T100000Z\nSEQUENCE:2");
+    let other = event("RECURRENCE-ID;TZID=America/New_York:20260301T100000\nDTSTART:20260304T100000Z\nSEQUENCE:1");
+    assert_eq!(starts(&format!("{series}{first}{other}")).len(), 3);
+}
+
+#[test]
+fn a_start_in_the_gap_may_end_right_after_it() {
+    let length = |end: &str| {
+        let lines = format!("DTSTART;TZID=Europe/Berlin:20260329T023000\nDTEND;TZID=Europe/Berlin:{end}");
+        let calendar = calendar(&event(&lines));
+        let events = calendar.events(year(), &berlin()).unwrap();
+        events.first().map(|event| format!("{} {}", event.start, event.end))
+    };
+    let expected = "2026-03-29T03:30:00+02:00 2026-03-29T04:00:00+02:00";
+    assert_eq!(length("20260329T030000").as_deref(), Some(expected));
+    assert_eq!(length("20260329T040000").as_deref(), Some(expected));
+    assert_eq!(length("20260329T020000"), None);
+}
+
+#[test]
+fn a_series_with_an_unreadable_change_is_refused() {
+    let series = event("DTSTART:20260305T100000Z\nRRULE:FREQ=WEEKLY;COUNT=3");
+    let change = event("RECURRENCE-ID:20260312T100000Z\nDTSTART:20260313T100000Z");
+    let broken = event("RECURRENCE-ID:20260319T100000Z\nDTSTART:soon");
+    let other = event("DTSTART:20260401T100000Z").replace("UID:1", "UID:2");
+    let calendar = calendar(&format!("{series}{change}{broken}{other}"));
+    let refused: Vec<usize> = calendar.refused().iter().map(|error| error.line).collect();
+    assert_eq!(refused, [3, 9, 15]);
+    assert_eq!(calendar.refused()[0].what, "the event is changed by the one in line 15, which can't be read");
+    assert_eq!(calendar.events(year(), &berlin()).unwrap().len(), 1);
+}
+
+#[test]
 fn a_freeze_calendar_must_be_whole() {
     let days = event("DTSTART;VALUE=DATE:20260329\nDTEND;VALUE=DATE:20260330");
     let instant = |text: &str| text.parse::<Timestamp>().unwrap();
