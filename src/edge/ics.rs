@@ -18,6 +18,7 @@ use self::read::{Event, read_event, replaced_uid};
 use self::rule::is_sparse;
 use self::zone::{Budget, Zones};
 use crate::domain::calendar::FreezeSpan;
+use crate::domain::document::MAX_CALENDAR_BYTES;
 
 mod expand;
 mod point;
@@ -31,16 +32,16 @@ mod tests;
 
 pub use write::{OwnEvent, Status, write};
 
-/// Largest file, in bytes.
-pub const MAX_BYTES: usize = 1024 * 1024;
 /// Most events of a file.
-const MAX_EVENTS: usize = 5_000;
+const MAX_EVENTS: usize = 50_000;
 /// Most events that are refused one by one.
 const MAX_REFUSED: usize = 100;
 /// Most events whose rules give hardly any dates: to look for them takes a while.
-const MAX_SPARSE: usize = 100;
+const MAX_SPARSE: usize = 20;
 /// Most components of a file: what a file has of others (alarms, tasks) costs memory, too.
-const MAX_COMPONENTS: usize = 20_000;
+const MAX_COMPONENTS: usize = 150_000;
+/// Most lines and values of a file: each takes memory, however short it is.
+const MAX_VALUES: usize = 1_000_000;
 
 /// A calendar as another program wrote it.
 #[derive(Debug)]
@@ -107,15 +108,24 @@ fn whole(what: String) -> Error {
     Error { line: 1, what }
 }
 
+fn check_size(text: &str) -> Result<(), Error> {
+    if text.len() > MAX_CALENDAR_BYTES {
+        return Err(whole(format!("the file has more than {MAX_CALENDAR_BYTES} bytes")));
+    }
+    let values = text.bytes().filter(|byte| matches!(byte, b'\n' | b',' | b';')).count();
+    if values > MAX_VALUES {
+        return Err(whole(format!("the file has more than {MAX_VALUES} lines and values")));
+    }
+    Ok(())
+}
+
 impl ForeignCalendar {
     /// Reads a calendar: lines that are none are passed over, and events that can't be read are [`Self::refused`].
     ///
     /// # Errors
     /// The text is no calendar, or too large.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        if text.len() > MAX_BYTES {
-            return Err(whole(format!("the file has more than {MAX_BYTES} bytes")));
-        }
+        check_size(text)?;
         let places = Places::of(text);
         if places.begins > MAX_COMPONENTS || places.events.len() > MAX_EVENTS {
             return Err(whole(format!("the file has more than {MAX_EVENTS} events")));

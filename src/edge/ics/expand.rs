@@ -13,7 +13,7 @@ use super::{Error, ForeignEvent, Moment};
 use crate::domain::calendar::recurrence::Given;
 
 /// Most dates that one file may have in a range.
-const MAX_INSTANCES: usize = 20_000;
+const MAX_INSTANCES: usize = 50_000;
 
 /// What touches `range`, by start. Floating times and whole days count in `floating`.
 pub(super) fn expand(

@@ -12,8 +12,9 @@ use jiff::{Timestamp, ToSpan};
 use proptest::prelude::{any, proptest};
 use serde_json::{Value, json};
 
-use super::{Error, ForeignCalendar, MAX_BYTES, OwnEvent, Status, write};
+use super::{Error, ForeignCalendar, OwnEvent, Status, write};
 use crate::domain::calendar::FreezeSpan;
+use crate::domain::document::MAX_CALENDAR_BYTES;
 
 fn berlin() -> TimeZone {
     TimeZone::get("Europe/Berlin").unwrap()
@@ -333,16 +334,17 @@ fn only_what_touches_the_range_is_there() {
 #[test]
 fn the_work_is_bounded() {
     let parse = |text: &str| ForeignCalendar::parse(text).map(|_| ()).unwrap_err().what;
-    assert!(parse(&" ".repeat(MAX_BYTES + 1)).contains("more than 1048576 bytes"));
-    assert!(parse(&wrap(&event("DTSTART:20260101").repeat(5_001))).contains("more than 5000 events"));
-    let never = event("DTSTART:20260101\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30").repeat(101);
-    assert!(parse(&wrap(&never)).contains("more than 100 events"));
+    assert!(parse(&" ".repeat(MAX_CALENDAR_BYTES + 1)).contains("more than 16777216 bytes"));
+    assert!(parse(&wrap(&event("DTSTART:20260101").repeat(50_001))).contains("more than 50000 events"));
+    assert!(parse(&wrap(&"A:\n".repeat(1_000_001))).contains("more than 1000000 lines"));
+    let never = event("DTSTART:20260101\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30").repeat(21);
+    assert!(parse(&wrap(&never)).contains("more than 20 events"));
     let refused = event("DTSTART:20260101\nRRULE:FREQ=HOURLY").repeat(101);
     assert!(parse(&wrap(&refused)).contains("more than 100 events"));
     assert!(parse("hello").contains("no calendar"));
     assert!(parse("").contains("no calendar"));
-    let endless = event("DTSTART:20260101T000000Z\nRRULE:FREQ=DAILY").repeat(60);
-    assert!(calendar(&endless).events(year(), &berlin()).unwrap_err().what.contains("more than 20000 dates"));
+    let endless = event("DTSTART:20260101T000000Z\nRRULE:FREQ=DAILY").repeat(140);
+    assert!(calendar(&endless).events(year(), &berlin()).unwrap_err().what.contains("more than 50000 dates"));
     let long = event("DTSTART:00010101T000000Z\nRRULE:FREQ=DAILY");
     assert_eq!(starts(&long).len(), 365);
 }
