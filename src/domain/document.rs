@@ -31,6 +31,8 @@ use findings::Findings;
 
 /// Largest file that is read, in bytes.
 pub const MAX_BYTES: usize = 1024 * 1024;
+/// Largest calendar of another program, in bytes.
+pub const MAX_CALENDAR_BYTES: usize = 16 * 1024 * 1024;
 
 /// A value with the byte offset in its file, for mistakes that only show when several files are seen together.
 #[derive(Debug, Clone, PartialEq, Eq)]

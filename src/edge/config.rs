@@ -13,7 +13,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::domain::catalog::{Source, SourceKind};
-use crate::domain::document::{Lines, MAX_BYTES};
+use crate::domain::document::{Lines, MAX_BYTES, MAX_CALENDAR_BYTES};
 use crate::domain::problem::Problem;
 
 mod environment;
@@ -190,17 +190,25 @@ fn list_files(path: &Path, ending: &str) -> io::Result<Vec<OsString>> {
 }
 
 fn read_source(path: &Path, file: String, kind: SourceKind) -> Source {
-    Source { text: read_text(path, &file), file, kind }
+    Source { text: read_text(path, &file, limit_of(kind)), file, kind }
 }
 
-/// The text of a calendar that a person names: UTF-8, as large as other files at most.
+/// Most bytes of a file.
+fn limit_of(kind: SourceKind) -> usize {
+    match kind {
+        SourceKind::Settings | SourceKind::Inventory | SourceKind::Job => MAX_BYTES,
+        SourceKind::Calendar => MAX_CALENDAR_BYTES,
+    }
+}
+
+/// The text of a calendar that a person names: UTF-8, as large as calendars of the configuration at most.
 pub fn read_calendar(path: &Path) -> Result<String, Problem> {
-    read_text(path, &path.display().to_string())
+    read_text(path, &path.display().to_string(), MAX_CALENDAR_BYTES)
 }
 
 /// The text of a file, or what is wrong with the file as a whole.
-fn read_text(path: &Path, file: &str) -> Result<String, Problem> {
-    let bytes = read_regular(path).map_err(|wrong| at(file, "", wrong))?;
+fn read_text(path: &Path, file: &str, limit: usize) -> Result<String, Problem> {
+    let bytes = read_regular(path, limit).map_err(|wrong| at(file, "", wrong))?;
     String::from_utf8(bytes).map_err(|error| {
         let valid_up_to = error.utf8_error().valid_up_to();
         let before = String::from_utf8_lossy(&error.as_bytes()[..valid_up_to]).into_owned();
@@ -211,7 +219,7 @@ fn read_text(path: &Path, file: &str) -> Result<String, Problem> {
 /// What is wrong, and what to do.
 type Whole = (String, &'static str);
 
-fn read_regular(path: &Path) -> Result<Vec<u8>, Whole> {
+fn read_regular(path: &Path, limit: usize) -> Result<Vec<u8>, Whole> {
     let unreadable = |error: io::Error| {
         (format!("could not read the file: {error}"), "it must be readable for the account that runs turnus")
     };
@@ -222,12 +230,11 @@ fn read_regular(path: &Path) -> Result<Vec<u8>, Whole> {
         let kind = if metadata.is_dir() { "a directory" } else { "no regular file" };
         return Err((format!("this is {kind}"), "a name that ends in `.toml` or `.ics` is for files"));
     }
-    let limit = MAX_BYTES as u64;
     let mut bytes = Vec::new();
     // Read one more than allowed, whatever the metadata says: the file may be growing.
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() > MAX_BYTES {
-        return Err((format!("the file has more than {MAX_BYTES} bytes"), "split it, or is it another file?"));
+    file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() > limit {
+        return Err((format!("the file has more than {limit} bytes"), "split it, or is it another file?"));
     }
     Ok(bytes)
 }

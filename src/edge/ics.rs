@@ -4,6 +4,7 @@
 //! [`crate::domain::calendar::recurrence`], as those of windows do. Does not know where files lie. Invariants: an event that can't be
 //! read is told with its line, and not passed over; a time zone is never guessed; the work is bounded whatever the file says.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 
@@ -13,9 +14,11 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
-use self::read::{Event, read_event};
-use self::zone::Zones;
+use self::read::{Event, read_event, replaced_uid};
+use self::rule::is_sparse;
+use self::zone::{Budget, Zones};
 use crate::domain::calendar::FreezeSpan;
+use crate::domain::document::MAX_CALENDAR_BYTES;
 
 mod expand;
 mod point;
@@ -29,14 +32,16 @@ mod tests;
 
 pub use write::{OwnEvent, Status, write};
 
-/// Largest file, in bytes.
-pub const MAX_BYTES: usize = 1024 * 1024;
 /// Most events of a file.
-const MAX_EVENTS: usize = 5_000;
-/// Most events that are refused one by one: to find out that a rule never gives a date takes a while.
+const MAX_EVENTS: usize = 50_000;
+/// Most events that are refused one by one.
 const MAX_REFUSED: usize = 100;
+/// Most events whose rules give hardly any dates: to look for them takes a while.
+const MAX_SPARSE: usize = 20;
 /// Most components of a file: what a file has of others (alarms, tasks) costs memory, too.
-const MAX_COMPONENTS: usize = 20_000;
+const MAX_COMPONENTS: usize = 150_000;
+/// Most lines and values of a file: each takes memory, however short it is.
+const MAX_VALUES: usize = 1_000_000;
 
 /// A calendar as another program wrote it.
 #[derive(Debug)]
@@ -98,40 +103,64 @@ pub struct ForeignEvent {
     pub all_day: bool,
 }
 
+/// Something wrong with the file as a whole.
+fn whole(what: String) -> Error {
+    Error { line: 1, what }
+}
+
+fn check_size(text: &str) -> Result<(), Error> {
+    if text.len() > MAX_CALENDAR_BYTES {
+        return Err(whole(format!("the file has more than {MAX_CALENDAR_BYTES} bytes")));
+    }
+    let values = text.bytes().filter(|byte| matches!(byte, b'\n' | b',' | b';')).count();
+    if values > MAX_VALUES {
+        return Err(whole(format!("the file has more than {MAX_VALUES} lines and values")));
+    }
+    Ok(())
+}
+
 impl ForeignCalendar {
     /// Reads a calendar: lines that are none are passed over, and events that can't be read are [`Self::refused`].
     ///
     /// # Errors
     /// The text is no calendar, or too large.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let whole = |what: String| Error { line: 1, what };
-        if text.len() > MAX_BYTES {
-            return Err(whole(format!("the file has more than {MAX_BYTES} bytes")));
-        }
+        check_size(text)?;
         let places = Places::of(text);
         if places.begins > MAX_COMPONENTS || places.events.len() > MAX_EVENTS {
             return Err(whole(format!("the file has more than {MAX_EVENTS} events")));
         }
         let mut calendar = Self { events: Vec::new(), refused: Vec::new() };
-        let (mut parser, mut has_calendar, mut seen) = (Parser::new(text), false, 0);
+        let (marked, budget, mut broken) = (rule::as_texts(text), Budget::default(), HashMap::new());
+        let (mut parser, mut has_calendar, mut seen) = (Parser::new(&marked), false, 0);
         loop {
             match parser.entry() {
                 Entry::ICalendar(read) => {
                     has_calendar = true;
-                    let zones = Zones::read(&read);
+                    let zones = Zones::of(&read, &budget);
                     let is_event = |kind: &ICalendarComponentType| *kind == ICalendarComponentType::VEvent;
                     for component in read.components.iter().filter(|component| is_event(&component.component_type)) {
-                        calendar.add(places.events.get(seen), |line| read_event(component, line, &zones));
-                        seen += 1;
-                        if calendar.refused.len() > MAX_REFUSED {
-                            return Err(whole(format!("more than {MAX_REFUSED} events of the file can't be read")));
+                        let place = places.events.get(seen);
+                        let (line, refused) = (place.map_or(1, |place| place.line), calendar.refused.len());
+                        calendar.add(place, |line| read_event(component, line, &zones));
+                        if let Some(uid) = replaced_uid(component).filter(|_| calendar.refused.len() > refused) {
+                            broken.insert(uid.to_owned(), line);
                         }
+                        seen += 1;
+                        calendar.check_number_refused()?;
                     }
                 }
                 Entry::Eof => break,
                 Entry::TooManyComponents => return Err(whole("the file has too many parts".to_owned())),
                 _ => {}
             }
+        }
+        calendar.drop_broken_series(&broken);
+        calendar.check_number_refused()?;
+        let sparse =
+            calendar.events.iter().filter_map(|event| event.recurrence.as_ref()).filter(|rule| is_sparse(rule));
+        if sparse.take(MAX_SPARSE + 1).count() > MAX_SPARSE {
+            return Err(whole(format!("the rules of more than {MAX_SPARSE} events give a date in 30 years, or none")));
         }
         if !has_calendar {
             return Err(whole("this is no calendar: there is no `BEGIN:VCALENDAR`".to_owned()));
@@ -140,6 +169,24 @@ impl ForeignCalendar {
             calendar.refused.push(Error { line, what: "the file is cut off: there is no `END:VCALENDAR`".to_owned() });
         }
         Ok(calendar)
+    }
+
+    fn check_number_refused(&self) -> Result<(), Error> {
+        if self.refused.len() > MAX_REFUSED {
+            return Err(whole(format!("more than {MAX_REFUSED} events of the file can't be read")));
+        }
+        Ok(())
+    }
+
+    /// Refuses what has the UID of a date that is replaced by something unreadable: it would show dates that there are not.
+    fn drop_broken_series(&mut self, broken: &HashMap<String, usize>) {
+        let line_of = |event: &Event| event.uid.as_ref().and_then(|uid| broken.get(uid)).copied();
+        self.refused.extend(self.events.iter().filter_map(|event| {
+            let what = format!("the event is changed by the one in line {}, which can't be read", line_of(event)?);
+            Some(Error { line: event.line, what })
+        }));
+        self.events.retain(|event| line_of(event).is_none());
+        self.refused.sort_by_key(|error| error.line);
     }
 
     fn add(&mut self, place: Option<&Place>, read: impl FnOnce(usize) -> Result<Event, String>) {

@@ -10,9 +10,10 @@ use jiff::{Timestamp, ToSpan};
 use super::point::{Length, Named, Point};
 use super::read::Event;
 use super::{Error, ForeignEvent, Moment};
+use crate::domain::calendar::recurrence::Given;
 
 /// Most dates that one file may have in a range.
-const MAX_INSTANCES: usize = 20_000;
+const MAX_INSTANCES: usize = 50_000;
 
 /// What touches `range`, by start. Floating times and whole days count in `floating`.
 pub(super) fn expand(
@@ -20,7 +21,7 @@ pub(super) fn expand(
     range: &Range<Timestamp>,
     floating: &TimeZone,
 ) -> Result<Vec<ForeignEvent>, Error> {
-    let latest = latest(events);
+    let latest = latest(events, floating);
     let mut replaced: HashMap<&str, Vec<&Point>> = HashMap::new();
     for event in events {
         if let (Some(uid), Some(point)) = (&event.uid, &event.replaces) {
@@ -28,7 +29,7 @@ pub(super) fn expand(
         }
     }
     let mut found = Vec::new();
-    for event in events.iter().filter(|event| !event.cancelled && is_latest(event, &latest)) {
+    for event in events.iter().filter(|event| !event.cancelled && is_latest(event, &latest, floating)) {
         let replaced = event.uid.as_deref().filter(|_| event.replaces.is_none()).and_then(|uid| replaced.get(uid));
         let gone = event.exdates.iter().chain(replaced.into_iter().flatten().copied());
         let gone = Named::of(gone, &event.start, floating);
@@ -51,12 +52,14 @@ pub(super) fn expand(
 }
 
 /// By UID and the date that is replaced: a date may have been changed more than once, and so may the whole event.
-type Versions<'e> = HashMap<(&'e str, Option<DateTime>), i64>;
+type Versions<'e> = HashMap<VersionKey<'e>, i64>;
+/// UID, and whether it replaces a whole day, and which instant.
+type VersionKey<'e> = (&'e str, Option<(bool, Timestamp)>);
 
-fn latest(events: &[Event]) -> Versions<'_> {
+fn latest<'e>(events: &'e [Event], floating: &TimeZone) -> Versions<'e> {
     let mut latest = Versions::new();
     for event in events {
-        if let Some(key) = version_key(event) {
+        if let Some(key) = version_key(event, floating) {
             let known = latest.entry(key).or_insert(event.sequence);
             *known = event.sequence.max(*known);
         }
@@ -64,14 +67,15 @@ fn latest(events: &[Event]) -> Versions<'_> {
     latest
 }
 
-fn version_key(event: &Event) -> Option<(&str, Option<DateTime>)> {
-    Some((event.uid.as_deref()?, event.replaces.as_ref().map(Point::local)))
+fn version_key<'e>(event: &'e Event, floating: &TimeZone) -> Option<VersionKey<'e>> {
+    let named = |point: &Point| (matches!(point, Point::Day(_)), point.instant(floating));
+    Some((event.uid.as_deref()?, event.replaces.as_ref().map(named)))
 }
 
 /// Whether no later version of the event is in the file. Two of the same version are two events with the same UID: it is
 /// safer to show both.
-fn is_latest(event: &Event, latest: &Versions<'_>) -> bool {
-    version_key(event).is_none_or(|key| latest.get(&key).is_none_or(|sequence| event.sequence >= *sequence))
+fn is_latest(event: &Event, latest: &Versions<'_>, floating: &TimeZone) -> bool {
+    version_key(event, floating).is_none_or(|key| latest.get(&key).is_none_or(|sequence| event.sequence >= *sequence))
 }
 
 /// The local starts of an event that may touch the range, each with its length. `DTSTART` is a date whatever the rule says.
@@ -84,10 +88,15 @@ fn dates(event: &Event, range: &Range<Timestamp>, floating: &TimeZone) -> BTreeM
     let until = zone.to_datetime(range.end).saturating_add(1.day());
     let mut dates = BTreeMap::from([(event.start.local(), event.length)]);
     if let Some(recurrence) = event.recurrence.as_ref().filter(|_| event.replaces.is_none()) {
-        let by_rule = recurrence.instances(from.max(event.start.local())).map(|(local, _)| local);
-        dates.extend(
-            by_rule.take_while(|local| *local <= until).take(MAX_INSTANCES + 1).map(|local| (local, event.length)),
-        );
+        let from = from.max(event.start.local());
+        let mut bounded = |by_rule: &mut dyn Iterator<Item = (DateTime, Given)>| {
+            let locals = by_rule.map(|(local, _)| local).take_while(|local| *local <= until);
+            dates.extend(locals.take(MAX_INSTANCES + 1).map(|local| (local, event.length)));
+        };
+        match &event.start {
+            Point::Zoned(_, zone) => bounded(&mut recurrence.instances_in(from, zone)),
+            Point::Day(_) | Point::Floating(_) => bounded(&mut recurrence.instances(from)),
+        }
     }
     for (point, length) in &event.rdates {
         dates.insert(point.local_for(&event.start, floating), length.unwrap_or(event.length));

@@ -128,8 +128,12 @@ impl Length {
             (Point::Floating(start), Point::Floating(end)) => {
                 Self { days: 0, seconds: start.duration_until(*end).as_secs() }
             }
-            (Point::Zoned(..), Point::Zoned(..)) => {
+            (Point::Zoned(first, zone), Point::Zoned(last, other)) => {
                 let [start, end] = [start, end].map(|point| point.instant(&TimeZone::UTC));
+                // A start in a gap lies behind it, an end right after the gap does not: what was meant is on the clock.
+                if start > end && first <= last && zone == other {
+                    return Self { days: 0, seconds: first.duration_until(*last).as_secs() }.checked();
+                }
                 Self { days: 0, seconds: start.duration_until(end).as_secs() }
             }
             _ => return Err("`DTSTART` and `DTEND` are of different kinds".to_owned()),
@@ -190,27 +194,44 @@ fn days_between(first: Date, after: Date) -> i64 {
 }
 
 /// Points that name dates of an event: EXDATE, or what RECURRENCE-IDs replace.
-#[derive(Debug, Default)]
-pub(super) struct Named {
+#[derive(Debug)]
+pub(super) struct Named<'z> {
     days: HashSet<Date>,
+    /// Local times without zone.
     times: HashSet<DateTime>,
+    /// Times in a zone name instants: a local time may be none in the event's own zone, or two.
+    instants: HashSet<Timestamp>,
+    /// Where the event's local times count.
+    zone: &'z TimeZone,
 }
 
-impl Named {
-    /// The points as local times of an event that starts at `start`.
-    pub(super) fn of<'p>(points: impl Iterator<Item = &'p Point>, start: &Point, floating: &TimeZone) -> Self {
-        let mut named = Self::default();
+impl<'z> Named<'z> {
+    /// The points for an event that starts at `start`.
+    pub(super) fn of<'p>(points: impl Iterator<Item = &'p Point>, start: &'z Point, floating: &'z TimeZone) -> Self {
+        let zone = start.zone(floating);
+        let mut named = Self { days: HashSet::new(), times: HashSet::new(), instants: HashSet::new(), zone };
         for point in points {
             match (point, start) {
-                (Point::Day(day), _) => named.days.insert(*day),
-                (_, Point::Day(_)) => named.days.insert(point.local_for(start, floating).date()),
-                _ => named.times.insert(point.local_for(start, floating)),
-            };
+                (Point::Day(day), _) => {
+                    named.days.insert(*day);
+                }
+                (_, Point::Day(_)) => {
+                    named.days.insert(point.local_for(start, floating).date());
+                }
+                (Point::Floating(local), _) => {
+                    named.times.insert(*local);
+                }
+                (Point::Zoned(..), _) => {
+                    named.instants.insert(point.instant(floating));
+                }
+            }
         }
         named
     }
 
     pub(super) fn contains(&self, local: DateTime) -> bool {
-        self.times.contains(&local) || self.days.contains(&local.date())
+        self.times.contains(&local)
+            || self.days.contains(&local.date())
+            || !self.instants.is_empty() && self.instants.contains(&place(local, self.zone).at)
     }
 }

@@ -41,7 +41,7 @@ pub(super) struct Event {
 ///
 /// # Errors
 /// Why it is refused.
-pub(super) fn read_event(component: &ICalendarComponent, line: usize, zones: &Zones) -> Result<Event, String> {
+pub(super) fn read_event(component: &ICalendarComponent, line: usize, zones: &Zones<'_>) -> Result<Event, String> {
     let first = |name: &ICalendarProperty| component.property(name);
     let entry = first(&ICalendarProperty::Dtstart).ok_or("it has no `DTSTART`")?;
     let start = only_point(entry, zones)?;
@@ -86,12 +86,18 @@ pub(super) fn read_event(component: &ICalendarComponent, line: usize, zones: &Zo
     })
 }
 
+/// The UID of the event of which this one replaces a date, if it does.
+pub(super) fn replaced_uid(component: &ICalendarComponent) -> Option<&str> {
+    component.property(&ICalendarProperty::RecurrenceId)?;
+    component.property(&ICalendarProperty::Uid).and_then(text_of)
+}
+
 /// The text of an entry's first value.
 pub(super) fn text_of(entry: &ICalendarEntry) -> Option<&str> {
     entry.values.first().and_then(ICalendarValue::as_text)
 }
 
-fn read_length(component: &ICalendarComponent, start: &Point, zones: &Zones) -> Result<Length, String> {
+fn read_length(component: &ICalendarComponent, start: &Point, zones: &Zones<'_>) -> Result<Length, String> {
     if let Some(entry) = component.property(&ICalendarProperty::Dtend) {
         return Length::between(start, &only_point(entry, zones)?);
     }
@@ -111,27 +117,21 @@ fn read_recurrence(component: &ICalendarComponent, start: &Point) -> Result<Opti
     if rules.next().is_some() {
         return Err("it has more than one `RRULE`".to_owned());
     }
-    let zone = match start {
-        Point::Zoned(_, zone) => Some(zone),
-        Point::Day(_) | Point::Floating(_) => None,
-    };
-    let rule = match entry.values.as_slice() {
-        [ICalendarValue::RecurrenceRule(rule)] => read_rule(rule, start.local(), zone)?,
-        values => {
-            let text = values.first().and_then(ICalendarValue::as_text).unwrap_or_default();
-            return Err(format!("the rule {} can't be read", quoted(text)));
-        }
-    };
-    let recurrence =
-        Recurrence { starts: start.local(), rule: Some(rule), exdates: Vec::new(), rdates: Vec::new(), shift: None };
-    recurrence.check().map_err(|error| error.to_string())?;
-    Ok(Some(recurrence))
+    let rule = read_rule(&entry.values, start.local())?;
+    // Whatever the rule gives, `DTSTART` is a date (RFC 5545 section 3.8.5.3): a rule that gives nothing is no mistake.
+    Ok(Some(Recurrence {
+        starts: start.local(),
+        rule: Some(rule),
+        exdates: Vec::new(),
+        rdates: Vec::new(),
+        shift: None,
+    }))
 }
 
 fn read_rdate(
     entry: &ICalendarEntry,
     value: &ICalendarValue,
-    zones: &Zones,
+    zones: &Zones<'_>,
 ) -> Result<(Point, Option<Length>), String> {
     let at = |read: &_| locate(entry, read_civil(read).ok_or_else(|| no_date(entry))?, zones);
     match value {
@@ -149,14 +149,14 @@ fn read_rdate(
     }
 }
 
-fn only_point(entry: &ICalendarEntry, zones: &Zones) -> Result<Point, String> {
+fn only_point(entry: &ICalendarEntry, zones: &Zones<'_>) -> Result<Point, String> {
     match entry.values.as_slice() {
         [value] => point(entry, value, zones),
         _ => Err(no_date(entry)),
     }
 }
 
-fn point(entry: &ICalendarEntry, value: &ICalendarValue, zones: &Zones) -> Result<Point, String> {
+fn point(entry: &ICalendarEntry, value: &ICalendarValue, zones: &Zones<'_>) -> Result<Point, String> {
     let ICalendarValue::PartialDateTime(read) = value else {
         let text = value.as_text().unwrap_or_default();
         return Err(format!("`{}` is {}", entry.name.as_str(), quoted(text)));
@@ -169,7 +169,7 @@ fn no_date(entry: &ICalendarEntry) -> String {
 }
 
 /// A date where the entry's parameters say that it is.
-fn locate(entry: &ICalendarEntry, read: Civil, zones: &Zones) -> Result<Point, String> {
+fn locate(entry: &ICalendarEntry, read: Civil, zones: &Zones<'_>) -> Result<Point, String> {
     let Some(time) = read.time else { return Ok(Point::Day(read.date)) };
     let local = read.date.to_datetime(time);
     if let Some(offset) = read.offset {

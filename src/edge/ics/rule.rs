@@ -1,52 +1,87 @@
 //! Foreign recurrence rules as rules of ours.
 //!
-//! Invariant: a rule that ours can't express is refused, never bent. What changes is only the notation: UNTIL becomes a local
-//! time, and parts that repeat the event's own time of day go.
+//! Knows that calcard bends rules: it wraps numbers, drops what it does not know and joins what is there twice. So it gets them
+//! as texts, and only [`Rule::parse`] reads them. Invariant: a rule that ours can't express is refused, never bent. What
+//! goes is only what repeats the event's own time of day, and a separator at the end.
 
-use calcard::icalendar::ICalendarRecurrenceRule;
+use std::borrow::Cow;
+
+use calcard::icalendar::ICalendarValue;
+use jiff::ToSpan;
 use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 
-use super::point::read_civil;
-use crate::domain::calendar::rule::Rule;
+use crate::domain::calendar::recurrence::Recurrence;
+use crate::domain::calendar::rule::{Rule, Until};
 
-/// Reads a rule whose event starts at `starts`. `zone` is the event's own, none for whole days and floating times.
+const RRULE: &str = "RRULE";
+/// Rules that end within so many years are looked through in no time.
+const SOON_YEARS: i32 = 2;
+
+/// The calendar with its rules marked as texts, which calcard leaves as they are. Lines stay where they are. A rule whose
+/// property is folded before the value stays unmarked, and is refused by [`read_rule`].
+pub(super) fn as_texts(text: &str) -> Cow<'_, str> {
+    let has_rule = |line: &str| value_of(line).is_some();
+    if !text.lines().any(has_rule) {
+        return Cow::Borrowed(text);
+    }
+    let mut marked = String::with_capacity(text.len() + text.len() / 8);
+    for line in text.split_inclusive('\n') {
+        match value_of(line) {
+            Some(value) => {
+                marked.push_str("RRULE;VALUE=TEXT:");
+                marked.push_str(value);
+            }
+            None => marked.push_str(line),
+        }
+    }
+    Cow::Owned(marked)
+}
+
+/// What the line says of a rule, if it is one. Parameters of a rule say nothing.
+fn value_of(line: &str) -> Option<&str> {
+    let (name, rest) = line.split_at_checked(RRULE.len())?;
+    if !name.eq_ignore_ascii_case(RRULE) || !rest.starts_with([':', ';']) {
+        return None;
+    }
+    let mut is_quoted = false;
+    let colon = rest.find(|character| {
+        is_quoted ^= character == '"';
+        character == ':' && !is_quoted
+    })?;
+    Some(&rest[colon + 1..])
+}
+
+/// Reads a rule whose event starts at `starts`.
 ///
 /// # Errors
 /// Why it can't be kept to.
-pub(super) fn read_rule(
-    foreign: &ICalendarRecurrenceRule,
-    starts: DateTime,
-    zone: Option<&TimeZone>,
-) -> Result<Rule, String> {
-    let mut plain = foreign.clone();
-    plain.until = None;
-    let [hour, minute, second] = [starts.hour(), starts.minute(), starts.second()].map(i8::unsigned_abs);
-    for (part, own) in [(&mut plain.byhour, hour), (&mut plain.byminute, minute), (&mut plain.bysecond, second)] {
-        if part.as_slice() == [own] {
-            part.clear();
-        }
-    }
-    if foreign.rscale.is_some() || foreign.skip.is_some() {
-        return Err("the rule counts in another calendar (RSCALE)".to_owned());
-    }
-    let mut text = plain.to_string();
-    if let Some(until) = &foreign.until {
-        let read = read_civil(until).ok_or("`UNTIL` of the rule is no date")?;
-        // A last day is a whole day; an instant is a local time of the event.
-        let last = match (read.time, read.offset, zone) {
-            (None, ..) => read.date.at(23, 59, 59, 0),
-            (Some(time), Some(offset), Some(zone)) => {
-                let instant = offset.to_timestamp(read.date.to_datetime(time));
-                zone.to_datetime(instant.map_err(|_| "`UNTIL` of the rule is no date")?)
-            }
-            (Some(time), ..) => read.date.to_datetime(time),
-        };
-        text.push_str(&format!(";UNTIL={}", last.strftime("%Y%m%dT%H%M%S")));
-    }
-    Rule::parse(&text).map_err(|error| match (&error.expected, &error.hint) {
+pub(super) fn read_rule(values: &[ICalendarValue], starts: DateTime) -> Result<Rule, String> {
+    let [ICalendarValue::Text(text)] = values else {
+        return Err("the rule can't be read: it is empty, or folded before its value".to_owned());
+    };
+    let own = [("BYHOUR", starts.hour()), ("BYMINUTE", starts.minute()), ("BYSECOND", starts.second())];
+    let repeats = |part: &&str| {
+        part.split_once('=').is_some_and(|(name, value)| {
+            own.iter().any(|(known, number)| {
+                name.eq_ignore_ascii_case(known) && value.len() <= 2 && value.parse() == Ok(number.unsigned_abs())
+            })
+        })
+    };
+    let text = text.trim();
+    let parts: Vec<&str> = text.strip_suffix(';').unwrap_or(text).split(';').filter(|part| !repeats(part)).collect();
+    Rule::parse(&parts.join(";")).map_err(|error| match (&error.expected, &error.hint) {
         (Some(expected), _) => format!("{error} (expected: {expected})"),
         (None, Some(hint)) => format!("{error} ({hint})"),
         (None, None) => error.to_string(),
     })
+}
+
+/// Whether looking for dates of the rule may take a while: it gives hardly any, and goes on for long.
+pub(super) fn is_sparse(recurrence: &Recurrence) -> bool {
+    let ends = recurrence.rule.as_ref().and_then(Rule::until).map(|until| match until {
+        Until::Day(date) => date,
+        Until::Local(at) | Until::Utc(at) => at.date(),
+    });
+    let ends_soon = ends.is_some_and(|ends| ends <= recurrence.starts.date().saturating_add(SOON_YEARS.years()));
+    !ends_soon && recurrence.check().is_err()
 }

@@ -2,7 +2,8 @@
 //!
 //! Invariant: a name that neither side knows is no zone. It is never UTC by default, which would be hours off in silence.
 
-use std::collections::BTreeMap;
+use std::cell::{Cell, OnceCell};
+use std::collections::HashMap;
 
 use calcard::common::timezone::Tz;
 use calcard::icalendar::{ICalendar, ICalendarComponent, ICalendarComponentType, ICalendarProperty, ICalendarValue};
@@ -11,39 +12,71 @@ use jiff::tz::{Offset, TimeZone};
 
 use super::point::{read_civil, read_offset};
 use super::read::text_of;
-use super::rule::read_rule;
+use super::rule::{is_sparse, read_rule};
 use crate::domain::calendar::recurrence::Recurrence;
 
 /// Changes of the clocks before and after these days are not looked for.
 const FIRST: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
 const LAST_YEAR: i16 = 2100;
+/// No zone is further away from UTC.
+const MAX_OFFSET_SECONDS: i32 = 14 * 3600;
 /// Most changes of the clocks by one part of a definition; a rule of every year has 131.
 const MAX_CHANGES: usize = 400;
-/// Most parts of a definition, and most definitions of a file.
+/// Most parts of one definition.
 const MAX_PARTS: usize = 64;
+/// Most parts of all definitions of a file that are read. Real files have a few.
+const MAX_PARTS_OF_FILE: usize = 1000;
 
-/// The zones of one calendar by TZID.
-#[derive(Debug, Default)]
-pub(super) struct Zones(BTreeMap<String, Option<TimeZone>>);
+/// How many more parts of definitions may be read in this file.
+#[derive(Debug)]
+pub(super) struct Budget(Cell<usize>);
 
-impl Zones {
-    pub(super) fn read(calendar: &ICalendar) -> Self {
-        let mut zones = BTreeMap::new();
-        for component in calendar.timezones().take(MAX_PARTS) {
+impl Default for Budget {
+    fn default() -> Self {
+        Self(Cell::new(MAX_PARTS_OF_FILE))
+    }
+}
+
+impl Budget {
+    fn spend(&self, parts: usize) -> Option<()> {
+        self.0.set(self.0.get().checked_sub(parts)?);
+        Some(())
+    }
+}
+
+/// The zones of one calendar by TZID. A definition is read when an event refers to it first.
+pub(super) struct Zones<'c> {
+    calendar: &'c ICalendar,
+    budget: &'c Budget,
+    definitions: HashMap<&'c str, Definition<'c>>,
+}
+
+struct Definition<'c> {
+    component: &'c ICalendarComponent,
+    zone: OnceCell<Option<TimeZone>>,
+}
+
+impl<'c> Zones<'c> {
+    pub(super) fn of(calendar: &'c ICalendar, budget: &'c Budget) -> Self {
+        let mut definitions = HashMap::new();
+        for component in calendar.timezones() {
             let Some(name) = component.property(&ICalendarProperty::Tzid).and_then(text_of) else { continue };
-            let zone = named(name).or_else(|| located(component)).or_else(|| defined(calendar, component));
-            zones.entry(name.to_owned()).or_insert(zone);
+            definitions.entry(name).or_insert(Definition { component, zone: OnceCell::new() });
         }
-        Self(zones)
+        Self { calendar, budget, definitions }
     }
 
     /// The zone that is called `name` in this calendar.
     pub(super) fn find(&self, name: &str) -> Option<TimeZone> {
-        match self.0.get(name) {
-            Some(Some(zone)) => Some(zone.clone()),
-            // Its definition can't be read: the name may still say enough.
-            Some(None) | None => named(name).or_else(|| mapped(name)),
-        }
+        let read = |definition: &Definition<'_>| {
+            named(name)
+                .or_else(|| located(definition.component))
+                .or_else(|| defined(self.calendar, definition.component, self.budget))
+        };
+        let own = self.definitions.get(name);
+        // Where the definition can't be read the name may still say enough.
+        let own = own.and_then(|definition| definition.zone.get_or_init(|| read(definition)).clone());
+        own.or_else(|| named(name)).or_else(|| mapped(name))
     }
 }
 
@@ -54,12 +87,44 @@ fn named(name: &str) -> Option<TimeZone> {
     (0..suffixes).find_map(|skipped| TimeZone::get(&path[skipped..].join("/")).ok()).filter(is_known)
 }
 
-/// The zone for a name of Windows (`W. Europe Standard Time`) or Outlook (`(UTC+01:00) Amsterdam, Berlin, …`).
+/// The zone for a name of Windows (`W. Europe Standard Time`) or Outlook (`(UTC+01:00) Amsterdam, Berlin, …`), or for one
+/// that can mean one thing only (`GMT+0100`, `Europe/Berlin (CET)`).
 fn mapped(name: &str) -> Option<TimeZone> {
+    let name = name.trim();
+    if name.eq_ignore_ascii_case("tzone://Microsoft/Utc") {
+        return Some(TimeZone::UTC);
+    }
+    let commented = || {
+        let (zone, comment) = name.split_once(' ')?;
+        named(zone).filter(|_| zone.contains('/') && comment.starts_with('(') && comment.ends_with(')'))
+    };
+    fixed(name).or_else(commented).or_else(|| listed(&name.replace(" / ", ", ")))
+}
+
+/// `GMT+0100`, `UTC-05:30`. Not `GMT+1`: the tz database means the opposite by `Etc/GMT+1`.
+fn fixed(name: &str) -> Option<TimeZone> {
+    let rest = name.get(..3).filter(|start| ["GMT", "UTC"].contains(start)).and_then(|_| name.get(3..))?;
+    let (sign, digits) = match rest.split_at_checked(1)? {
+        ("+", digits) => (1, digits),
+        ("-", digits) => (-1, digits),
+        _ => return None,
+    };
+    let (hours, minutes) = digits.split_once(':').or_else(|| digits.split_at_checked(2))?;
+    let number = |text: &str| {
+        text.parse::<i32>().ok().filter(|_| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let (hours, minutes) = (number(hours)?, number(minutes).filter(|minutes| *minutes < 60)?);
+    let seconds = (hours * 60 + minutes) * 60;
+    let fits = seconds <= MAX_OFFSET_SECONDS;
+    Offset::from_seconds(sign * seconds).ok().filter(|_| fits).map(TimeZone::fixed)
+}
+
+/// What calcard's list of names says.
+fn listed(name: &str) -> Option<TimeZone> {
     let zone: Tz = name.parse().ok()?;
     let found = zone.name()?;
-    // Of a name that it doesn't know calcard takes the offset in it, which is wrong for half of the year.
-    let is_guess = found.starts_with("Etc/GMT") && !name.contains("GMT");
+    // Of a name that is not in its list calcard takes the offset in parentheses, which is wrong for half of the year.
+    let is_guess = found.starts_with("Etc/GMT") && name.starts_with('(');
     if is_guess { None } else { TimeZone::get(&found).ok().filter(is_known) }
 }
 
@@ -82,11 +147,12 @@ struct Change {
 }
 
 /// The zone that the definition itself describes.
-fn defined(calendar: &ICalendar, component: &ICalendarComponent) -> Option<TimeZone> {
+fn defined(calendar: &ICalendar, component: &ICalendarComponent, budget: &Budget) -> Option<TimeZone> {
     let mut changes = Vec::new();
     if component.component_ids.len() > MAX_PARTS {
         return None;
     }
+    budget.spend(component.component_ids.len())?;
     for id in &component.component_ids {
         let part = calendar.component_by_id(*id)?;
         if matches!(part.component_type, ICalendarComponentType::Standard | ICalendarComponentType::Daylight) {
@@ -109,12 +175,9 @@ fn changes_of(part: &ICalendarComponent) -> Option<Vec<Change>> {
     let before = offset(value(&ICalendarProperty::Tzoffsetfrom)?)?;
     let after = offset(value(&ICalendarProperty::Tzoffsetto)?)?;
     let starts = local(value(&ICalendarProperty::Dtstart)?)?;
-    let rule = match value(&ICalendarProperty::Rrule) {
+    let rule = match part.property(&ICalendarProperty::Rrule) {
         None => None,
-        Some(ICalendarValue::RecurrenceRule(rule)) => {
-            Some(read_rule(rule, starts, Some(&TimeZone::fixed(before))).ok()?)
-        }
-        Some(_) => return None,
+        Some(entry) => Some(read_rule(&entry.values, starts).ok()?),
     };
     let mut rdates = Vec::new();
     for entry in part.properties(&ICalendarProperty::Rdate) {
@@ -122,11 +185,15 @@ fn changes_of(part: &ICalendarComponent) -> Option<Vec<Change>> {
             rdates.push(local(value)?);
         }
     }
-    let has_rule = rule.is_some();
+    let (has_rule, zone) = (rule.is_some(), TimeZone::fixed(before));
     let recurrence = Recurrence { starts, rule, exdates: Vec::new(), rdates, shift: None };
+    // It would be looked through to the end of the calendar.
+    if is_sparse(&recurrence) {
+        return None;
+    }
     // Outlook's definitions begin in 1601: only what a rule gives that far back is passed over.
     let from = if has_rule { starts.max(FIRST) } else { starts };
-    let dates = recurrence.instances(from).map(|(onset, _)| onset);
+    let dates = recurrence.instances_in(from, &zone).map(|(onset, _)| onset);
     let dates = dates.take_while(|onset| onset.year() <= LAST_YEAR).take(MAX_CHANGES);
     Some(std::iter::once(starts).chain(dates).map(|onset| Change { onset, before, after }).collect())
 }
