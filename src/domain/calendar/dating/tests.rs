@@ -13,6 +13,8 @@ use crate::domain::calendar::rule::Rule;
 use crate::domain::calendar::shift::Shift;
 use crate::domain::calendar::{Dated, DstNote, Freeze, FreezeSpan, HolidayRule, Reason, Skip};
 
+mod reference;
+
 /// What terms borrow.
 #[derive(Debug, Clone)]
 struct Agreement {
@@ -333,6 +335,11 @@ fn agreements() -> impl Strategy<Value = Agreement> {
         "FREQ=MONTHLY;BYMONTHDAY=1,6,25,-1",
         "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1;UNTIL=20270401T120000Z",
         "FREQ=YEARLY;BYMONTH=1,5,12;BYMONTHDAY=1,24,25",
+        "FREQ=DAILY;INTERVAL=9",
+        "FREQ=WEEKLY;INTERVAL=3;BYDAY=MO,TH,FR;WKST=WE",
+        "FREQ=MONTHLY;INTERVAL=2;BYMONTHDAY=1,24",
+        "FREQ=YEARLY;INTERVAL=2;BYMONTH=1,5,12;BYMONTHDAY=1,24,25",
+        "FREQ=YEARLY;BYWEEKNO=1,18,52;BYDAY=MO,TH,FR",
     ]);
     let shifts = prop_oneof![
         3 => Just(None),
