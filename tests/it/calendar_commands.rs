@@ -89,6 +89,27 @@ async fn local_times_offsets_holidays_and_changes_of_the_clocks_are_told() {
 }
 
 #[tokio::test]
+async fn that_holidays_are_not_known_is_told_at_both_ends() {
+    let office = Office::open().await;
+    let text = format!(
+        "[customer]\nname = \"Nordwind\"\ntime_zone = \"America/New_York\"\nholidays = \"DE-BY\"\n\n{}\n\
+         [[host]]\nname = \"h1\"\naddress = \"192.0.2.1\"\n",
+        window("weekly", "FREQ=WEEKLY", day(3)),
+    );
+    office.write("inventories/nordwind.toml", &text);
+    let told = |from: &str, to: &str| {
+        let output = office.turnus(&["calendar", "nordwind", "--from", from, "--to", to]);
+        String::from_utf8_lossy(&output.stderr).contains("the holidays of DE-BY are known from 2020 to 2045: ")
+    };
+    // New Year in UTC is five hours before that of the customer.
+    assert!(!told("2045-12-01", "2045-12-31"));
+    assert!(told("2045-12-01", "2046-01-01"));
+    assert!(told("2059-01-01", "2060-01-01"));
+    assert!(told("2019-12-31", "2026-01-01"));
+    office.close().await;
+}
+
+#[tokio::test]
 async fn collisions_of_hosts_and_of_too_many_windows_are_told() {
     let office = Office::open().await;
     let (one, two) = (window("weekly", "FREQ=WEEKLY", day(3)), window("fortnightly", "FREQ=WEEKLY;INTERVAL=2", day(3)));
