@@ -151,6 +151,7 @@ pub fn main() -> ExitCode {
 async fn execute(arguments: Arguments) -> Result<Exit, Failure> {
     let directory = arguments.config;
     let context = || Context::load(directory.clone());
+    let record = || Context::load_for_the_record(directory.clone());
     match arguments.command {
         Command::Check { format } => check::run(&directory, format),
         Command::Apply(arguments) => apply::run(&context()?, arguments).await,
@@ -159,13 +160,13 @@ async fn execute(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Trust(arguments) => trust::run(&context()?, arguments).await,
         Command::Plan(arguments) => plan::run(&context()?, arguments).await,
         Command::Run(arguments) => run::run(&context()?, arguments).await,
-        Command::Resume(arguments) => resume::run(&context()?, arguments).await,
-        Command::Cancel { run } => cancel::run(&context()?, run).await,
-        Command::Runs(arguments) => runs::run(&context()?, arguments).await,
-        Command::Show { run, format } => show::run(&context()?, run, format).await,
-        Command::Log(arguments) => log::run(&context()?, arguments).await,
-        Command::Outbox(arguments) => outbox::run(&context()?, arguments).await,
-        Command::Report(arguments) => report::run(&context()?, arguments).await,
+        Command::Resume(arguments) => resume::run(&record()?, arguments).await,
+        Command::Cancel { run } => cancel::run(&record()?, run).await,
+        Command::Runs(arguments) => runs::run(&record()?, arguments).await,
+        Command::Show { run, format } => show::run(&record()?, run, format).await,
+        Command::Log(arguments) => log::run(&record()?, arguments).await,
+        Command::Outbox(arguments) => outbox::run(&record()?, arguments).await,
+        Command::Report(arguments) => report::run(&record()?, arguments).await,
         Command::Serve(_) => serve::run(&directory).await,
         Command::Demo(arguments) => demo::run(arguments).await,
     }

@@ -335,6 +335,21 @@ async fn a_window_that_is_open_now_comes_first() {
     office.close().await;
 }
 
+#[tokio::test]
+async fn a_mistake_in_a_file_stands_in_the_way_of_no_emergency() {
+    let office = Office::open().await;
+    office.customer("nordwind", "");
+    office.fail(1, &[RUN.as_slice(), &["--reason", "urgent"]].concat());
+    office.write("jobs/other.toml", "descripton = \"a typo\"\n");
+    office.fail(2, &["calendar"]);
+    for command in [&["runs"][..], &["show", "1"], &["log", "1"], &["report", "1"], &["outbox"]] {
+        office.succeed(command);
+    }
+    let told = office.fail(2, &["cancel", "1"]);
+    assert!(told.contains("run 1 has ended already"), "{told}");
+    office.close().await;
+}
+
 const RUN: [&str; 6] = ["run", "nordwind", "look", "--host", "h1", "--yes"];
 
 #[tokio::test]

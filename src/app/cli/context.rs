@@ -40,6 +40,19 @@ impl Context {
         Ok(Self { catalog, state_dir, sources })
     }
 
+    /// For commands that need no more than the database, and must work in an emergency: mistakes in the other files don't stand in
+    /// their way. They have no customers and jobs then.
+    pub(crate) fn load_for_the_record(directory: PathBuf) -> Result<Self, Failure> {
+        let sources = config::read_sources(&directory)?;
+        let settings: Vec<Source> = sources.into_iter().filter(|source| source.kind == SourceKind::Settings).collect();
+        let catalog = build(&settings).map_err(|problems| {
+            say(&problems.to_string());
+            Failure::usage(anyhow!("turnus.toml can't be used"))
+        })?;
+        let state_dir = config::state_dir(catalog.settings.state_dir.as_deref())?;
+        Ok(Self { catalog, state_dir, sources: settings })
+    }
+
     pub(crate) fn customer(&self, name: &str) -> Result<&Customer, Failure> {
         find(&self.catalog.customers, "customer", "inventories", name)
     }

@@ -51,7 +51,7 @@ pub(super) fn explain_all(reasons: &[Reason]) -> String {
 fn explain(reason: &Reason) -> String {
     match reason {
         Reason::ByRule => "by rule".to_owned(),
-        Reason::ByDate => "named by itself".to_owned(),
+        Reason::ByDate => "single date".to_owned(),
         Reason::Shifted { from, by } => format!("{by} from {from}"),
         Reason::MovedForHoliday { from, holiday } => format!("moved because {from} is {holiday}"),
         Reason::KeptOnHoliday { holiday } => format!("kept on {holiday}"),
