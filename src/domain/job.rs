@@ -75,6 +75,14 @@ pub struct Job {
     pub revision: ContentHash,
 }
 
+impl Job {
+    /// How long a host is expected to take by the job's own word, in seconds: the sum of what its steps say; 0 if none says anything.
+    #[must_use]
+    pub fn given_estimate_s(&self) -> u64 {
+        self.steps.iter().filter_map(|step| step.estimate_s).sum()
+    }
+}
+
 /// How many hosts a batch takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BatchSize {

@@ -1,17 +1,21 @@
 //! `turnus plan CUSTOMER JOB`: what a run would do, down to the last step; with `--rehearse`, done on a model fleet.
 
 use clap::Args;
+use serde::Serialize;
 use serde_json::json;
 
 use super::Format;
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use super::show::table;
 use crate::app::console::{print, show};
 use crate::app::controller::hosts::fill_in_defaults;
 use crate::app::progress::Progress;
 use crate::app::rehearsal::rehearse;
+use crate::domain::id::Name;
 use crate::domain::job::{BackupRule, Place, Probe};
-use crate::domain::plan::{Choice, Plan, PlannedStep, Refusal, Task, build};
+use crate::domain::plan::{Choice, Plan, PlannedHost, PlannedStep, Refusal, Task, build};
+use crate::edge::store::estimate::host_estimates;
 
 /// Which job on which hosts.
 #[derive(Debug, Clone, Args)]
@@ -35,6 +39,9 @@ pub(super) struct Arguments {
     /// In the rehearsal, let this step fail (on all hosts, or on one)
     #[arg(long = "fail", value_name = "[HOST:]STEP", requires = "rehearse")]
     failing: Vec<String>,
+    /// Show how long each host took in earlier runs: that decides whether it still fits into a window
+    #[arg(long, conflicts_with = "rehearse")]
+    estimate: bool,
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -51,11 +58,63 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
         let good = rehearsed.map_err(Failure::usage)?;
         return Ok(if good { Exit::Done } else { Exit::Failed });
     }
-    match arguments.format {
-        Format::Table => show(&describe(&plan)),
-        Format::Json => print(&json!({"hash": plan.hash(), "plan": plan}).to_string()),
+    let expected = match arguments.estimate {
+        true => Some(expect(context, &plan).await?),
+        false => None,
+    };
+    match (arguments.format, expected) {
+        (Format::Table, None) => show(&describe(&plan)),
+        (Format::Table, Some(expected)) => show(&format!("{}\n\n{}", describe(&plan), describe_expected(&expected))),
+        (Format::Json, None) => print(&json!({"hash": plan.hash(), "plan": plan}).to_string()),
+        (Format::Json, Some(hosts)) => {
+            print(&json!({"hash": plan.hash(), "plan": plan, "estimates": hosts}).to_string());
+        }
     }
     Ok(Exit::Done)
+}
+
+/// How long a host is expected to take.
+#[derive(Debug, Serialize)]
+struct Expected<'p> {
+    host: &'p Name,
+    /// Half of the earlier runs took no longer; none before the first.
+    median_s: Option<u64>,
+    /// What counts: nine in ten took no longer; before the first, what the job says of itself; 0 if it says nothing.
+    p90_s: u64,
+    /// How many runs that is known from.
+    runs: u32,
+}
+
+async fn expect<'p>(context: &Context, plan: &'p Plan) -> Result<Vec<Expected<'p>>, Failure> {
+    let names: Vec<Name> = plan.hosts.iter().map(|host| host.name.clone()).collect();
+    let store = context.open_store().await?;
+    let mut transaction = store.begin().await?;
+    let known = host_estimates(&mut transaction, &plan.customer, &plan.job, &names).await;
+    drop(transaction);
+    store.close().await?;
+    let (known, given_s) = (known?, context.job(plan.job.as_str())?.given_estimate_s());
+    let expected = |host: &'p PlannedHost| match known.get(&host.name) {
+        Some(known) => {
+            Expected { host: &host.name, median_s: Some(known.median_s), p90_s: known.p90_s, runs: known.runs }
+        }
+        None => Expected { host: &host.name, median_s: None, p90_s: given_s, runs: 0 },
+    };
+    Ok(plan.hosts.iter().map(expected).collect())
+}
+
+fn describe_expected(expected: &[Expected<'_>]) -> String {
+    let mut rows = table(&["host", "half the runs", "nine in ten", "known from"]);
+    for host in expected {
+        let from = match (host.runs, host.p90_s) {
+            (0, 0) => "not known".to_owned(),
+            (0, _) => "the job's steps".to_owned(),
+            (1, _) => "1 run".to_owned(),
+            (runs, _) => format!("{runs} runs"),
+        };
+        let at_most = if host.p90_s == 0 && host.runs == 0 { String::new() } else { in_words(host.p90_s) };
+        rows.add_row([host.host.to_string(), host.median_s.map(in_words).unwrap_or_default(), at_most, from]);
+    }
+    rows.to_string()
 }
 
 /// Builds the plan.

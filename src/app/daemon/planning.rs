@@ -73,7 +73,7 @@ fn build_plan(
 async fn estimate(connection: &mut DatabaseConnection, plan: &mut Plan, job: &Job) -> Result<(), StoreError> {
     let names: Vec<Name> = plan.hosts.iter().map(|host| host.name.clone()).collect();
     let known = host_estimates(connection, &plan.customer, &plan.job, &names).await?;
-    let given: u64 = job.steps.iter().filter_map(|step| step.estimate_s).sum();
+    let given = job.given_estimate_s();
     for host in &mut plan.hosts {
         let estimate_s = known.get(&host.name).map_or(given, |estimate| estimate.p90_s);
         host.estimate_s = (estimate_s > 0).then_some(estimate_s);
