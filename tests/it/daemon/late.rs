@@ -139,3 +139,17 @@ fn a_start_that_never_reached_its_host_is_not_begun_after_the_close() {
     wait_for_run(&provider, "failed");
     assert_eq!(provider.world.ledger(), ["h1 start"], "what was stopped is started again, and nothing else is begun");
 }
+
+#[test]
+fn to_go_on_by_hand_after_the_close_needs_a_reason() {
+    let provider = Provider::new(1);
+    leave_in_the_midst(&provider, 50, 100);
+    provider.world.open("save");
+    let refused = provider.world.run(&["resume", "1"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused));
+    assert!(text(&refused).contains("--reason"), "{}", text(&refused));
+    let resumed = provider.world.run(&["resume", "1", "--reason", "agreed with the customer by telephone"]);
+    assert_eq!(resumed.status.code(), Some(0), "{}", text(&resumed));
+    let kept = provider.ask("select reason from audit where action = 'resume run'");
+    assert_eq!(kept, "agreed with the customer by telephone");
+}
