@@ -153,3 +153,15 @@ fn to_go_on_by_hand_after_the_close_needs_a_reason() {
     let kept = provider.ask("select reason from audit where action = 'resume run'");
     assert_eq!(kept, "agreed with the customer by telephone");
 }
+
+#[test]
+fn a_suspension_is_warned_of_and_kept() {
+    let provider = Provider::new(1);
+    leave_in_the_midst(&provider, 1, 2);
+    // The host has lost its memory of the run.
+    std::fs::rename(provider.world.path("remote"), provider.world.path("remote-gone")).unwrap();
+    let daemon = provider.serve();
+    daemon.wait_for_text("suspended: a person has to resume or cancel it");
+    let kept = || provider.ask("select string_agg(action, ';') from audit where action = 'suspend run'");
+    wait_until("it is kept", || kept() == "suspend run");
+}
