@@ -2,6 +2,7 @@
 
 mod clock;
 mod health;
+mod late;
 mod opening;
 mod several;
 mod ticks;

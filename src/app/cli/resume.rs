@@ -2,20 +2,29 @@
 
 use anyhow::anyhow;
 use clap::Args;
+use serde_json::json;
 
 use super::Format;
-use super::context::{Context, read_run};
+use super::context::{Context, person, read_run};
 use super::drive::{Surroundings, drive};
 use super::exit::{Exit, Failure};
 use super::show::moment;
 use crate::app::console::say;
-use crate::edge::store::Store;
-use crate::edge::store::run::{Filter, RunRow, Show, list_lapsed_runs, list_runs};
+use crate::domain::id::Epoch;
+use crate::edge::config;
+use crate::edge::store::audit::{Entry, note};
+use crate::edge::store::error::Error as StoreError;
+use crate::edge::store::lease::take_lease;
+use crate::edge::store::run::{Filter, RunRow, Show, StoredRun, list_lapsed_runs, list_runs};
+use crate::edge::store::{Store, database_now};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Number of the run; may be left out if there is just one whose controller is gone
     run: Option<i64>,
+    /// Why still, after the run's window has closed; kept in the audit trail
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
     /// `json`: every event as one JSON object a line while the run goes on, the report as the last
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -38,9 +47,47 @@ async fn resume(context: &Context, store: &Store, arguments: &Arguments) -> Resu
         return Err(Failure::usage(anyhow!("run {number} has ended: {}", run.state))
             .hint(format!("`turnus report {number}` shows what came of it")));
     }
+    let reason = arguments.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
+    if reason.is_none() {
+        expect_open_window(store, &run).await?;
+    }
     say(&format!("resuming run {number}: {} for {}", run.plan.job, run.plan.customer));
     let around = Surroundings { store, settings: &context.catalog.settings, state_dir: &context.state_dir };
-    drive(&around, &run, None, arguments.format).await
+    let epoch = match reason {
+        Some(reason) => take_with_reason(store, &run, reason).await?,
+        None => None,
+    };
+    drive(&around, &run, epoch, arguments.format).await
+}
+
+/// G2: what goes forward by hand outside of a window needs a reason. A run that somebody wants to end does not go forward.
+async fn expect_open_window(store: &Store, run: &StoredRun) -> Result<(), Failure> {
+    let Some(window) = &run.plan.window else { return Ok(()) };
+    let mut transaction = store.begin().await?;
+    if database_now(&mut transaction).await? < window.closes || run.cancel_request.is_some() {
+        return Ok(());
+    }
+    let closed = moment(window.closes);
+    Err(Failure::usage(anyhow!("the window of run {} closed at {closed}; to go on with it needs a reason", run.number))
+        .hint(format!("--reason \"…\"; or `turnus cancel {}` ends it", run.number)))
+}
+
+/// The lease and the reason belong together. None if somebody else drives the run.
+async fn take_with_reason(store: &Store, run: &StoredRun, reason: &str) -> Result<Option<Epoch>, Failure> {
+    let mut transaction = store.begin().await?;
+    let Some(epoch) = take_lease(&mut transaction, run.id, &config::controller_name()).await? else { return Ok(None) };
+    let detail = json!({ "run": run.number, "job": run.plan.job });
+    let entry = Entry {
+        actor: &person(),
+        action: "resume run",
+        customer: Some(&run.plan.customer),
+        occurrence: run.occurrence,
+        reason: Some(reason),
+        detail: &detail,
+    };
+    note(&mut transaction, &entry).await?;
+    transaction.commit().await.map_err(StoreError::from)?;
+    Ok(Some(epoch))
 }
 
 async fn the_only_one(store: &Store) -> Result<i64, Failure> {

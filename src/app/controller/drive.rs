@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use serde_json::json;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -22,12 +24,19 @@ use crate::domain::run::state::{IllegalTransition, Run, StepRun};
 use crate::domain::settings::Ssh;
 use crate::edge::config;
 use crate::edge::remote::{Remote, SshControl, SshHost};
+use crate::edge::store::audit::{AuditFilter, Entry, list_audit, note};
 use crate::edge::store::error::Error as StoreError;
-use crate::edge::store::run::StoredRun;
-use crate::edge::store::{Store, database_now, event, lease, log};
+use crate::edge::store::run::{RunRow, StoredRun};
+use crate::edge::store::{DatabaseConnection, Store, database_now, event, lease, log};
 
 /// A lease that can't be given back within this time lapses by itself.
 const GIVE_BACK_LIMIT: Duration = Duration::from_secs(2);
+/// In the audit trail: a run was left open by its controller, and goes on when another takes it.
+const LEFT: &str = "leave run";
+/// In the audit trail: a run was left to a person.
+const SUSPENDED: &str = "suspend run";
+/// Whoever left a run is looked for in so many entries of its customer.
+const ENTRIES: u32 = 1000;
 
 /// What all runs that this process drives share.
 #[derive(Debug)]
@@ -93,7 +102,7 @@ impl Controller {
     /// [`NotDriven`]; somebody can then take it over.
     pub async fn drive(&self, store: &Store, run: &StoredRun, epoch: Epoch, seat: Seat<'_>) -> Result<End, NotDriven> {
         let driven = self.drive_with_lease(store, run, epoch, seat).await;
-        give_back(store, run, epoch).await;
+        self.give_back(store, run, (epoch, kept_of(&driven))).await;
         driven
     }
 
@@ -116,6 +125,25 @@ impl Controller {
         };
         let driver = Driver::new(assumed, store, self.connect(run, epoch), seat)?;
         Ok(driver.drive().await?)
+    }
+
+    /// The next controller need not wait for the lease to lapse, and learns when it was left. If this fails, it waits.
+    async fn give_back(&self, store: &Store, run: &StoredRun, (epoch, kept): (Epoch, Option<&str>)) {
+        let detail = json!({ "run": run.number, "job": run.plan.job });
+        let give_back = async {
+            let mut transaction = store.begin().await?;
+            if let Some(action) = kept {
+                let (customer, occurrence) = (Some(&run.plan.customer), run.occurrence);
+                let entry = Entry { actor: &self.name, action, customer, occurrence, reason: None, detail: &detail };
+                note(&mut transaction, &entry).await?;
+            }
+            lease::release_lease(&mut transaction, run.id, epoch).await?;
+            transaction.commit().await.map_err(StoreError::from)
+        };
+        let given_back = tokio::time::timeout(GIVE_BACK_LIMIT, give_back).await;
+        if !matches!(given_back, Ok(Ok(()))) {
+            tracing::debug!(run = %run.number, "lease not given back");
+        }
     }
 
     /// The ways to all machines of the run; nothing is connected yet.
@@ -154,17 +182,24 @@ async fn ask_clock(store: &Store) -> Result<Clock, StoreError> {
     Ok(Clock::set(database_now(&mut transaction).await?, asked))
 }
 
-/// The next controller need not wait for the lease to lapse. If this fails, it waits.
-async fn give_back(store: &Store, run: &StoredRun, epoch: Epoch) {
-    let give_back = async {
-        let mut transaction = store.begin().await?;
-        lease::release_lease(&mut transaction, run.id, epoch).await?;
-        transaction.commit().await.map_err(StoreError::from)
-    };
-    let given_back = tokio::time::timeout(GIVE_BACK_LIMIT, give_back).await;
-    if !matches!(given_back, Ok(Ok(()))) {
-        tracing::debug!(run = %run.number, "lease not given back");
+/// What is kept of a run that has not ended but is driven no longer.
+fn kept_of(driven: &Result<End, NotDriven>) -> Option<&'static str> {
+    match driven {
+        Ok(End::Finished(_)) | Err(NotDriven::Stopped(Stopped::Fenced)) => None,
+        Ok(End::Suspended) => Some(SUSPENDED),
+        Err(_) => Some(LEFT),
     }
+}
+
+/// When a run was last left by a controller that gave its lease back; none if that is not known.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn find_left_at(connection: &mut DatabaseConnection, run: &RunRow) -> Result<Option<Timestamp>, StoreError> {
+    let filter = AuditFilter { customer: Some(&run.customer), occurrence: None, limit: ENTRIES };
+    let entries = list_audit(connection, filter).await?;
+    let is_it = |action: &str, detail: &serde_json::Value| action == LEFT && detail["run"] == json!(run.number);
+    Ok(entries.iter().find(|entry| is_it(&entry.action, &entry.detail)).map(|entry| entry.at))
 }
 
 /// Where the stored output of each step under way ends, so that nothing is asked for twice.

@@ -136,9 +136,7 @@ impl<'a> Driver<'a> {
     }
 
     async fn drive_to_the_end(&mut self) -> Result<(), Stopped> {
-        let controller = self.assumed.controller.clone();
-        let taken = Event::LeaseTaken { epoch: self.assumed.epoch, controller };
-        self.take_in(vec![Input::Event(taken)]).await?;
+        self.take_over().await?;
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while !(self.stopping && self.tasks.is_empty()) {
@@ -158,6 +156,18 @@ impl<'a> Driver<'a> {
             None => Ok(()),
             Some((batch, _)) => self.journal.write(&batch, |_| {}).await.map_err(Stopped::Store),
         }
+    }
+
+    /// Begins, or goes on where another left. A wish to stop that was there before comes with it, so that nothing is begun.
+    async fn take_over(&mut self) -> Result<(), Stopped> {
+        let cancelled_by = self.seat.cancel.try_recv().ok();
+        let lease = (self.assumed.epoch, self.assumed.controller.as_str());
+        let decision = self.machine.take_over(lease, cancelled_by, self.assumed.clock.now())?;
+        match self.keep(Batch::of(decision.record, Vec::new())).await {
+            Ok(()) => self.carry_out_all(decision.effects),
+            Err((batch, error)) => self.go_on_unstored(Vec::new(), batch, error)?,
+        }
+        Ok(())
     }
 
     /// Prolongs the lease; brings a request to cancel that was left in the database, and the close of the window. A database that
@@ -332,7 +342,7 @@ impl<'a> Driver<'a> {
             begun_ago: self.assumed.clock.since(started_at),
             facts: self.machine.run().facts_for(host, step),
             resumed,
-            overtaken: self.machine.run().is_overtaken(host, step),
+            overtaken: self.machine.run().is_overtaken(host, step, self.assumed.clock.now()),
             stored_bytes: self.assumed.stored_output.get(&(host, step)).copied().unwrap_or(0),
             overdue: self.seat.overdue,
         };

@@ -36,13 +36,36 @@ pub(super) struct Duty {
     pub(super) standing: Standing,
 }
 
-/// How a run stands to its window when it is taken.
+/// Whether a run still has its time when it is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
     /// It goes on.
     InTime,
-    /// Its window closed long ago, and nobody drove it since: it is brought to an end.
-    TooLate,
+    /// Nobody drove it for too long: it is brought to an end.
+    TooLate(Late),
+}
+
+/// Why a run comes too late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Late {
+    /// Its window has closed, and nobody drove it for minutes.
+    WindowClosed,
+    /// It was handed to the daemons, and none took it in time.
+    NeverBegun,
+    /// It has no window, and whoever drove it is gone since minutes.
+    Left,
+}
+
+impl Late {
+    /// Who ends the run, and why: it stands in the record in place of a person.
+    fn cause(self) -> String {
+        let cause = match self {
+            Self::WindowClosed => "nobody drove the run for more than 5 minutes, and its window has closed",
+            Self::NeverBegun => "nobody began the run within 10 minutes",
+            Self::Left => "nobody drove the run for more than 10 minutes",
+        };
+        format!("turnus: {cause}")
+    }
 }
 
 /// All drivers.
@@ -133,8 +156,10 @@ async fn drive(daemon: &Daemon, duty: Duty, nudge: &Notify) -> anyhow::Result<()
     let run = read_run(daemon, duty.number).await?;
     let (sender, mut cancel) = mpsc::channel(2);
     let wish = run.cancel_request.as_ref().map(|request| request.by.clone());
-    let too_late = (duty.standing == Standing::TooLate)
-        .then(|| "turnus: nobody drove the run until long after its window had closed".to_owned());
+    let too_late = match duty.standing {
+        Standing::InTime => None,
+        Standing::TooLate(late) => Some(late.cause()),
+    };
     if let Some(by) = wish.or(too_late) {
         // The channel is fresh and has room.
         let _ = sender.send(by).await;
@@ -157,7 +182,11 @@ async fn drive(daemon: &Daemon, duty: Duty, nudge: &Notify) -> anyhow::Result<()
     // Dropped only now: a closed channel is no wish to stop.
     drop(sender);
     match driven {
-        Ok(End::Finished(_) | End::Suspended) => Ok(()),
+        Ok(End::Finished(_)) => Ok(()),
+        Ok(End::Suspended) => {
+            tracing::warn!(run_number = run.number.0, customer, "suspended: a person has to resume or cancel it");
+            Ok(())
+        }
         Err(NotDriven::Stopped(Stopped::Left)) => {
             tracing::info!(run_number = run.number.0, customer, "left; what is under way on hosts goes on");
             Ok(())

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Daemon;
-use super::crew::{Duty, Standing, spawn};
+use super::crew::{Duty, Late, Standing, spawn};
 use super::tick::Worked;
-use crate::domain::plan::PlannedWindow;
+use crate::app::controller::drive::find_left_at;
 use crate::edge::store::event::read_events;
 use crate::edge::store::run::{RunRow, find_run, list_lapsed_runs};
 
-/// Whoever finds a run so long after it was last driven, and after its window has closed, does not go on with it but ends it.
-const OUTAGE: SignedDuration = SignedDuration::from_hours(1);
+/// Whoever finds a run whose window has closed, so long after it was last driven, does not go on with it but ends it: steps forward
+/// would come outside of the window, and nobody is awake for them.
+const AFTER_CLOSE: SignedDuration = SignedDuration::from_mins(5);
+/// The same for a run by hand: whoever began it, or asked for it to be begun, counted on now and not on the next morning.
+const BY_HAND: SignedDuration = SignedDuration::from_mins(10);
 
 /// One look at all runs that nobody drives.
 ///
@@ -49,16 +52,21 @@ pub async fn tick(daemon: &Arc<Daemon>, now: Timestamp) -> anyhow::Result<Worked
 
 async fn judge(daemon: &Daemon, row: &RunRow, now: Timestamp) -> anyhow::Result<Standing> {
     let mut transaction = daemon.store.begin().await?;
-    let run = find_run(&mut transaction, row.number).await?;
-    let is_over = |window: &PlannedWindow| window.closes + OUTAGE < now;
-    if !run.as_ref().and_then(|run| run.plan.window.as_ref()).is_some_and(is_over) {
-        return Ok(Standing::InTime);
-    }
-    // A lease that was given back does not say until when it was held.
-    let last_driven = match &row.lease {
-        Some(lease) => Some(lease.until),
-        None => read_events(&mut transaction, row.id).await?.last().map(|recorded| recorded.at),
+    let Some(run) = find_run(&mut transaction, row.number).await? else { return Ok(Standing::InTime) };
+    let (patience, late) = match &run.plan.window {
+        Some(window) if now < window.closes => return Ok(Standing::InTime),
+        Some(_) => (AFTER_CLOSE, Late::WindowClosed),
+        None if run.epoch.0 == 0 => (BY_HAND, Late::NeverBegun),
+        None => (BY_HAND, Late::Left),
     };
-    let is_late = last_driven.is_none_or(|driven| driven + OUTAGE < now);
-    Ok(if is_late { Standing::TooLate } else { Standing::InTime })
+    let last_driven = match &row.lease {
+        Some(lease) => lease.until,
+        // A lease that was given back does not say until when it was held.
+        None => {
+            let last_event = read_events(&mut transaction, row.id).await?.last().map(|recorded| recorded.at);
+            let left = find_left_at(&mut transaction, row).await?;
+            last_event.max(left).map_or(row.created_at, |at| at.max(row.created_at))
+        }
+    };
+    Ok(if last_driven + patience < now { Standing::TooLate(late) } else { Standing::InTime })
 }

@@ -76,7 +76,22 @@ impl Machine {
         controller: &str,
         now: Timestamp,
     ) -> Result<Decision, IllegalTransition> {
-        self.handle(Event::LeaseTaken { epoch, controller: controller.to_owned() }, now)
+        self.take_over((epoch, controller), None, now)
+    }
+
+    /// The same for a run that `cancelled_by` wished to stop before anybody took it: nothing new is begun in between.
+    ///
+    /// # Errors
+    /// As [`Machine::handle`].
+    pub fn take_over(
+        &mut self,
+        (epoch, controller): (Epoch, &str),
+        cancelled_by: Option<String>,
+        now: Timestamp,
+    ) -> Result<Decision, IllegalTransition> {
+        let taken = Event::LeaseTaken { epoch, controller: controller.to_owned() };
+        let cancel = cancelled_by.map(|by| Event::CancelRequested { by });
+        self.handle_together([taken].into_iter().chain(cancel), now)
     }
 
     /// Takes in what has happened, and decides what follows. An event that is already in the record (delivered twice)
@@ -85,13 +100,28 @@ impl Machine {
     /// # Errors
     /// [`IllegalTransition`] if it can't happen in this state; the state is then unchanged.
     pub fn handle(&mut self, event: Event, now: Timestamp) -> Result<Decision, IllegalTransition> {
-        if self.is_known(&event) {
-            return Ok(Decision::default());
-        }
-        let took_over = matches!(event, Event::LeaseTaken { .. });
-        let host = event.host();
+        self.handle_together([event], now)
+    }
+
+    /// Takes in all `events`, and only then looks at what follows.
+    fn handle_together(
+        &mut self,
+        events: impl IntoIterator<Item = Event>,
+        now: Timestamp,
+    ) -> Result<Decision, IllegalTransition> {
         let mut decision = Decision::default();
-        self.record(event, now, &mut decision)?;
+        let (mut took_over, mut host) = (false, None);
+        for event in events {
+            if self.is_known(&event) {
+                continue;
+            }
+            took_over |= matches!(event, Event::LeaseTaken { .. });
+            host = event.host();
+            self.record(event, now, &mut decision)?;
+        }
+        if decision.record.is_empty() {
+            return Ok(decision);
+        }
         if took_over {
             decision.effects = self.effects_under_way();
         }

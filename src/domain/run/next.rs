@@ -1,7 +1,7 @@
 //! What has to come next for a host in work, and how it came out: forward, then the way back after a failure, then release.
 
 use super::event::{Outcome, SkipCause};
-use super::state::{HostRun, Run, StepRun};
+use super::state::{HostRun, HostStage, Run, StepRun};
 use crate::domain::job::Phase;
 use crate::domain::plan::{Part, StepIndex};
 
@@ -150,5 +150,19 @@ impl<'a> Sight<'a> {
             let result = self.host.steps.get(index.0).and_then(StepRun::result);
             result.and_then(|result| result.facts.get("changed")).is_none_or(|changed| changed != "false")
         })
+    }
+}
+
+/// Whether a host for which `next` is due may be finished with this outcome.
+pub(super) fn finishes(host: &HostRun, next: &Option<Next>, outcome: &Outcome) -> bool {
+    match (&host.stage, next, outcome) {
+        (HostStage::Waiting, _, Outcome::Skipped { .. }) => true,
+        (HostStage::Unreached(_), _, Outcome::Unreachable { .. }) => true,
+        (HostStage::InWork, Some(Next::Finish(due)), _) => due == outcome,
+        (HostStage::InWork, Some(Next::Hold), Outcome::Unknown { .. }) => true,
+        (HostStage::InWork, Some(Next::Start(_)), Outcome::Skipped { cause: SkipCause::WindowEnding }) => {
+            host.is_untouched()
+        }
+        _ => false,
     }
 }

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::event::{Event, Facts, Fault, Outcome, Recorded, RunResult, SkipCause, StepEnd, StepResult};
-use super::next::{Next, Sight};
+use super::event::{Event, Facts, Fault, Outcome, Recorded, RunResult, StepEnd, StepResult};
+use super::next::{Next, Sight, finishes};
 use crate::domain::id::Epoch;
 use crate::domain::job::{BackupRule, Phase};
 use crate::domain::plan::{HostIndex, Part, Plan, PlannedStep, StepIndex};
@@ -267,14 +267,17 @@ impl Run {
     }
 
     /// Whether a step that is under way came too late, should its command never have reached the host: turnus lost sight of it,
-    /// or has begun with a later phase. It may then be looked at, but not begun.
+    /// or has begun with a later phase; or nothing goes forward any more, as the run is cancelled or its window has closed. It may
+    /// then be looked at, but not begun.
     #[must_use]
-    pub fn is_overtaken(&self, host: HostIndex, step: StepIndex) -> bool {
+    pub fn is_overtaken(&self, host: HostIndex, step: StepIndex, now: Timestamp) -> bool {
         let (Some(host), Some(own)) = (self.hosts.get(host.0), self.plan.steps.get(step.0)) else { return false };
         let begun = |(index, planned): (usize, &PlannedStep)| {
             planned.phase > own.phase && host.steps.get(index).is_some_and(|step| *step != StepRun::Pending)
         };
-        (own.is_forward() && host.lost_sight_of.is_some()) || self.plan.steps.iter().enumerate().any(begun)
+        let is_over = self.plan.window.as_ref().is_some_and(|window| window.closes <= now);
+        let is_stopped = host.lost_sight_of.is_some() || self.cancelled_by.is_some() || is_over;
+        (own.is_forward() && is_stopped) || self.plan.steps.iter().enumerate().any(begun)
     }
 
     /// Folds one event of the record into the state.
@@ -483,18 +486,5 @@ impl Run {
         } else {
             RunResult::Succeeded
         }
-    }
-}
-
-fn finishes(host: &HostRun, next: &Option<Next>, outcome: &Outcome) -> bool {
-    match (&host.stage, next, outcome) {
-        (HostStage::Waiting, _, Outcome::Skipped { .. }) => true,
-        (HostStage::Unreached(_), _, Outcome::Unreachable { .. }) => true,
-        (HostStage::InWork, Some(Next::Finish(due)), _) => due == outcome,
-        (HostStage::InWork, Some(Next::Hold), Outcome::Unknown { .. }) => true,
-        (HostStage::InWork, Some(Next::Start(_)), Outcome::Skipped { cause: SkipCause::WindowEnding }) => {
-            host.is_untouched()
-        }
-        _ => false,
     }
 }

@@ -199,3 +199,26 @@ fn a_plan_without_window_is_stored_as_it_always_was() {
     let loaded: Plan = serde_json::from_str(&serde_json::to_string(&windowed).unwrap()).unwrap();
     assert_eq!(loaded, windowed);
 }
+
+#[test]
+fn a_run_that_is_cancelled_as_it_is_taken_begins_nothing() {
+    let mut machine = Machine::new(Run::new(plan(2)));
+    let decision = machine.take_over((Epoch(1), "test:1"), Some("anna".to_owned()), now()).unwrap();
+    assert_eq!(decision.effects, [Effect::Stop]);
+    assert_eq!(machine.run().stage(), RunStage::Finished(RunResult::Cancelled));
+}
+
+#[test]
+fn a_step_forward_is_overtaken_by_a_cancel_and_by_the_close_and_the_way_back_is_not() {
+    let mut machine = Machine::new(Run::new(windowed(10, 60, &[0])));
+    machine.take_lease(Epoch(1), "test:1", minutes(0)).unwrap();
+    let host = HostIndex(0);
+    machine.handle(Event::HostReady { host, facts: Facts::new() }, minutes(1)).unwrap();
+    let is_overtaken = |machine: &Machine, step, at| machine.run().is_overtaken(host, StepIndex(step), at);
+    assert!(!is_overtaken(&machine, 0, minutes(59)));
+    assert!(is_overtaken(&machine, 0, minutes(60)));
+    assert!(!is_overtaken(&machine, START, minutes(60)));
+    machine.handle(Event::CancelRequested { by: "anna".to_owned() }, minutes(2)).unwrap();
+    assert!(is_overtaken(&machine, 0, minutes(2)));
+    assert!(!is_overtaken(&machine, START, minutes(2)));
+}
