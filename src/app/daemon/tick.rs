@@ -77,7 +77,8 @@ struct Beat {
     health: TickHealth,
     /// When its turn last came, on the monotonic clock.
     heard_of: Option<Instant>,
-    succeeded: Option<Instant>,
+    /// When it last came to an end, whichever.
+    ended: Option<Instant>,
 }
 
 impl Pulse {
@@ -95,9 +96,15 @@ impl Pulse {
         self.ticks().get(&tick).and_then(|beat| beat.heard_of).map(|heard_of| heard_of.elapsed())
     }
 
-    /// How long ago this tick last did what it should.
-    pub(super) fn since_success(&self, tick: Tick) -> Option<Duration> {
-        self.ticks().get(&tick).and_then(|beat| beat.succeeded).map(|succeeded| succeeded.elapsed())
+    /// Whether every tick came to an end, in success or not, within `limit`; `from`: when the first turns were to come.
+    pub(super) fn is_beating(&self, from: Instant, limit: Duration) -> bool {
+        let ticks = self.ticks();
+        let last_end = |tick: &Tick| ticks.get(tick).and_then(|beat| beat.ended).unwrap_or(from);
+        Tick::ALL.iter().all(|tick| last_end(tick).elapsed() < limit)
+    }
+
+    fn end(&self, tick: Tick) {
+        self.ticks().entry(tick).or_default().ended = Some(Instant::now());
     }
 
     /// Its turn has come.
@@ -111,7 +118,6 @@ impl Pulse {
         if beat.health.failures_in_row > 0 {
             tracing::info!(tick = tick.as_str(), failures = beat.health.failures_in_row, "tick works again");
         }
-        beat.succeeded = Some(Instant::now());
         beat.health.last_ok_at = Some(now);
         beat.health.failures_in_row = 0;
     }
@@ -147,6 +153,7 @@ pub(super) async fn run(daemon: &Arc<Daemon>, tick: Tick) {
             mend(daemon, &error, began).await;
         }
     }
+    daemon.pulse.end(tick);
 }
 
 /// Whatever happens, it is over in time and leaves no panic.
@@ -196,7 +203,7 @@ async fn mend(daemon: &Daemon, error: &anyhow::Error, began: std::time::Instant)
     let kind = error.chain().find_map(|cause| cause.downcast_ref::<StoreError>()).map(StoreError::kind);
     if matches!(kind, Some(Kind::Unreachable | Kind::NotWritable)) {
         // Its failure shows in the next tick.
-        let _ = daemon.store.reconnect_since(began).await;
+        let _ = tokio::time::timeout(LIMIT, daemon.store.reconnect_since(began)).await;
     }
 }
 
