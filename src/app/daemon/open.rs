@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "names new runs")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::anyhow;
 use jiff::Timestamp;
@@ -39,29 +40,31 @@ use crate::edge::store::run::create::{Created, NewRun, create_run, find_busy_hos
 
 /// So many due occurrences are looked at in one tick.
 const AT_ONCE: u32 = 500;
+/// What is left after so long is for the next tick.
+const BUDGET: Duration = Duration::from_secs(20);
 
 /// Looks at all that is due, once.
 ///
 /// # Errors
 /// If the database can't be used, or what was applied can't be read. An occurrence that makes trouble is told and left; the others
 /// go on.
-pub async fn tick(daemon: &Arc<Daemon>, now: Timestamp) -> anyhow::Result<Worked> {
+pub async fn tick(daemon: &Arc<Daemon>, clock: &Clock) -> anyhow::Result<Worked> {
     let due = {
         let mut transaction = daemon.store.begin().await?;
-        list_due(&mut transaction, now, AT_ONCE).await?
+        list_due(&mut transaction, clock.now(), AT_ONCE).await?
     };
     if due.is_empty() {
         return Ok(Worked::Nothing);
     }
-    // What is looked at later in this tick is looked at later.
-    let clock = Clock::set(now, Instant::now());
+    let began = Instant::now();
     let settings = applied::read_settings(daemon).await;
     let mut troubles = Vec::new();
     for id in due {
-        if daemon.crew.is_leaving() {
+        // What is looked at later in this tick is looked at later; the rest comes first in the next.
+        if daemon.crew.is_leaving() || began.elapsed() > BUDGET {
             break;
         }
-        if let Err(error) = look_at(daemon, settings.as_ref(), id, &clock).await {
+        if let Err(error) = look_at(daemon, settings.as_ref(), id, clock).await {
             let given_way = give_way(daemon, id, &error, clock.now()).await;
             troubles.extend(given_way.err());
             troubles.push(error.context(format!("occurrence {id} can't be opened")));

@@ -20,6 +20,8 @@ use crate::edge::store::listen::{Listener, Wake};
 const WATCH: Duration = Duration::from_secs(1);
 /// Drivers that have not left by then are left behind; their leases lapse.
 const LEAVE_LIMIT: Duration = Duration::from_secs(15);
+/// Ticks that are still at work by then are left to themselves.
+const HALT_LIMIT: Duration = Duration::from_secs(8);
 /// Each tick comes to an end within this time, even if all it does is fail: the rarest has its turn once a minute, and a limit.
 const ALIVE: Duration = Duration::from_secs(150);
 
@@ -50,7 +52,16 @@ pub async fn serve(daemon: Arc<Daemon>, stop: &CancellationToken, now: &Cancella
     }
     tracing::info!("stopping: nothing more is begun, runs are left to others");
     tell_systemd(&[NotifyState::Stopping]);
+    daemon.crew.begin_leaving();
     schedule.stop().await;
+    // An opening that is being committed has its lease given back, and nobody reports this daemon after its goodbye.
+    let halted = tokio::select! {
+        halted = tokio::time::timeout(HALT_LIMIT, daemon.pulse.halt()) => halted.ok(),
+        () = now.cancelled() => None,
+    };
+    if halted.is_none() {
+        tracing::warn!("a tick is still at work");
+    }
     hints.abort();
     tokio::select! {
         left = tokio::time::timeout(LEAVE_LIMIT, daemon.crew.leave()) => {

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{Daemon, announce, collect, housekeeping, materialise, open, recover};
+use crate::app::controller::clock::Clock;
 use crate::edge::store::controller::{TickHealth, Ticks};
 use crate::edge::store::database_now;
 use crate::edge::store::error::{Error as StoreError, Kind};
@@ -103,6 +104,11 @@ impl Pulse {
         Tick::ALL.iter().all(|tick| last_end(tick).elapsed() < limit)
     }
 
+    /// Waits until no tick is at work; none begins as long as what is returned is held.
+    pub(super) async fn halt(&self) -> Vec<tokio::sync::MutexGuard<'_, ()>> {
+        futures_util::future::join_all(self.gates.iter().map(tokio::sync::Mutex::lock)).await
+    }
+
     fn end(&self, tick: Tick) {
         self.ticks().entry(tick).or_default().ended = Some(Instant::now());
     }
@@ -175,12 +181,14 @@ async fn run_by_database_clock(
     tick: Tick,
     asked: &mut Option<Timestamp>,
 ) -> anyhow::Result<Worked> {
+    // Before the question: the time on the way counts as passed, so that nothing opens past its latest start.
+    let asking = Instant::now();
     let now = {
         let mut transaction = daemon.store.begin().await?;
         database_now(&mut transaction).await?
     };
     *asked = Some(now);
-    run_at(daemon, tick, now).await
+    run_by(daemon, tick, Clock::set(now, asking)).await
 }
 
 /// Runs a tick as if it were `now`.
@@ -188,11 +196,16 @@ async fn run_by_database_clock(
 /// # Errors
 /// Whatever kept it from doing what it should; what it had committed by then holds.
 pub async fn run_at(daemon: &Arc<Daemon>, tick: Tick, now: Timestamp) -> anyhow::Result<Worked> {
+    run_by(daemon, tick, Clock::set(now, Instant::now())).await
+}
+
+async fn run_by(daemon: &Arc<Daemon>, tick: Tick, clock: Clock) -> anyhow::Result<Worked> {
+    let now = clock.now();
     match tick {
         Tick::Materialise => materialise::tick(daemon, now).await,
         Tick::Announce => announce::tick(daemon, now).await,
         Tick::Collect => collect::tick(daemon, now).await,
-        Tick::Open => open::tick(daemon, now).await,
+        Tick::Open => open::tick(daemon, &clock).await,
         Tick::Recover => recover::tick(daemon, now).await,
         Tick::Housekeeping => housekeeping::tick(daemon, now).await,
     }
