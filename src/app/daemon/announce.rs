@@ -17,14 +17,12 @@ use crate::edge::store::audit::{Entry, note};
 use crate::edge::store::notification::{Message, tell};
 use crate::edge::store::occurrence::StoredOccurrence;
 use crate::edge::store::occurrence::change::{Change, change_occurrence};
-use crate::edge::store::occurrence::claim::{claim_notices, set_next_notice};
+use crate::edge::store::occurrence::claim::{claim_notices, drop_late_notices, put_off_notice, set_next_notice};
 
 /// So many are asked for, and the first that can be read is taken.
 const AT_ONCE: u32 = 20;
 /// What is left after so long is for the next tick.
 const BUDGET: Duration = Duration::from_secs(20);
-/// A customer whose inventory can't be used is looked at again after so long.
-const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
 /// Tells all that is due to be told, each in a transaction of its own: what one of them can't do is undone, and the others go on.
 ///
@@ -36,7 +34,11 @@ pub async fn tick(daemon: &Daemon, now: Timestamp) -> anyhow::Result<Worked> {
     while began.elapsed() < BUDGET {
         let mut transaction = daemon.store.begin().await?;
         let due = claim_notices(&mut transaction, now, AT_ONCE).await?;
-        let Some(occurrence) = due.first() else { break };
+        let Some(occurrence) = due.first() else {
+            drop_late_notices(&mut transaction, now).await?;
+            transaction.commit().await?;
+            break;
+        };
         match announce(&mut transaction, daemon, occurrence, now).await {
             Ok(()) => transaction.commit().await?,
             Err(error) => {
@@ -99,7 +101,8 @@ async fn put_off(
 ) -> anyhow::Result<()> {
     let (customer, window) = (occurrence.customer.as_str(), occurrence.window.as_str());
     tracing::error!(customer, window, occurrence = %occurrence.id, why, "customer can't be told of what is coming");
-    Ok(set_next_notice(connection, occurrence.id, Some(now + AGAIN_AFTER)).await?)
+    put_off_notice(connection, occurrence, now).await?;
+    Ok(())
 }
 
 /// How long before the opening the customer of this window is told, longest first; or why that can't be said.

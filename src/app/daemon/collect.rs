@@ -22,6 +22,7 @@ pub async fn tick(daemon: &Daemon, now: Timestamp) -> anyhow::Result<Worked> {
         let mut transaction = daemon.store.begin().await?;
         let due = claim_reviews(&mut transaction, now, AT_ONCE).await?;
         if due.is_empty() {
+            transaction.commit().await?;
             return Ok(worked);
         }
         for occurrence in &due {

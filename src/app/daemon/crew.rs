@@ -115,6 +115,11 @@ impl Crew {
         self.at_work().values().for_each(|nudge| nudge.notify_one());
     }
 
+    /// From now on nothing new is begun here.
+    pub(super) fn begin_leaving(&self) {
+        self.leave.cancel();
+    }
+
     /// Lets all drivers leave their runs as they stand, and waits until they have given back their leases.
     pub(super) async fn leave(&self) {
         self.leave.cancel();

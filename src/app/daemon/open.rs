@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "names new runs")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::anyhow;
 use jiff::Timestamp;
@@ -30,36 +31,42 @@ use crate::edge::store::error::Error as StoreError;
 use crate::edge::store::limit::{count_running, lock_openings};
 use crate::edge::store::notification::{Message, tell, withdraw};
 use crate::edge::store::occurrence::StoredOccurrence;
-use crate::edge::store::occurrence::change::{Change, change_occurrence, open_occurrence, set_waiting};
+use crate::edge::store::occurrence::change::{
+    Change, change_occurrence, miss_unreadable, open_occurrence, set_waiting,
+};
 use crate::edge::store::occurrence::claim::{claim_occurrence, list_due};
 use crate::edge::store::run::RunNumber;
 use crate::edge::store::run::create::{Created, NewRun, create_run, find_busy_host};
 
 /// So many due occurrences are looked at in one tick.
 const AT_ONCE: u32 = 500;
+/// What is left after so long is for the next tick.
+const BUDGET: Duration = Duration::from_secs(20);
 
 /// Looks at all that is due, once.
 ///
 /// # Errors
 /// If the database can't be used, or what was applied can't be read. An occurrence that makes trouble is told and left; the others
 /// go on.
-pub async fn tick(daemon: &Arc<Daemon>, now: Timestamp) -> anyhow::Result<Worked> {
+pub async fn tick(daemon: &Arc<Daemon>, clock: &Clock) -> anyhow::Result<Worked> {
     let due = {
         let mut transaction = daemon.store.begin().await?;
-        list_due(&mut transaction, now, AT_ONCE).await?
+        list_due(&mut transaction, clock.now(), AT_ONCE).await?
     };
     if due.is_empty() {
         return Ok(Worked::Nothing);
     }
-    // What is looked at later in this tick is looked at later.
-    let clock = Clock::set(now, Instant::now());
+    let began = Instant::now();
     let settings = applied::read_settings(daemon).await;
     let mut troubles = Vec::new();
     for id in due {
-        if daemon.crew.is_leaving() {
+        // What is looked at later in this tick is looked at later; the rest comes first in the next.
+        if daemon.crew.is_leaving() || began.elapsed() > BUDGET {
             break;
         }
-        if let Err(error) = look_at(daemon, settings.as_ref(), id, &clock).await {
+        if let Err(error) = look_at(daemon, settings.as_ref(), id, clock).await {
+            let given_way = give_way(daemon, id, &error, clock.now()).await;
+            troubles.extend(given_way.err());
             troubles.push(error.context(format!("occurrence {id} can't be opened")));
         }
     }
@@ -70,6 +77,40 @@ pub async fn tick(daemon: &Arc<Daemon>, now: Timestamp) -> anyhow::Result<Worked
         1 => Err(troubles.remove(0)),
         several => Err(troubles.remove(0).context(format!("{several} occurrences can't be looked at; the first"))),
     }
+}
+
+/// What makes trouble lets others come first in the next tick; when its time is over, it is missed without being read.
+async fn give_way(daemon: &Daemon, id: OccurrenceId, error: &anyhow::Error, now: Timestamp) -> anyhow::Result<()> {
+    let mut transaction = daemon.store.begin().await?;
+    let is_unreadable = matches!(error.downcast_ref::<StoreError>(), Some(StoreError::Unreadable { .. }));
+    let cause = is_unreadable.then(|| format!("it can't be read: {error:#}"));
+    let missed = match &cause {
+        Some(cause) => miss_unreadable(&mut transaction, id, cause, now).await?,
+        None => None,
+    };
+    match (&missed, &cause) {
+        (Some(customer), Some(cause)) => {
+            withdraw(&mut transaction, id).await?;
+            let detail = json!({"cause": cause});
+            tell(&mut transaction, &Message { kind: Kind::Missed, occurrence: id, lead: None, detail: &detail })
+                .await?;
+            let name = customer.parse().ok();
+            let entry = Entry {
+                actor: daemon.name(),
+                action: "miss occurrence",
+                customer: name.as_ref(),
+                occurrence: Some(id),
+                reason: Some(cause),
+                detail: &detail,
+            };
+            note(&mut transaction, &entry).await?;
+            tracing::warn!(customer, occurrence = %id, cause, "missed");
+        }
+        _ => {
+            set_waiting(&mut transaction, id, cause.as_deref(), now).await?;
+        }
+    }
+    Ok(transaction.commit().await?)
 }
 
 async fn look_at(
@@ -89,9 +130,11 @@ async fn look_at(
         (Some(Verdict::TooEarly), _) => return Ok(()),
         (Some(Verdict::Missed(cause)), _) => miss(&mut transaction, daemon, &occurrence, &cause, now).await?,
         (_, Err(error)) => {
-            wait(&mut transaction, &occurrence, &Cause::Unusable { why: format!("{error:#}") }).await?;
+            wait(&mut transaction, &occurrence, &Cause::Unusable { why: format!("{error:#}") }, now).await?;
         }
-        (_, Ok(settings)) if waits_for_room(&mut transaction, &occurrence, settings).await? => return Ok(()),
+        (_, Ok(settings)) if waits_for_room(&mut transaction, &occurrence, settings).await? => {
+            set_waiting(&mut transaction, id, None, now).await?;
+        }
         (_, Ok(settings)) => {
             opening = try_to_open(&mut transaction, daemon, (&occurrence, settings), clock).await?;
         }
@@ -125,6 +168,7 @@ fn slot_of(occurrence: &StoredOccurrence) -> Slot<'_> {
         latest_start: occurrence.latest_start,
         end: occurrence.end,
         last_cause: occurrence.cause.as_deref(),
+        looked_at: occurrence.looked_at,
     }
 }
 
@@ -153,7 +197,7 @@ async fn try_to_open(
             }
         }
     };
-    wait(connection, occurrence, &cause).await?;
+    wait(connection, occurrence, &cause, clock.now()).await?;
     Ok(None)
 }
 
@@ -162,13 +206,14 @@ async fn wait(
     connection: &mut DatabaseConnection,
     occurrence: &StoredOccurrence,
     cause: &Cause,
+    now: Timestamp,
 ) -> Result<(), StoreError> {
     let text = cause.to_string();
     if occurrence.cause.as_ref() != Some(&text) {
         let (customer, window) = (occurrence.customer.as_str(), occurrence.window.as_str());
         tracing::warn!(customer, window, occurrence = %occurrence.id, cause = text, "due, and waiting");
-        set_waiting(connection, occurrence.id, &text).await?;
     }
+    set_waiting(connection, occurrence.id, Some(&text), now).await?;
     Ok(())
 }
 

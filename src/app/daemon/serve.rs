@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use sd_notify::NotifyState;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Daemon;
@@ -19,8 +20,10 @@ use crate::edge::store::listen::{Listener, Wake};
 const WATCH: Duration = Duration::from_secs(1);
 /// Drivers that have not left by then are left behind; their leases lapse.
 const LEAVE_LIMIT: Duration = Duration::from_secs(15);
-/// A tick that succeeded within this time is a sign of life.
-const ALIVE: Duration = Duration::from_secs(10);
+/// Ticks that are still at work by then are left to themselves.
+const HALT_LIMIT: Duration = Duration::from_secs(8);
+/// Each tick comes to an end within this time, even if all it does is fail: the rarest has its turn once a minute, and a limit.
+const ALIVE: Duration = Duration::from_secs(150);
 
 /// Serves until `stop` is cancelled; `now` ends the waiting for what is left then.
 ///
@@ -29,6 +32,7 @@ const ALIVE: Duration = Duration::from_secs(10);
 pub async fn serve(daemon: Arc<Daemon>, stop: &CancellationToken, now: &CancellationToken) -> anyhow::Result<()> {
     // Others, and `turnus run --detach`, know of this daemon before systemd says that it is up.
     run(&daemon, Tick::Housekeeping).await;
+    let began = Instant::now();
     let mut schedule = Schedule::start(&daemon).await.context("the ticks can't be scheduled")?;
     tracing::info!(controller = daemon.name(), version = env!("CARGO_PKG_VERSION"), "serving");
     tell_systemd(&[NotifyState::Ready]);
@@ -41,13 +45,23 @@ pub async fn serve(daemon: Arc<Daemon>, stop: &CancellationToken, now: &Cancella
             _ = watch.tick() => {}
         }
         schedule = schedule.watch(&daemon).await.context("the ticks can't be scheduled anew")?;
-        if daemon.pulse.since_success(Tick::Open).is_some_and(|since| since < ALIVE) {
+        // Not whether they succeed: to be killed for a database that is away, or one odd row, would help nobody.
+        if daemon.pulse.is_beating(began, ALIVE) {
             tell_systemd(&[NotifyState::Watchdog]);
         }
     }
     tracing::info!("stopping: nothing more is begun, runs are left to others");
     tell_systemd(&[NotifyState::Stopping]);
+    daemon.crew.begin_leaving();
     schedule.stop().await;
+    // An opening that is being committed has its lease given back, and nobody reports this daemon after its goodbye.
+    let halted = tokio::select! {
+        halted = tokio::time::timeout(HALT_LIMIT, daemon.pulse.halt()) => halted.ok(),
+        () = now.cancelled() => None,
+    };
+    if halted.is_none() {
+        tracing::warn!("a tick is still at work");
+    }
     hints.abort();
     tokio::select! {
         left = tokio::time::timeout(LEAVE_LIMIT, daemon.crew.leave()) => {

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{Daemon, announce, collect, housekeeping, materialise, open, recover};
+use crate::app::controller::clock::Clock;
 use crate::edge::store::controller::{TickHealth, Ticks};
 use crate::edge::store::database_now;
 use crate::edge::store::error::{Error as StoreError, Kind};
@@ -77,7 +78,8 @@ struct Beat {
     health: TickHealth,
     /// When its turn last came, on the monotonic clock.
     heard_of: Option<Instant>,
-    succeeded: Option<Instant>,
+    /// When it last came to an end, whichever.
+    ended: Option<Instant>,
 }
 
 impl Pulse {
@@ -95,9 +97,20 @@ impl Pulse {
         self.ticks().get(&tick).and_then(|beat| beat.heard_of).map(|heard_of| heard_of.elapsed())
     }
 
-    /// How long ago this tick last did what it should.
-    pub(super) fn since_success(&self, tick: Tick) -> Option<Duration> {
-        self.ticks().get(&tick).and_then(|beat| beat.succeeded).map(|succeeded| succeeded.elapsed())
+    /// Whether every tick came to an end, in success or not, within `limit`; `from`: when the first turns were to come.
+    pub(super) fn is_beating(&self, from: Instant, limit: Duration) -> bool {
+        let ticks = self.ticks();
+        let last_end = |tick: &Tick| ticks.get(tick).and_then(|beat| beat.ended).unwrap_or(from);
+        Tick::ALL.iter().all(|tick| last_end(tick).elapsed() < limit)
+    }
+
+    /// Waits until no tick is at work; none begins as long as what is returned is held.
+    pub(super) async fn halt(&self) -> Vec<tokio::sync::MutexGuard<'_, ()>> {
+        futures_util::future::join_all(self.gates.iter().map(tokio::sync::Mutex::lock)).await
+    }
+
+    fn end(&self, tick: Tick) {
+        self.ticks().entry(tick).or_default().ended = Some(Instant::now());
     }
 
     /// Its turn has come.
@@ -111,7 +124,6 @@ impl Pulse {
         if beat.health.failures_in_row > 0 {
             tracing::info!(tick = tick.as_str(), failures = beat.health.failures_in_row, "tick works again");
         }
-        beat.succeeded = Some(Instant::now());
         beat.health.last_ok_at = Some(now);
         beat.health.failures_in_row = 0;
     }
@@ -147,6 +159,7 @@ pub(super) async fn run(daemon: &Arc<Daemon>, tick: Tick) {
             mend(daemon, &error, began).await;
         }
     }
+    daemon.pulse.end(tick);
 }
 
 /// Whatever happens, it is over in time and leaves no panic.
@@ -168,12 +181,14 @@ async fn run_by_database_clock(
     tick: Tick,
     asked: &mut Option<Timestamp>,
 ) -> anyhow::Result<Worked> {
+    // Before the question: the time on the way counts as passed, so that nothing opens past its latest start.
+    let asking = Instant::now();
     let now = {
         let mut transaction = daemon.store.begin().await?;
         database_now(&mut transaction).await?
     };
     *asked = Some(now);
-    run_at(daemon, tick, now).await
+    run_by(daemon, tick, Clock::set(now, asking)).await
 }
 
 /// Runs a tick as if it were `now`.
@@ -181,11 +196,16 @@ async fn run_by_database_clock(
 /// # Errors
 /// Whatever kept it from doing what it should; what it had committed by then holds.
 pub async fn run_at(daemon: &Arc<Daemon>, tick: Tick, now: Timestamp) -> anyhow::Result<Worked> {
+    run_by(daemon, tick, Clock::set(now, Instant::now())).await
+}
+
+async fn run_by(daemon: &Arc<Daemon>, tick: Tick, clock: Clock) -> anyhow::Result<Worked> {
+    let now = clock.now();
     match tick {
         Tick::Materialise => materialise::tick(daemon, now).await,
         Tick::Announce => announce::tick(daemon, now).await,
         Tick::Collect => collect::tick(daemon, now).await,
-        Tick::Open => open::tick(daemon, now).await,
+        Tick::Open => open::tick(daemon, &clock).await,
         Tick::Recover => recover::tick(daemon, now).await,
         Tick::Housekeeping => housekeeping::tick(daemon, now).await,
     }
@@ -196,7 +216,7 @@ async fn mend(daemon: &Daemon, error: &anyhow::Error, began: std::time::Instant)
     let kind = error.chain().find_map(|cause| cause.downcast_ref::<StoreError>()).map(StoreError::kind);
     if matches!(kind, Some(Kind::Unreachable | Kind::NotWritable)) {
         // Its failure shows in the next tick.
-        let _ = daemon.store.reconnect_since(began).await;
+        let _ = tokio::time::timeout(LIMIT, daemon.store.reconnect_since(began)).await;
     }
 }
 

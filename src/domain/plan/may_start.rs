@@ -5,12 +5,15 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Part, Plan};
 use crate::domain::calendar::FreezeSpan;
 use crate::domain::id::Name;
 use crate::domain::job::{BackupRule, Phase};
+
+/// Whoever looked no longer than this before the latest start knew why it did not begin.
+const RECENT: SignedDuration = SignedDuration::from_mins(1);
 
 /// What stands against a beginning. Its text is kept with the occurrence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +103,8 @@ pub struct Slot<'a> {
     pub end: Timestamp,
     /// Absent: nobody has looked at it since it became due.
     pub last_cause: Option<&'a str>,
+    /// When somebody last did.
+    pub looked_at: Option<Timestamp>,
 }
 
 /// Whether something that has to come first has come.
@@ -163,7 +168,9 @@ pub fn judge_time(slot: &Slot<'_>, now: Timestamp) -> Option<Verdict> {
         return Some(Verdict::TooEarly);
     }
     (now > slot.latest_start).then(|| {
-        let cause = slot.last_cause.map(str::to_owned);
+        // What it waited for long before the end says nothing of why it did not begin later.
+        let is_recent = |looked_at: Timestamp| slot.latest_start.duration_since(looked_at) <= RECENT;
+        let cause = slot.last_cause.filter(|_| slot.looked_at.is_some_and(is_recent)).map(str::to_owned);
         Verdict::Missed(cause.unwrap_or_else(|| Cause::ControllerNotRunning.to_string()))
     })
 }

@@ -24,6 +24,7 @@ macro_rules! select_occurrences {
                       job, time_zone, local_start as "local_start: jiff_sqlx::DateTime",
                       start_at as "start_at: jiff_sqlx::Timestamp", latest_start_at as "latest_start_at: jiff_sqlx::Timestamp",
                       end_at as "end_at: jiff_sqlx::Timestamp", reasons::text as "reasons!", state, cause,
+                      looked_at as "looked_at: jiff_sqlx::Timestamp",
                       next_notice_at as "next_notice_at: jiff_sqlx::Timestamp", review_at as "review_at: jiff_sqlx::Timestamp",
                       announced_at as "announced_at: jiff_sqlx::Timestamp",
                       confirmed_at as "confirmed_at: jiff_sqlx::Timestamp", confirmed_by,
@@ -75,6 +76,8 @@ pub struct StoredOccurrence {
     pub state: OccurrenceState,
     /// Why missed, skipped, cancelled or moved; while ahead and due: what it waits for.
     pub cause: Option<String>,
+    /// When a daemon last looked at it since it became due, to within a few seconds.
+    pub looked_at: Option<Timestamp>,
     /// When the customer is told next.
     pub next_notice: Option<Timestamp>,
     /// When pending updates are collected.
@@ -219,6 +222,7 @@ struct Row {
     reasons: String,
     state: String,
     cause: Option<String>,
+    looked_at: Option<jiff_sqlx::Timestamp>,
     next_notice_at: Option<jiff_sqlx::Timestamp>,
     review_at: Option<jiff_sqlx::Timestamp>,
     announced_at: Option<jiff_sqlx::Timestamp>,
@@ -252,6 +256,7 @@ impl TryFrom<Row> for StoredOccurrence {
                 .map_err(|source| Error::unreadable("occurrence.reasons", source))?,
             state: read_word("occurrence.state", &row.state)?,
             cause: row.cause,
+            looked_at: row.looked_at.map(to_jiff),
             next_notice: row.next_notice_at.map(to_jiff),
             review: row.review_at.map(to_jiff),
             announced_at: row.announced_at.map(to_jiff),

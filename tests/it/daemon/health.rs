@@ -31,6 +31,27 @@ fn systemd_is_told_of_begin_life_and_end() {
 }
 
 #[test]
+fn the_watchdog_is_fed_though_what_is_due_can_not_be_looked_at() {
+    let provider = Provider::new(1);
+    let path = provider.world.path("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    provider.apply_text(RevisionKind::Settings, "turnus", "this = \"is no setting\"");
+    provider.plan("h1", DUE);
+    let mut serve = provider.world.turnus(&["serve"]);
+    serve.env("NOTIFY_SOCKET", &path);
+    let daemon = provider.world.start_command(serve);
+    daemon.wait_for_text("tick failed");
+    // One a second: more than a success at the beginning would have been good for.
+    let mut fed = 0;
+    while fed < 14 {
+        let mut buffer = [0; 256];
+        let length = socket.recv(&mut buffer).expect("it is fed");
+        fed += usize::from(buffer[..length].starts_with(b"WATCHDOG=1"));
+    }
+}
+
+#[test]
 fn a_tick_that_fails_stops_no_other_and_shows_in_doctor_and_log_once() {
     let provider = Provider::new(1);
     let daemon = provider.serve();

@@ -10,7 +10,7 @@ use turnus::domain::settings::Ssh;
 use turnus::edge::store::occurrence::insert::NewOccurrence;
 use turnus::edge::store::revision::RevisionKind;
 
-use crate::kit::provider::{Provider, Span};
+use crate::kit::provider::{Provider, Span, name};
 use crate::kit::world::text;
 
 const DAY: i64 = 86_400;
@@ -142,4 +142,113 @@ fn a_daemon_reports_and_those_long_gone_are_forgotten() {
     );
     hand.tick(Tick::Housekeeping, now);
     assert_eq!(hand.provider.ask("select string_agg(name, ';') from controller"), hand.daemon.name());
+}
+
+/// As a newer version would write it.
+const ODD: &str = "'[{\"kind\":\"of_a_newer_version\"}]'::json";
+const AT_NOON: Span = Span { start: -10, latest_start: 3600, end: 7200 };
+
+#[test]
+fn a_row_that_can_not_be_read_is_missed_when_its_time_is_over() {
+    let hand = Hand::new();
+    let id = hand.provider.plan("all", AT_NOON);
+    hand.provider.execute(&format!("update occurrence set reasons = {ODD}"));
+    let now = Timestamp::now();
+    let tick = |now| hand.provider.block_on(run_at(&hand.daemon, Tick::Open, now));
+    assert!(tick(now).is_err(), "it is told");
+    assert_eq!(hand.provider.ask("select state from occurrence"), "planned");
+    let _ = tick(now + SignedDuration::from_hours(2));
+    hand.provider.execute("update occurrence set reasons = '[]'");
+    let state = hand.provider.state(id);
+    assert!(state.starts_with("missed (it can't be read"), "{state}");
+    let audited = hand.provider.ask("select string_agg(action, ';') from audit where occurrence is not null");
+    assert_eq!(audited, "miss occurrence");
+    assert!(hand.provider.messages().contains(&"missed it@nordwind.example".to_owned()));
+}
+
+#[test]
+fn rows_that_can_not_be_read_hold_back_no_announcement_and_no_review() {
+    let hand = Hand::new();
+    let now = Timestamp::now();
+    let told_at = |hours| {
+        move |new: NewOccurrence| {
+            let at = Some(now - SignedDuration::from_hours(hours));
+            NewOccurrence { next_notice: at, review: at, ..new }
+        }
+    };
+    let span = Span { start: 3 * DAY, latest_start: 3 * DAY + 3600, end: 3 * DAY + 7200 };
+    for number in 0..120 {
+        let window = name(&format!("w{number}"));
+        hand.provider.plan_with(|new| told_at(9)(NewOccurrence { window, ..new }), span);
+    }
+    hand.provider.execute(&format!("update occurrence set reasons = {ODD}"));
+    let sound = hand.provider.plan_with(told_at(1), span);
+    hand.tick(Tick::Announce, now);
+    hand.tick(Tick::Collect, now);
+    assert_eq!(hand.provider.state(sound), "announced");
+    assert_eq!(hand.provider.messages(), ["announcement it@nordwind.example", "review_needed team@provider.example"]);
+}
+
+#[test]
+fn many_that_wait_do_not_hold_back_another() {
+    let hand = Hand::new();
+    hand.provider.apply_text(RevisionKind::Inventory, "broken", "this is no inventory");
+    for number in 0..501 {
+        let window = name(&format!("w{number}"));
+        hand.provider.plan_with(|new| NewOccurrence { customer: name("broken"), window, ..new }, AT_NOON);
+    }
+    let sound = hand.provider.plan("h1", Span { start: -1, ..AT_NOON });
+    let now = Timestamp::now();
+    hand.tick(Tick::Open, now);
+    hand.tick(Tick::Open, now);
+    assert_eq!(hand.provider.state(sound), "open");
+}
+
+#[test]
+fn nothing_is_announced_or_reviewed_too_late() {
+    let hand = Hand::new();
+    let past_due = |new: NewOccurrence| {
+        let at = Some(new.start - SignedDuration::from_secs(3 * DAY));
+        NewOccurrence { next_notice: at, review: at, ..new }
+    };
+    let id = hand.provider.plan_with(past_due, Span { start: -7200, latest_start: -3600, end: -1800 });
+    hand.tick(Tick::Collect, Timestamp::now());
+    hand.tick(Tick::Announce, Timestamp::now());
+    assert_eq!(hand.provider.messages(), [""; 0]);
+    let row = hand.provider.occurrence(id);
+    assert_eq!((row.state.to_string().as_str(), row.next_notice, row.review), ("planned", None, None));
+}
+
+#[test]
+fn what_it_waited_for_before_an_outage_is_not_why_it_was_missed() {
+    let hand = Hand::new();
+    let id = hand.provider.plan_with(|new| NewOccurrence { job: name("nowhere"), ..new }, AT_NOON);
+    let other =
+        hand.provider.plan_with(|new| NewOccurrence { job: name("nowhere"), window: name("h1"), ..new }, AT_NOON);
+    let now = Timestamp::now();
+    hand.tick(Tick::Open, now);
+    assert_eq!(hand.provider.state(id), "planned (no job nowhere)");
+    let latest_start = hand.provider.occurrence(id).latest_start;
+    // Only one of them is looked at until its end.
+    hand.provider.execute(&format!(
+        "update occurrence set looked_at = latest_start_at - interval '30 s' where id = '{}'",
+        other.0
+    ));
+    hand.tick(Tick::Open, latest_start + SignedDuration::from_hours(5));
+    assert_eq!(hand.provider.state(id), "missed (controller not running)");
+    assert_eq!(hand.provider.state(other), "missed (no job nowhere)");
+}
+
+#[test]
+fn a_notice_that_can_not_be_given_is_tried_again_before_the_start() {
+    let hand = Hand::new();
+    let now = Timestamp::now();
+    let due = |new: NewOccurrence| NewOccurrence { customer: name("unknown"), next_notice: Some(now), ..new };
+    let soon = hand.provider.plan_with(due, Span { start: 1800, latest_start: 3600, end: 7200 });
+    let later = hand.provider.plan_with(due, IN_TWENTY_DAYS);
+    let now = now + SignedDuration::from_secs(1);
+    hand.tick(Tick::Announce, now);
+    let wait = |id| hand.provider.occurrence(id).next_notice.unwrap().duration_since(now).as_secs();
+    assert!((59..=60).contains(&wait(soon)), "{}", wait(soon));
+    assert!((3599..=3600).contains(&wait(later)), "{}", wait(later));
 }

@@ -145,7 +145,8 @@ async fn an_occurrence_that_makes_no_sense_does_not_keep_the_others_from_being_d
     let now = instant("2028-01-01T00:00:00Z");
     let mut transaction = store.begin().await.expect("begin");
     assert_eq!(list_due(&mut transaction, now, 9).await.expect("listed"), [broken.id, sound.id]);
-    let claimed = claim_notices(&mut transaction, now, 9).await.expect("claimed");
+    let notice = sound.next_notice.expect("set");
+    let claimed = claim_notices(&mut transaction, notice, 9).await.expect("claimed");
     assert_eq!(claimed.iter().map(|row| row.id).collect::<Vec<_>>(), [sound.id]);
     let alone = claim_occurrence(&mut transaction, broken.id).await.expect_err("it can't be read");
     assert!(matches!(alone, Error::Unreadable { what: "occurrence.reasons", .. }), "{alone:?}");
@@ -169,12 +170,12 @@ async fn notices_and_reviews_are_due_until_they_are_set_anew() {
     assert_eq!(claim_notices(&mut transaction, notice, 9).await.expect("claimed").len(), 0);
     assert_eq!(claim_notices(&mut transaction, notice + moment, 9).await.expect("claimed").len(), 1);
     set_next_notice(&mut transaction, new.id, None).await.expect("set");
-    assert_eq!(claim_notices(&mut transaction, new.end, 9).await.expect("claimed").len(), 0);
+    assert_eq!(claim_notices(&mut transaction, new.start - moment, 9).await.expect("claimed").len(), 0);
 
     assert_eq!(claim_reviews(&mut transaction, review - moment, 9).await.expect("claimed").len(), 0);
     assert_eq!(claim_reviews(&mut transaction, review, 9).await.expect("claimed").len(), 1);
     set_review(&mut transaction, new.id, None).await.expect("set");
-    assert_eq!(claim_reviews(&mut transaction, new.end, 9).await.expect("claimed").len(), 0);
+    assert_eq!(claim_reviews(&mut transaction, new.start - moment, 9).await.expect("claimed").len(), 0);
     transaction.commit().await.expect("commit");
     store.close().await.expect("closed");
     database.close().await;

@@ -158,6 +158,7 @@ async fn what_is_stored_comes_back_as_it_was() {
         reasons: new.reasons,
         state: OccurrenceState::Planned,
         cause: None,
+        looked_at: None,
         next_notice: new.next_notice,
         review: new.review,
         announced_at: None,
@@ -629,12 +630,12 @@ async fn what_a_due_occurrence_waits_for_is_noted_as_long_as_it_waits() {
     insert(&store, std::slice::from_ref(&new)).await;
     let mut connection = store.pool().acquire().await.expect("a connection");
     for _ in 0..2 {
-        assert!(set_waiting(&mut connection, new.id, "host mail01 is in run 7").await.expect("noted"));
+        assert!(set_waiting(&mut connection, new.id, Some("host mail01 is in run 7"), before()).await.expect("noted"));
     }
     assert_eq!(find(&store, new.id).await.cause.as_deref(), Some("host mail01 is in run 7"));
     step(&store, new.id, OccurrenceState::Planned, OccurrenceEvent::Open).await.expect("opened");
     assert_eq!(find(&store, new.id).await.cause, None);
-    assert!(!set_waiting(&mut connection, new.id, "something else").await.expect("asked"));
+    assert!(!set_waiting(&mut connection, new.id, Some("something else"), before()).await.expect("asked"));
     drop(connection);
     store.close().await.expect("closed");
     database.close().await;

@@ -1,7 +1,10 @@
 //! What a tick can't do to the others.
 
+use std::time::Duration;
+
 use anyhow::anyhow;
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::{Pulse, Tick, contain};
 
@@ -15,6 +18,25 @@ async fn a_panic_is_a_failure_with_its_words() {
 async fn what_hangs_is_given_up() {
     let error = contain::<()>(std::future::pending()).await.unwrap_err();
     assert_eq!(error.to_string(), "it took longer than 30 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pulse_is_the_end_of_every_tick_in_time_not_its_success() {
+    let (pulse, from) = (Pulse::default(), Instant::now());
+    let limit = Duration::from_secs(150);
+    tokio::time::advance(Duration::from_secs(149)).await;
+    assert!(pulse.is_beating(from, limit), "the first turns are still to come");
+    for tick in Tick::ALL {
+        pulse.fail(tick, &anyhow!("cannot reach the database"), None);
+        pulse.end(tick);
+    }
+    tokio::time::advance(Duration::from_secs(140)).await;
+    assert!(pulse.is_beating(from, limit), "failing is living");
+    for tick in Tick::ALL.into_iter().filter(|tick| *tick != Tick::Open) {
+        pulse.end(tick);
+    }
+    tokio::time::advance(Duration::from_secs(10)).await;
+    assert!(!pulse.is_beating(from, limit), "one hangs");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Cause, Load, Precondition, Situation, Slot, Verdict, judge, may_start};
+use super::{Cause, Load, Precondition, Situation, Slot, Verdict, judge, judge_time, may_start};
 use crate::domain::calendar::FreezeSpan;
 use crate::domain::id::{ContentHash, Name};
 use crate::domain::inventory::Locale;
@@ -21,7 +21,7 @@ fn at(minutes: i64) -> Timestamp {
 
 /// Open for four hours, cut off 45 minutes before the end.
 fn slot(last_cause: Option<&str>) -> Slot<'_> {
-    Slot { start: at(0), latest_start: at(195), end: at(240), last_cause }
+    Slot { start: at(0), latest_start: at(195), end: at(240), last_cause, looked_at: Some(at(194)) }
 }
 
 fn step(phase: Phase, part: Part) -> PlannedStep {
@@ -183,4 +183,16 @@ fn a_declared_exception_needs_no_backup() {
     let rule = BackupRule::None { reason: "stateless".to_owned() };
     let plan = plan(rule, vec![step(Phase::Update, Part::Run)]);
     assert_eq!(may_start(&slot(None), &ready(&plan)), Ok(()));
+}
+
+#[test]
+fn a_cause_of_long_before_the_latest_start_is_not_why_it_was_missed() {
+    let missed = |looked_at: Option<Timestamp>| {
+        let slot = Slot { looked_at, ..slot(Some("no job x")) };
+        judge_time(&slot, at(196))
+    };
+    let told = |cause: &str| Some(Verdict::Missed(cause.to_owned()));
+    assert_eq!(missed(Some(at(193))), told("controller not running"));
+    assert_eq!(missed(None), told("controller not running"));
+    assert_eq!(missed(Some(at(194))), told("no job x"));
 }

@@ -19,7 +19,7 @@ pub struct Change<'a> {
     pub from: OccurrenceState,
     /// What happens.
     pub event: OccurrenceEvent,
-    /// Why: needed where it is missed, skipped, cancelled or moved.
+    /// Why: needed where it is missed, skipped, cancelled or moved. Where it is announced or confirmed, absent leaves what it waits for.
     pub cause: Option<&'a str>,
     /// Who said yes: needed where it is confirmed.
     pub by: Option<&'a str>,
@@ -36,9 +36,10 @@ pub async fn change_occurrence(connection: &mut PgConnection, change: &Change<'_
     let next = change.from.next(change.event)?;
     let changed = sqlx::query!(
         "update occurrence
-         set state = $3, cause = $4,
+         set state = $3,
+             cause = case when $3::text in ('announced', 'confirmed') then coalesce($4, cause) else $4 end,
              sequence = sequence + case when state in ('skipped', 'cancelled') then 1 else 0 end,
-             announced_at = case $3::text when 'announced' then $6::timestamptz when 'planned' then null else announced_at end,
+             announced_at = case $3 when 'announced' then $6::timestamptz when 'planned' then null else announced_at end,
              confirmed_at = case $3 when 'confirmed' then $6 when 'planned' then null else confirmed_at end,
              confirmed_by = case $3 when 'confirmed' then $5 when 'planned' then null else confirmed_by end,
              opened_at = case $3 when 'open' then $6 when 'done' then opened_at end,
@@ -82,17 +83,24 @@ pub async fn open_occurrence(
     Ok(opened.rows_affected() == 1)
 }
 
-/// Notes what a due occurrence waits for. `false`: it does not wait any more.
+/// Notes what a due occurrence waits for, `None` as before, and that it was looked at. `false`: it does not wait any more.
 ///
 /// # Errors
 /// If the database can't be used.
-pub async fn set_waiting(connection: &mut PgConnection, id: OccurrenceId, cause: &str) -> Result<bool, Error> {
-    // The same cause again writes nothing: who waits is looked at with each tick.
+pub async fn set_waiting(
+    connection: &mut PgConnection,
+    id: OccurrenceId,
+    cause: Option<&str>,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    // The same again within seconds writes nothing: who waits is looked at with each tick.
     let noted = sqlx::query!(
-        "update occurrence set cause = $2
-         where id = $1 and state in ('planned', 'announced', 'confirmed') and cause is distinct from $2",
+        "update occurrence set cause = coalesce($2, cause), looked_at = greatest(looked_at, $3)
+         where id = $1 and state in ('planned', 'announced', 'confirmed')
+           and (coalesce($2, cause) is distinct from cause or looked_at is null or looked_at < $3::timestamptz - interval '10 s')",
         id.0,
         cause,
+        now.to_sqlx() as _,
     )
     .execute(&mut *connection)
     .await?;
@@ -104,6 +112,29 @@ pub async fn set_waiting(connection: &mut PgConnection, id: OccurrenceId, cause:
         id.0,
     );
     Ok(waits.fetch_optional(connection).await?.unwrap_or(false))
+}
+
+/// Records that an occurrence which can't be read, and so can't be opened, was missed, once its latest start has passed: every
+/// occurrence ends. The customer's name as it stands there; `None`: its time is not over, or it has ended.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn miss_unreadable(
+    connection: &mut PgConnection,
+    id: OccurrenceId,
+    cause: &str,
+    now: Timestamp,
+) -> Result<Option<String>, Error> {
+    let missed = sqlx::query_scalar!(
+        "update occurrence
+         set state = 'missed', cause = $2, finished_at = $3, next_notice_at = null, review_at = null
+         where id = $1 and state in ('planned', 'announced', 'confirmed') and latest_start_at < $3
+         returning customer",
+        id.0,
+        cause,
+        now.to_sqlx() as _,
+    );
+    Ok(missed.fetch_optional(connection).await?)
 }
 
 /// Closes the occurrence of a run that has ended; a run by hand has none.
