@@ -1,0 +1,23 @@
+//! Dates that stand between what persons chose and what the files say.
+
+use crate::apply::texts;
+use crate::kit::office::{Office, day, window};
+
+#[tokio::test]
+async fn a_chosen_date_comes_back_with_its_window_and_keeps_nobody_from_applying() {
+    let office = Office::open().await;
+    let monthly = window("monthly", "FREQ=DAILY;INTERVAL=30", day(20)).replace("announce", "review = \"3d\"\nannounce");
+    office.customer("nordwind", &monthly);
+    office.succeed(&["apply", "--yes"]);
+    let (date, to) = (format!("monthly@{}", day(20).date()), day(22).date().to_string());
+    office.succeed(&["calendar", "move", "nordwind", &date, "--to", &to, "--reason", "fair"]);
+    office.customer("nordwind", "");
+    office.succeed(&["apply", "--yes"]);
+    office.customer("nordwind", &monthly);
+    office.succeed(&["apply", "--yes"]);
+    let mut connection = office.connect().await;
+    let chosen = "select state || ' ' || local_start::date from occurrence where chosen_by is not null";
+    assert_eq!(texts(&mut connection, chosen).await, [format!("planned {to}")]);
+    assert!(office.succeed(&["apply", "--yes"]).contains("nothing to change"));
+    office.close().await;
+}
