@@ -5,12 +5,13 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use turnus::app::daemon::Daemon;
 use turnus::app::daemon::tick::{Tick, Worked, run_at};
-use turnus::domain::id::OccurrenceId;
+use turnus::domain::id::{ContentHash, OccurrenceId};
 use turnus::domain::settings::Ssh;
+use turnus::edge::store::applied::publish::{lock_publishing, publish_all};
 use turnus::edge::store::occurrence::insert::NewOccurrence;
-use turnus::edge::store::revision::RevisionKind;
+use turnus::edge::store::revision::{Revision, RevisionKind};
 
-use crate::kit::provider::{Provider, Span};
+use crate::kit::provider::{Provider, Span, name};
 use crate::kit::world::text;
 
 const DAY: i64 = 86_400;
@@ -142,4 +143,47 @@ fn a_daemon_reports_and_those_long_gone_are_forgotten() {
     );
     hand.tick(Tick::Housekeeping, now);
     assert_eq!(hand.provider.ask("select string_agg(name, ';') from controller"), hand.daemon.name());
+}
+
+#[test]
+fn a_stored_date_that_can_t_be_read_keeps_only_its_customer_from_being_extended() {
+    let hand = Hand::new();
+    let odd = hand.provider.plan_with(|new| NewOccurrence { customer: name("aaa"), ..new }, IN_TWENTY_DAYS);
+    hand.provider.apply_text(RevisionKind::Inventory, "aaa", &hand.provider.inventory().replace("nordwind", "aaa"));
+    hand.provider.execute(&format!(
+        "update occurrence set reasons = '[{{\"kind\":\"of_a_newer_version\"}}]'::json where id = '{}'",
+        odd.0
+    ));
+    hand.provider.execute("update applied set materialised_until = null where kind = 'inventory'");
+    assert_eq!(hand.tick(Tick::Materialise, Timestamp::now()), Worked::Something);
+    assert_eq!(hand.provider.ask("select string_agg(name, ';') from applied where fault is not null"), "aaa");
+    let dates =
+        hand.provider.ask("select count(distinct window_name)::text from occurrence where customer = 'nordwind'");
+    assert_eq!(dates, "2", "both windows have dates");
+}
+
+#[test]
+fn dates_are_extended_by_what_an_apply_under_way_brings() {
+    let hand = Hand::new();
+    hand.provider.execute("update applied set materialised_until = null where kind = 'inventory'");
+    let inventory = hand.provider.inventory().replace("T14:00:00", "T16:00:00");
+    let hash = ContentHash::of(inventory.as_bytes());
+    hand.provider.block_on(async {
+        let mut applying = hand.provider.store().begin().await.unwrap();
+        lock_publishing(&mut applying).await.unwrap();
+        let daemon = Arc::clone(&hand.daemon);
+        let tick = tokio::spawn(async move { run_at(&daemon, Tick::Materialise, Timestamp::now()).await.unwrap() });
+        let waits = "select exists (select 1 from pg_locks where locktype = 'advisory' and not granted
+                                     and database = (select oid from pg_database where datname = current_database()))";
+        while !sqlx::query_scalar::<_, bool>(waits).fetch_one(&mut *applying).await.unwrap() {
+            assert!(!tick.is_finished(), "it did not wait");
+            tokio::task::yield_now().await;
+        }
+        let revision = Revision { hash: &hash, kind: RevisionKind::Inventory, name: "nordwind", content: &inventory };
+        publish_all(&mut applying, &[revision], "anna").await.unwrap();
+        applying.commit().await.unwrap();
+        tick.await.unwrap();
+    });
+    let times = hand.provider.ask("select string_agg(distinct local_start::time::text, ';') from occurrence");
+    assert_eq!(times, "16:00:00");
 }
