@@ -486,10 +486,11 @@ fn settle_reminder(agreed: &Agreed<'_>, stored: &Slot, now: Timestamp) -> Option
     }
 }
 
-/// A review whose time has passed is under way or done, and does not come again.
+/// A review whose time has passed is under way or done, and does not come again for the same date.
 fn settle_review(stored: &Slot, fresh: &Slot, now: Timestamp) -> Option<Timestamp> {
+    let stays = (stored.start, stored.end) == (fresh.start, fresh.end);
     match fresh.review {
-        Some(at) if at <= now => stored.review,
+        Some(at) if stays && at <= now => stored.review,
         fresh => fresh,
     }
 }

@@ -8,7 +8,8 @@ use turnus::app::daemon::tick::{Tick, Worked, run_at};
 use turnus::domain::id::{ContentHash, OccurrenceId};
 use turnus::domain::settings::Ssh;
 use turnus::edge::store::applied::publish::{lock_publishing, publish_all};
-use turnus::edge::store::occurrence::insert::NewOccurrence;
+use turnus::edge::store::occurrence::StoredOccurrence;
+use turnus::edge::store::occurrence::insert::{NewOccurrence, redate_planned};
 use turnus::edge::store::revision::{Revision, RevisionKind};
 
 use crate::kit::provider::{Provider, Span, name};
@@ -48,6 +49,28 @@ impl Hand {
 
     fn tick(&self, tick: Tick, now: Timestamp) -> Worked {
         self.provider.block_on(run_at(&self.daemon, tick, now)).unwrap()
+    }
+}
+
+fn as_new(row: StoredOccurrence) -> NewOccurrence {
+    NewOccurrence {
+        id: row.id,
+        customer: row.customer,
+        window: row.window,
+        recurrence_id: row.recurrence_id,
+        sequence: row.sequence,
+        moved_from: row.moved_from,
+        chosen_by: row.chosen_by,
+        job: row.job,
+        time_zone: row.time_zone,
+        local_start: row.local_start,
+        start: row.start,
+        latest_start: row.latest_start,
+        end: row.end,
+        reasons: row.reasons,
+        skip: None,
+        next_notice: row.next_notice,
+        review: row.review,
     }
 }
 
@@ -100,6 +123,25 @@ fn the_team_is_asked_for_a_review_once() {
     assert_eq!(hand.tick(Tick::Collect, days_before(start, 3)), Worked::Nothing);
     assert_eq!(hand.provider.messages(), ["review_needed team@provider.example"]);
     assert_eq!(hand.provider.occurrence(id).review, None);
+}
+
+#[test]
+fn a_planned_date_that_lies_elsewhere_is_reviewed_anew() {
+    let hand = Hand::new();
+    let (id, start) = hand.plan();
+    hand.tick(Tick::Collect, days_before(start, 3));
+    let (row, later) = (hand.provider.occurrence(id), SignedDuration::from_secs(30 * DAY));
+    let review = Some(days_before(start + later, 3));
+    let new = NewOccurrence {
+        start: row.start + later,
+        latest_start: row.latest_start + later,
+        end: row.end + later,
+        review,
+        ..as_new(row)
+    };
+    hand.provider.in_transaction(async |connection| redate_planned(connection, &[new]).await.unwrap());
+    hand.tick(Tick::Collect, days_before(start + later, 3));
+    assert_eq!(hand.provider.messages(), ["review_needed team@provider.example"; 2]);
 }
 
 #[test]
