@@ -1,5 +1,7 @@
 //! `turnus apply` through the real binary, on a real Postgres: what is stored, who is told, and what is never done without a yes.
 
+mod standing;
+
 use sqlx::PgConnection;
 use turnus::app::calendar::proposal::propose;
 use turnus::app::calendar::publish::{Act, PublishError, extend, publish};

@@ -55,10 +55,10 @@ pub struct Act<'a> {
 }
 
 /// Publishes files and carries out all changes of `proposal`, those that need consent included: the caller has it. `revisions` are
-/// all files as they are now.
+/// all files as they are now, `act.now` is read under the lock.
 ///
 /// # Errors
-/// Whatever it is, the caller rolls back.
+/// [`PublishError::Changed`] also if a date of the proposal has begun. Whatever it is, the caller rolls back.
 pub async fn publish(
     connection: &mut DatabaseConnection,
     proposal: &Proposal,
@@ -66,6 +66,10 @@ pub async fn publish(
     revisions: &[Revision<'_>],
     act: Act<'_>,
 ) -> Result<(), PublishError> {
+    // A person may have thought about it past the start of a date.
+    if proposal.changes().filter_map(|(_, _, change)| change.to()).any(|to| to.start <= act.now) {
+        return Err(PublishError::Changed);
+    }
     let customers = || proposal.customers.iter();
     let kept: Vec<&Customer> = customers()
         .filter(|customer| customer.file.is_settled())
@@ -216,6 +220,8 @@ struct Sorted<'a> {
     skipped: Vec<NewOccurrence>,
     cancelled: Vec<NewOccurrence>,
     adjusted: Vec<NewOccurrence>,
+    /// Planned ones whose review was asked for on another date.
+    reviewed: Vec<OccurrenceId>,
     removed: Vec<OccurrenceId>,
     called_off: Vec<&'a Ahead>,
     told: Vec<Told<'a>>,
@@ -236,6 +242,9 @@ async fn carry_out<'a>(
         end(connection, row, OccurrenceEvent::Cancel, NOT_IN_FILES, act).await?;
     }
     check(redate_planned(connection, &sorted.planned).await?, sorted.planned.len())?;
+    for id in sorted.reviewed {
+        withdraw(connection, id).await?;
+    }
     for (from, rows) in [(OccurrenceState::Skipped, &sorted.skipped), (OccurrenceState::Cancelled, &sorted.cancelled)] {
         check(reinstate(connection, from, rows).await?, rows.len())?;
     }
@@ -262,6 +271,10 @@ fn sort<'a>(changes: impl Iterator<Item = Told<'a>>) -> Sorted<'a> {
                     _ => &mut sorted.planned,
                 };
                 rows.push(row(from, to));
+                let stays = (from.slot.start, from.slot.end) == (to.start, to.end) && to.skip.is_none();
+                if from.is_referred_to && !stays {
+                    sorted.reviewed.push(from.id);
+                }
             }
             Change::Adjust { from, to } => sorted.adjusted.push(row(from, to)),
             Change::Vanish { from } if from.is_referred_to => sorted.called_off.push(from),

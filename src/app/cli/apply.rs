@@ -45,7 +45,7 @@ async fn apply(context: &Context, store: &Store, arguments: &Arguments) -> Resul
     if arguments.yes {
         lock_publishing(&mut transaction).await?;
     }
-    let now = database_now(&mut transaction).await?;
+    let mut now = database_now(&mut transaction).await?;
     let proposal = look(&mut transaction, context, &files, now).await?;
     if proposal.is_empty() {
         tell(&proposal, arguments.format, "nothing to change", false);
@@ -65,6 +65,7 @@ async fn apply(context: &Context, store: &Store, arguments: &Arguments) -> Resul
         if look(&mut transaction, context, &files, now).await? != proposal {
             return Err(changed());
         }
+        now = database_now(&mut transaction).await?;
     }
     let revisions: Vec<_> = files.iter().map(AppliedFile::revision).collect();
     let act = Act { by: &person(), now };

@@ -107,7 +107,7 @@ impl From<StoreError> for Failure {
         let failure = match error.kind() {
             Kind::Conflict => Self::usage(error),
             Kind::Fenced | Kind::Invalid => Self::failed(error),
-            Kind::Unreachable | Kind::NotWritable | Kind::Setup => Self::unreachable(error),
+            Kind::Unreachable | Kind::Busy | Kind::NotWritable | Kind::Setup => Self::unreachable(error),
         };
         Self { hint, ..failure }
     }

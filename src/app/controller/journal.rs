@@ -49,7 +49,7 @@ impl<'a> Journal<'a> {
                 Err(error) => error,
             };
             let patience = match error.kind() {
-                Kind::Unreachable => PATIENCE,
+                Kind::Unreachable | Kind::Busy => PATIENCE,
                 Kind::NotWritable => PATIENCE_NOT_WRITABLE,
                 _ => return Err(error),
             };
@@ -61,8 +61,11 @@ impl<'a> Journal<'a> {
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(2));
-            // Its failure shows in the next try.
-            let _ = self.store.reconnect_since(tried).await;
+            // What is only busy has good connections, which other runs use as well.
+            if error.kind() != Kind::Busy {
+                // Its failure shows in the next try.
+                let _ = self.store.reconnect_since(tried).await;
+            }
         }
     }
 

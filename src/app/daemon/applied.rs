@@ -26,7 +26,12 @@ const SETTINGS: &str = "turnus";
 /// The provider's settings; the defaults if none were applied.
 pub(super) async fn read_settings(daemon: &Daemon) -> anyhow::Result<Settings> {
     let mut transaction = daemon.store.begin().await?;
-    let Some(applied) = find_applied(&mut transaction, RevisionKind::Settings, SETTINGS).await? else {
+    read_settings_in(&mut transaction).await
+}
+
+/// The same, in a transaction of the caller.
+pub(super) async fn read_settings_in(connection: &mut DatabaseConnection) -> anyhow::Result<Settings> {
+    let Some(applied) = find_applied(connection, RevisionKind::Settings, SETTINGS).await? else {
         return Ok(Settings::default());
     };
     settings::parse(&applied.content, "turnus.toml")

@@ -351,9 +351,13 @@ fn drop_untold(from: Ahead) -> Option<Change> {
     (!has_ended && !was_called_off).then_some(Change::Vanish { from })
 }
 
-/// The date stays; what is done then is the file's.
+/// The date stays; what is done then is the file's. One that went with its window comes back with it, where the person wanted it.
 fn keep_chosen(agreed: &Agreed<'_>, row: Ahead, now: Timestamp) -> Option<Change> {
-    if row.state == OccurrenceState::Skipped {
+    if row.state == OccurrenceState::Cancelled {
+        let to = hold_again(agreed, &row.slot);
+        return Some(Change::Reinstate { from: row, to });
+    }
+    if !row.state.is_ahead() {
         return None;
     }
     let mut to = Slot {
@@ -364,6 +368,18 @@ fn keep_chosen(agreed: &Agreed<'_>, row: Ahead, now: Timestamp) -> Option<Change
     };
     to.review = settle_review(&row.slot, &to, now);
     (to != row.slot).then_some(Change::Adjust { from: row, to })
+}
+
+/// A date as it was, nobody told of it.
+fn hold_again(agreed: &Agreed<'_>, slot: &Slot) -> Slot {
+    Slot {
+        job: agreed.job.clone(),
+        latest_start: agreed.latest_start(slot.start, slot.end),
+        skip: None,
+        next_notice: agreed.announce_at(slot.start),
+        review: agreed.review_at(slot.start),
+        ..slot.clone()
+    }
 }
 
 fn match_untold(row: Ahead, mut to: Slot, now: Timestamp) -> Option<Change> {
@@ -470,10 +486,11 @@ fn settle_reminder(agreed: &Agreed<'_>, stored: &Slot, now: Timestamp) -> Option
     }
 }
 
-/// A review whose time has passed is under way or done, and does not come again.
+/// A review whose time has passed is under way or done, and does not come again for the same date.
 fn settle_review(stored: &Slot, fresh: &Slot, now: Timestamp) -> Option<Timestamp> {
+    let stays = (stored.start, stored.end) == (fresh.start, fresh.end);
     match fresh.review {
-        Some(at) if at <= now => stored.review,
+        Some(at) if stays && at <= now => stored.review,
         fresh => fresh,
     }
 }

@@ -16,6 +16,8 @@ use crate::domain::occurrence::IllegalStep;
 pub enum Kind {
     /// No answer now: waiting, and [`super::Store::reconnect`], may help.
     Unreachable,
+    /// It answers, and others are in the way (a lock, a deadlock, its own time limit): nothing was done, another attempt may succeed.
+    Busy,
     /// It answers and can't store anything (disk full, read-only, no permission): waiting alone does not help.
     NotWritable,
     /// Somebody else was there first.
@@ -35,6 +37,9 @@ pub enum Error {
     /// No connection, or it was lost. A COMMIT may have happened nevertheless.
     #[error("cannot reach the database")]
     Unreachable(#[source] sqlx::Error),
+    /// See [`Kind::Busy`].
+    #[error("the database is busy")]
+    Busy(#[source] sqlx::Error),
     /// See [`Kind::NotWritable`].
     #[error("cannot write to the database")]
     NotWritable(#[source] sqlx::Error),
@@ -172,6 +177,7 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Unreachable(_) | Self::ServerSlow { .. } => Kind::Unreachable,
+            Self::Busy(_) => Kind::Busy,
             Self::NotWritable(_) => Kind::NotWritable,
             Self::ProgramFailed { said, .. } if said.contains("No space left on device") => Kind::NotWritable,
             Self::Conflict { .. } | Self::HostBusy { .. } => Kind::Conflict,
@@ -273,7 +279,7 @@ fn sort_by_code(code: &str, constraint: Option<String>, error: sqlx::Error) -> E
         // connection lost; shutting down or starting up; too many connections; idle in transaction
         (_, "08") | ("57P01" | "57P02" | "57P03" | "57P05" | "53300" | "25P03", _) => Error::Unreachable(error),
         // time limits, deadlock, serialization: nothing was done, another attempt may succeed
-        ("57014" | "55P03" | "40P01" | "40001", _) => Error::Unreachable(error),
+        ("57014" | "55P03" | "40P01" | "40001", _) => Error::Busy(error),
         // read-only; no permission; disk full, out of memory; input/output error
         ("25006" | "42501", _) | (_, "53" | "58") => Error::NotWritable(error),
         ("3D000", _) | (_, "28") => Error::Refused(error),

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use turnus::app::daemon::Daemon;
 use turnus::app::daemon::tick::{Tick, Worked, run_at};
-use turnus::domain::id::OccurrenceId;
+use turnus::domain::id::{ContentHash, OccurrenceId};
 use turnus::domain::settings::Ssh;
-use turnus::edge::store::occurrence::insert::NewOccurrence;
-use turnus::edge::store::revision::RevisionKind;
+use turnus::edge::store::applied::publish::{lock_publishing, publish_all};
+use turnus::edge::store::occurrence::StoredOccurrence;
+use turnus::edge::store::occurrence::insert::{NewOccurrence, redate_planned};
+use turnus::edge::store::revision::{Revision, RevisionKind};
 
 use crate::kit::provider::{Provider, Span, name};
 use crate::kit::world::text;
@@ -47,6 +49,28 @@ impl Hand {
 
     fn tick(&self, tick: Tick, now: Timestamp) -> Worked {
         self.provider.block_on(run_at(&self.daemon, tick, now)).unwrap()
+    }
+}
+
+fn as_new(row: StoredOccurrence) -> NewOccurrence {
+    NewOccurrence {
+        id: row.id,
+        customer: row.customer,
+        window: row.window,
+        recurrence_id: row.recurrence_id,
+        sequence: row.sequence,
+        moved_from: row.moved_from,
+        chosen_by: row.chosen_by,
+        job: row.job,
+        time_zone: row.time_zone,
+        local_start: row.local_start,
+        start: row.start,
+        latest_start: row.latest_start,
+        end: row.end,
+        reasons: row.reasons,
+        skip: None,
+        next_notice: row.next_notice,
+        review: row.review,
     }
 }
 
@@ -99,6 +123,25 @@ fn the_team_is_asked_for_a_review_once() {
     assert_eq!(hand.tick(Tick::Collect, days_before(start, 3)), Worked::Nothing);
     assert_eq!(hand.provider.messages(), ["review_needed team@provider.example"]);
     assert_eq!(hand.provider.occurrence(id).review, None);
+}
+
+#[test]
+fn a_planned_date_that_lies_elsewhere_is_reviewed_anew() {
+    let hand = Hand::new();
+    let (id, start) = hand.plan();
+    hand.tick(Tick::Collect, days_before(start, 3));
+    let (row, later) = (hand.provider.occurrence(id), SignedDuration::from_secs(30 * DAY));
+    let review = Some(days_before(start + later, 3));
+    let new = NewOccurrence {
+        start: row.start + later,
+        latest_start: row.latest_start + later,
+        end: row.end + later,
+        review,
+        ..as_new(row)
+    };
+    hand.provider.in_transaction(async |connection| redate_planned(connection, &[new]).await.unwrap());
+    hand.tick(Tick::Collect, days_before(start + later, 3));
+    assert_eq!(hand.provider.messages(), ["review_needed team@provider.example"; 2]);
 }
 
 #[test]
@@ -251,4 +294,47 @@ fn a_notice_that_can_not_be_given_is_tried_again_before_the_start() {
     let wait = |id| hand.provider.occurrence(id).next_notice.unwrap().duration_since(now).as_secs();
     assert!((59..=60).contains(&wait(soon)), "{}", wait(soon));
     assert!((3599..=3600).contains(&wait(later)), "{}", wait(later));
+}
+
+#[test]
+fn a_stored_date_that_can_t_be_read_keeps_only_its_customer_from_being_extended() {
+    let hand = Hand::new();
+    let odd = hand.provider.plan_with(|new| NewOccurrence { customer: name("aaa"), ..new }, IN_TWENTY_DAYS);
+    hand.provider.apply_text(RevisionKind::Inventory, "aaa", &hand.provider.inventory().replace("nordwind", "aaa"));
+    hand.provider.execute(&format!(
+        "update occurrence set reasons = '[{{\"kind\":\"of_a_newer_version\"}}]'::json where id = '{}'",
+        odd.0
+    ));
+    hand.provider.execute("update applied set materialised_until = null where kind = 'inventory'");
+    assert_eq!(hand.tick(Tick::Materialise, Timestamp::now()), Worked::Something);
+    assert_eq!(hand.provider.ask("select string_agg(name, ';') from applied where fault is not null"), "aaa");
+    let dates =
+        hand.provider.ask("select count(distinct window_name)::text from occurrence where customer = 'nordwind'");
+    assert_eq!(dates, "2", "both windows have dates");
+}
+
+#[test]
+fn dates_are_extended_by_what_an_apply_under_way_brings() {
+    let hand = Hand::new();
+    hand.provider.execute("update applied set materialised_until = null where kind = 'inventory'");
+    let inventory = hand.provider.inventory().replace("T14:00:00", "T16:00:00");
+    let hash = ContentHash::of(inventory.as_bytes());
+    hand.provider.block_on(async {
+        let mut applying = hand.provider.store().begin().await.unwrap();
+        lock_publishing(&mut applying).await.unwrap();
+        let daemon = Arc::clone(&hand.daemon);
+        let tick = tokio::spawn(async move { run_at(&daemon, Tick::Materialise, Timestamp::now()).await.unwrap() });
+        let waits = "select exists (select 1 from pg_locks where locktype = 'advisory' and not granted
+                                     and database = (select oid from pg_database where datname = current_database()))";
+        while !sqlx::query_scalar::<_, bool>(waits).fetch_one(&mut *applying).await.unwrap() {
+            assert!(!tick.is_finished(), "it did not wait");
+            tokio::task::yield_now().await;
+        }
+        let revision = Revision { hash: &hash, kind: RevisionKind::Inventory, name: "nordwind", content: &inventory };
+        publish_all(&mut applying, &[revision], "anna").await.unwrap();
+        applying.commit().await.unwrap();
+        tick.await.unwrap();
+    });
+    let times = hand.provider.ask("select string_agg(distinct local_start::time::text, ';') from occurrence");
+    assert_eq!(times, "16:00:00");
 }

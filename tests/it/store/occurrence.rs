@@ -426,7 +426,7 @@ async fn what_nobody_was_told_of_is_redated_and_removed_and_a_commitment_is_left
     assert_eq!(redate_planned(&mut connection, &changed).await.expect("redated"), 2);
     assert_eq!(find(&store, announced.id).await, untouched);
     let redated = find(&store, planned.id).await;
-    assert_eq!((redated.start, redated.job, redated.sequence), (changed[0].start, name("other"), 0));
+    assert_eq!((redated.start, redated.job, redated.sequence), (changed[0].start, name("other"), 1));
     assert_eq!(find(&store, gone.id).await.state, OccurrenceState::Skipped);
 
     let ids = [planned.id, announced.id, gone.id];

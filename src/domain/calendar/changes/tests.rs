@@ -87,7 +87,7 @@ fn check(stored: Vec<Ahead>, fresh: &[Dated], expected: &[&str]) {
     assert_eq!(words(&compare(&agreed(&job), fresh, stored, &BTreeSet::new(), horizon())), expected);
 }
 
-use OccurrenceState::{Announced, Confirmed, Planned, Skipped};
+use OccurrenceState::{Announced, Cancelled, Confirmed, Planned, Skipped};
 
 #[test]
 fn what_is_the_same_is_left_alone() {
@@ -191,6 +191,18 @@ fn a_date_that_a_person_chose_stays_until_its_window_is_gone() {
         let expected = if state == Planned { "vanish" } else { "cancel" };
         assert_eq!(words(&withdraw(vec![chosen])), [expected]);
     }
+}
+
+#[test]
+fn a_date_that_a_person_chose_comes_back_with_its_window() {
+    let mut chosen = Ahead { chosen_by: Some("anna".to_owned()), ..stored(Cancelled, &dated(30, 0)) };
+    chosen.slot.skip = Some("not in the files any more".to_owned());
+    let (job, given) = (job("update"), [dated(30, 5)]);
+    let changes = compare(&agreed(&job), &given, vec![chosen.clone()], &BTreeSet::new(), horizon());
+    assert_eq!(words(&changes), ["reinstate"]);
+    let to = changes[0].to().unwrap();
+    assert_eq!((to.start, to.skip.as_ref()), (chosen.slot.start, None));
+    assert_eq!(to.next_notice, agreed(&job).announce_at(to.start));
 }
 
 #[test]

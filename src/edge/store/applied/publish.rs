@@ -22,6 +22,16 @@ pub async fn lock_publishing(connection: &mut PgConnection) -> Result<(), Error>
     Ok(())
 }
 
+/// Waits until nobody publishes, and keeps who would out until this transaction ends: what is read from now on holds together. Others
+/// may hold this lock at the same time.
+///
+/// # Errors
+/// If the database can't be used, or somebody publishes for too long.
+pub async fn lock_published(connection: &mut PgConnection) -> Result<(), Error> {
+    sqlx::query!("select pg_advisory_xact_lock_shared($1)", PUBLISHING).execute(connection).await?;
+    Ok(())
+}
+
 /// Everything that is published, without its content: kind, name and hash.
 ///
 /// # Errors

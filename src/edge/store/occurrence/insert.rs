@@ -139,7 +139,7 @@ async fn redate(connection: &mut PgConnection, from: OccurrenceState, changed: &
     Ok(redated)
 }
 
-/// The sequence grows when a date comes back: messages about it are not those that were sent before.
+/// The sequence grows when a date comes back, or lies elsewhere: messages about it are not those that were sent before.
 async fn redate_rows(
     connection: &mut PgConnection,
     from: OccurrenceState,
@@ -151,7 +151,9 @@ async fn redate_rows(
          set job = new.job, time_zone = new.time_zone, local_start = new.local_start, start_at = new.start_at,
              latest_start_at = new.latest_start_at, end_at = new.end_at, reasons = new.reasons::json,
              state = case when new.cause is null then 'planned' else 'skipped' end, cause = new.cause,
-             sequence = occurrence.sequence + case when occurrence.state in ('skipped', 'cancelled') and new.cause is null then 1 else 0 end,
+             sequence = occurrence.sequence + case when new.cause is null and (occurrence.state in ('skipped', 'cancelled')
+                                   or (occurrence.start_at, occurrence.end_at) is distinct from (new.start_at, new.end_at))
+                             then 1 else 0 end,
              announced_at = case when new.cause is not null then announced_at end,
              confirmed_at = case when new.cause is not null then confirmed_at end,
              confirmed_by = case when new.cause is not null then confirmed_by end,
