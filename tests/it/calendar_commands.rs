@@ -388,17 +388,27 @@ async fn inside_of_an_open_window_a_run_by_hand_needs_none_unless_the_date_was_c
     let office = Office::open().await;
     let (starts, open) = open_window();
     office.customer("nordwind", &open);
-    office.fail(1, &RUN);
+    let told = office.fail(2, &RUN);
+    assert!(told.contains("no window of nordwind for look is open"), "nobody agreed to what is in a file only: {told}");
     let mut connection = office.connect().await;
+    execute(
+        &mut connection,
+        format!(
+            "insert into occurrence (id, customer, window_name, recurrence_id, job, time_zone, local_start, start_at, latest_start_at,
+                                     end_at, reasons)
+             values (gen_random_uuid(), 'nordwind', 'now', '{starts}', 'look', 'UTC', '{starts}', '{starts}Z',
+                     '{starts}Z'::timestamptz + interval '2 hours', '{starts}Z'::timestamptz + interval '2 hours', '[]')"
+        ),
+    )
+    .await;
+    office.fail(1, &RUN);
     let kept = "select (detail->>'window') || ' ' || (detail->>'stands') from audit order by number desc limit 1";
     assert_eq!(texts(&mut connection, kept).await, ["now inside"]);
     execute(
         &mut connection,
         format!(
-            "insert into occurrence (id, customer, window_name, recurrence_id, job, time_zone, local_start, start_at, latest_start_at,
-                                     end_at, reasons, state, cause, finished_at)
-             values (gen_random_uuid(), 'nordwind', 'now', '{starts}', 'look', 'UTC', '{starts}', '{starts}Z', '{starts}Z',
-                     '{starts}Z'::timestamptz + interval '2 hours', '[]', 'cancelled', 'cancelled by anna: fair', now())"
+            "update occurrence set state = 'cancelled', cause = 'cancelled by anna: fair', finished_at = now()
+             where recurrence_id = '{starts}'"
         ),
     )
     .await;

@@ -68,6 +68,11 @@ pub fn stand(
 
 /// A run of the daemon does not close its window.
 fn is_open(entry: &Entry<'_>, customer: &Customer, window: &Window, now: Timestamp) -> bool {
-    let stands = entry.is_held() || entry.standing == Standing::Stored(OccurrenceState::Done);
+    // A window that was only typed into a file was agreed with nobody.
+    let stands = match entry.standing {
+        Standing::Stored(OccurrenceState::Done) => true,
+        Standing::Stored(_) => entry.is_held(),
+        Standing::NotApplied | Standing::NotRecorded | Standing::Unknown => false,
+    };
     stands && entry.start <= now && now <= agreed(customer, window).latest_start(entry.start, entry.end)
 }

@@ -24,7 +24,7 @@ use crate::edge::store::applied::publish::{publish_all, remove_all, set_all_mate
 use crate::edge::store::audit::{Entry, note, note_all};
 use crate::edge::store::error::Error as StoreError;
 use crate::edge::store::notification::{Message, tell, withdraw};
-use crate::edge::store::occurrence::adjust::adjust;
+use crate::edge::store::occurrence::adjust::{Adjusted, adjust};
 use crate::edge::store::occurrence::change::{Change as Step, change_occurrence};
 use crate::edge::store::occurrence::insert::{
     NewOccurrence, delete_planned, insert_occurrences, redate_planned, reinstate,
@@ -219,7 +219,7 @@ struct Sorted<'a> {
     planned: Vec<NewOccurrence>,
     skipped: Vec<NewOccurrence>,
     cancelled: Vec<NewOccurrence>,
-    adjusted: Vec<NewOccurrence>,
+    adjusted: Vec<Adjusted>,
     /// Planned ones whose review was asked for on another date.
     reviewed: Vec<OccurrenceId>,
     removed: Vec<OccurrenceId>,
@@ -276,7 +276,11 @@ fn sort<'a>(changes: impl Iterator<Item = Told<'a>>) -> Sorted<'a> {
                     sorted.reviewed.push(from.id);
                 }
             }
-            Change::Adjust { from, to } => sorted.adjusted.push(row(from, to)),
+            Change::Adjust { from, to } => sorted.adjusted.push(Adjusted {
+                row: row(from, to),
+                seen_state: from.state,
+                seen_notice: from.slot.next_notice,
+            }),
             Change::Vanish { from } if from.is_referred_to => sorted.called_off.push(from),
             Change::Vanish { from } => sorted.removed.push(from.id),
             // They need consent.

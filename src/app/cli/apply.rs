@@ -16,6 +16,7 @@ use crate::app::calendar::publish::{Act, PublishError, publish};
 use crate::app::console::{confirms, print, say, show};
 use crate::domain::problem::Problems;
 use crate::edge::store::DatabaseConnection;
+use crate::edge::store::applied::clear_faults;
 use crate::edge::store::applied::publish::lock_publishing;
 use crate::edge::store::error::Error as StoreError;
 use crate::edge::store::{Store, database_now};
@@ -48,6 +49,15 @@ async fn apply(context: &Context, store: &Store, arguments: &Arguments) -> Resul
     let mut now = database_now(&mut transaction).await?;
     let proposal = look(&mut transaction, context, &files, now).await?;
     if proposal.is_empty() {
+        // The files were just found to be usable.
+        let cleared = clear_faults(&mut transaction).await?;
+        transaction.commit().await.map_err(StoreError::from)?;
+        if cleared > 0 {
+            say(&format!(
+                "{} could not be used by the daemons, which try again",
+                count(usize::try_from(cleared).unwrap_or(usize::MAX), "customer")
+            ));
+        }
         tell(&proposal, arguments.format, "nothing to change", false);
         return Ok(Exit::Done);
     }

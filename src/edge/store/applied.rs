@@ -92,6 +92,15 @@ pub async fn list_faults(connection: &mut PgConnection) -> Result<Vec<(Name, Str
     rows.into_iter().map(|row| Ok((read_name("applied.name", &row.name)?, row.fault))).collect()
 }
 
+/// Lets the daemons try those customers again that they could not use. Returns how many there were.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn clear_faults(connection: &mut PgConnection) -> Result<u64, Error> {
+    let cleared = sqlx::query!("update applied set fault = null where kind = 'inventory' and fault is not null");
+    Ok(cleared.execute(connection).await?.rows_affected())
+}
+
 /// Customers whose occurrences end before `before`, those without any first, then those that end soonest.
 ///
 /// # Errors

@@ -10,7 +10,7 @@ use turnus::domain::run::event::{Event, Outcome, RunResult};
 use turnus::edge::store::Store;
 use turnus::edge::store::error::{Error, Kind};
 use turnus::edge::store::notification::{Message, tell};
-use turnus::edge::store::occurrence::adjust::{adjust, list_mentioned};
+use turnus::edge::store::occurrence::adjust::{Adjusted, adjust, list_mentioned};
 use turnus::edge::store::occurrence::change::{Change, change_occurrence, open_occurrence, set_waiting};
 use turnus::edge::store::occurrence::insert::{
     NewOccurrence, delete_planned, insert_occurrences, redate_planned, reinstate,
@@ -456,7 +456,19 @@ async fn what_is_done_at_a_date_changes_without_the_date_as_long_as_it_is_ahead(
         ..row.clone()
     };
     let changed = [other(&announced), NewOccurrence { start: moved.start - hour, ..other(&moved) }, other(&done)];
+    let seen = |row: NewOccurrence, seen_state: OccurrenceState| {
+        let seen_notice =
+            [&announced, &moved, &done].into_iter().find(|new| new.id == row.id).and_then(|new| new.next_notice);
+        Adjusted { row, seen_state, seen_notice }
+    };
     let mut connection = store.pool().acquire().await.expect("a connection");
+    // Seen before it was announced: what it says of notices is out of date.
+    let stale = changed.clone().map(|row| seen(row, OccurrenceState::Planned));
+    assert_eq!(adjust(&mut connection, &stale).await.expect("adjusted"), 0);
+    let mut stale = seen(changed[0].clone(), OccurrenceState::Announced);
+    stale.seen_notice = Some(before());
+    assert_eq!(adjust(&mut connection, &[stale]).await.expect("adjusted"), 0);
+    let changed = changed.map(|row| seen(row, OccurrenceState::Announced));
     assert_eq!(adjust(&mut connection, &changed).await.expect("adjusted"), 1);
     let adjusted = find(&store, announced.id).await;
     assert_eq!((adjusted.job, adjusted.latest_start), (name("other"), announced.latest_start - hour));
