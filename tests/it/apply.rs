@@ -93,6 +93,23 @@ async fn a_second_apply_writes_no_row() {
 }
 
 #[tokio::test]
+async fn one_row_that_can_not_be_read_keeps_nobody_from_applying_and_faults_are_forgotten() {
+    let office = Office::open().await;
+    office.customer("nordwind", &monthly());
+    office.succeed(&["apply", "--yes"]);
+    let mut connection = office.connect().await;
+    let odd = "update occurrence set reasons = '[{\"why\":\"of a newer version\"}]' where recurrence_id =
+               (select min(recurrence_id) from occurrence); update applied set fault = 'odd' where kind = 'inventory'";
+    execute(&mut connection, odd.to_owned()).await;
+    office.succeed(&["apply", "--yes"]);
+    assert_eq!(number(&mut connection, "select count(*) from applied where fault is not null").await, 0);
+    office.customer("acme", &monthly());
+    office.succeed(&["apply", "--yes"]);
+    assert_eq!(number(&mut connection, "select count(*) from occurrence where customer = 'acme'").await, DATES);
+    office.close().await;
+}
+
+#[tokio::test]
 async fn without_a_terminal_or_a_yes_nothing_is_applied() {
     let office = Office::open().await;
     office.customer("nordwind", &monthly());
