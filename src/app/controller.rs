@@ -11,4 +11,5 @@ pub mod driver;
 pub mod fleet;
 pub(super) mod hosts;
 mod journal;
+mod packages;
 pub(super) mod step;

@@ -17,7 +17,7 @@ use super::progress::Progress;
 use crate::domain::id::{Epoch, RunId};
 use crate::domain::job::Place;
 use crate::domain::plan::{HostIndex, Plan, StepIndex, Task};
-use crate::domain::run::event::{Event, Facts, RunResult, StepEnd, StepResult};
+use crate::domain::run::event::{Event, RunResult, StepEnd, StepResult};
 use crate::domain::run::machine::{Effect, Machine};
 use crate::domain::run::state::{Run, RunStage};
 use crate::edge::remote::Remote;
@@ -122,6 +122,7 @@ async fn run_in_model(host: HostIndex, step: StepIndex, machine: &Machine, fleet
         step,
         begun_ago: Duration::ZERO,
         facts: machine.run().facts_for(host, step),
+        choice: machine.run().choice_for(host, step).cloned(),
         resumed: false,
         overtaken: false,
         stored_bytes: 0,
@@ -143,5 +144,5 @@ async fn run_in_model(host: HostIndex, step: StepIndex, machine: &Machine, fleet
 
 fn canned(fails: bool) -> StepResult {
     let end = if fails { StepEnd::NotMet { why: "fails, as asked for".to_owned() } } else { StepEnd::Succeeded };
-    StepResult { end, facts: Facts::new(), output_bytes: 0, omitted_bytes: 0, last_line: String::new() }
+    StepResult::of(end)
 }

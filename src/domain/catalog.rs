@@ -9,8 +9,8 @@ use super::document::{Lines, Located, NAME_RULE, Wrong, did_you_mean, quoted, st
 use super::id::Name;
 use super::inventory::Customer;
 use super::inventory::parse as inventory;
-use super::job::Job;
 use super::job::parse as job;
+use super::job::{Job, Which};
 use super::problem::{Problem, Problems};
 use super::settings::{self, Settings};
 
@@ -138,7 +138,10 @@ impl<'s> Drafts<'s> {
             let lines = Lines::of(text);
             for named in &draft.jobs {
                 let wrongs = match self.jobs.get(&named.value) {
-                    Some(job) => missing_delegates(&named.value, job, draft),
+                    Some(job) => {
+                        let unreviewed = unreviewed_updates(&named.value, job);
+                        missing_delegates(&named.value, job, draft).into_iter().chain(unreviewed).collect()
+                    }
                     None => vec![unknown_job(&named.value, self.jobs.keys())],
                 };
                 self.problems.extend(wrongs.into_iter().map(|wrong| wrong.at(named.offset, &lines, file)));
@@ -206,6 +209,16 @@ fn missing_delegates(name: &Name, job: &job::Draft, inventory: &inventory::Draft
             .hint(format!("add a `[[host]]` named `{delegate}`, or use another job"))
     };
     missing.into_iter().map(explain).collect()
+}
+
+/// G4: what runs at an appointed time installs only what a person approved.
+fn unreviewed_updates(name: &Name, job: &job::Draft) -> Option<Wrong> {
+    let installs = job.job.as_ref().and_then(Job::installs);
+    (installs == Some(Which::All)).then(|| {
+        Wrong::new(format!("the job `{name}` says `packages = \"all\"`, which nobody would have reviewed"))
+            .expected("a job with `packages = \"approved\"`")
+            .hint("jobs that install everything are run by hand, with `turnus run`")
+    })
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::id::{ContentHash, Name};
+use super::packages::choose::DriftPolicy;
 
 pub mod parse;
 pub(in crate::domain) mod secret;
@@ -76,6 +77,16 @@ pub struct Job {
 }
 
 impl Job {
+    /// Which packages the job installs by itself, if it installs any.
+    #[must_use]
+    pub fn installs(&self) -> Option<Which> {
+        let of = |step: &Step| match &step.action {
+            Action::Packages(packages) => Some(packages.which),
+            _ => None,
+        };
+        self.steps.iter().find_map(of)
+    }
+
     /// How long a host is expected to take by the job's own word, in seconds: the sum of what its steps say; 0 if none says anything.
     #[must_use]
     pub fn given_estimate_s(&self) -> u64 {
@@ -118,9 +129,9 @@ pub struct Step {
     pub action: Action,
     /// Shell text that takes the step back in `release`, whatever happened.
     pub undo: Option<String>,
-    /// Shell text that takes an update step back after a failure in update or smoke.
+    /// What takes an update step back after a failure in update or smoke.
     /// An update step without it is a point of no return.
-    pub rollback: Option<String>,
+    pub rollback: Option<Rollback>,
     /// Shell text that proves a backup step good; exit status 0 is proof.
     pub verify: Option<String>,
     /// Time limit in seconds, on the host; applies to each of run, verify, undo and rollback.
@@ -129,6 +140,15 @@ pub struct Step {
     pub estimate_s: Option<u64>,
     /// Secrets by reference; key `db_password` reaches the step as `$SECRET_DB_PASSWORD`.
     pub secrets: BTreeMap<String, SecretReference>,
+}
+
+/// What takes an update step back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rollback {
+    /// Shell text.
+    Script(String),
+    /// `rollback = "packages"`: the versions that were installed before are installed again, where they can still be had.
+    Packages,
 }
 
 /// Where a step runs.
@@ -158,11 +178,57 @@ pub enum Action {
     },
     /// A check from outside; runs on the controller.
     Probe(Probe),
+    /// Pending packages, through the host's package manager.
+    Packages(PackagesAction),
     /// Restart the host and wait for a new boot id.
     Reboot {
         /// Longest time in seconds until the host answers again.
         within_s: u64,
     },
+}
+
+/// Which packages are installed, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackagesAction {
+    /// Which.
+    pub which: Which,
+    /// What becomes of configuration files that were changed on the host and have a new version in the package.
+    pub conffiles: Conffiles,
+    /// What becomes of a host whose list is not the approved one any more.
+    pub drift: DriftPolicy,
+    /// How many seconds others who are at work on the host's packages are waited for.
+    pub lock_wait_s: u64,
+}
+
+/// Which pending packages are installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Which {
+    /// Those that a named person approved (G4).
+    Approved,
+    /// All: only in jobs that are run by hand.
+    All,
+}
+
+/// What becomes of configuration files that were changed on the host and have a new version in the package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Conffiles {
+    /// The host's stays; the report lists it.
+    Keep,
+    /// The package's takes its place.
+    Replace,
+}
+
+impl Conffiles {
+    /// The word in files and on hosts.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Replace => "replace",
+        }
+    }
 }
 
 /// A check from outside.

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{ContentHash, Name, OccurrenceId};
 use super::inventory::{Connection, Locale};
-use super::job::{BackupRule, Phase, Place, Probe, SecretReference};
+use super::job::{BackupRule, Phase, Place, Probe, SecretReference, Which};
+use super::packages::choose::DriftPolicy;
+use super::review::Approval;
 
 mod build;
 pub mod may_start;
@@ -58,6 +60,9 @@ pub struct Plan {
     /// The window in which it has to begin; absent for a run by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<PlannedWindow>,
+    /// What a named person allowed to be installed (G4); absent if the job installs no approved packages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
     /// The hosts, in the order in which they are taken.
     pub hosts: Vec<PlannedHost>,
     /// Other machines on which steps run.
@@ -116,6 +121,9 @@ pub struct PlannedStep {
     pub parameters: BTreeMap<String, String>,
     /// Time limit in seconds, on the host.
     pub timeout_s: u64,
+    /// The step that looked at the host's packages: what it chose is in this step's environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen_by: Option<StepIndex>,
     /// Secrets by reference.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub secrets: BTreeMap<String, SecretReference>,
@@ -129,11 +137,33 @@ pub enum Task {
     Script(String),
     /// A check from outside.
     Probe(Probe),
+    /// Look at the host's packages, and choose what is to be installed. Changes nothing but the host's lists of what there is.
+    Look {
+        /// Which packages.
+        which: Which,
+        /// What becomes of a host whose list is not the approved one any more.
+        drift: DriftPolicy,
+        /// How many seconds others who are at work on the host's packages are waited for.
+        lock_wait_s: u64,
+    },
+    /// Look at the host's packages again, and tell what came of that choice.
+    Account {
+        /// The step that chose.
+        look: StepIndex,
+    },
     /// Restart the host and wait for a new boot id.
     Reboot {
         /// Longest time in seconds until the host answers again.
         within_s: u64,
     },
+}
+
+impl Task {
+    /// Whether it runs in a capsule, which keeps it from being started twice. What does not may be done again at any time.
+    #[must_use]
+    pub fn is_in_capsule(&self) -> bool {
+        matches!(self, Self::Script(_) | Self::Reboot { .. })
+    }
 }
 
 /// Which part of a declared step a planned step is.
@@ -144,10 +174,16 @@ pub enum Part {
     Run,
     /// The job's `verify` of that backup step, and turnus's own proof: path, bytes, checksum, age.
     Verify(StepIndex),
+    /// Before anything is touched: what will the step install on this host?
+    Look,
+    /// The versions that the step will replace are kept, so that it can be taken back.
+    Keep,
     /// Right before the update: is the backup that this verification proved still there, unchanged in size?
     Recheck(StepIndex),
     /// The job's `rollback` of that update step.
     Rollback(StepIndex),
+    /// After all: what did that update step install?
+    Account(StepIndex),
     /// The job's `undo` of that step.
     Undo(StepIndex),
 }
@@ -157,8 +193,8 @@ impl Part {
     #[must_use]
     pub fn of(self) -> Option<StepIndex> {
         match self {
-            Self::Run => None,
-            Self::Verify(of) | Self::Recheck(of) | Self::Rollback(of) | Self::Undo(of) => Some(of),
+            Self::Run | Self::Look | Self::Keep => None,
+            Self::Verify(of) | Self::Recheck(of) | Self::Rollback(of) | Self::Account(of) | Self::Undo(of) => Some(of),
         }
     }
 
@@ -167,6 +203,9 @@ impl Part {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Run => "run",
+            Self::Look => "look",
+            Self::Keep => "keep",
+            Self::Account(_) => "account",
             Self::Verify(_) => "verify",
             Self::Recheck(_) => "recheck",
             Self::Rollback(_) => "rollback",

@@ -7,6 +7,7 @@
 pub mod event;
 pub mod machine;
 mod next;
+mod packages;
 pub mod state;
 
 #[cfg(test)]

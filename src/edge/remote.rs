@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Capsules::prepare, run_step, reboot, clean      a step: at most one start, fenced, followed, re-attached
+//! packages::survey, simulate                   a look at packages: read-only, may be repeated
 //!        └─ Remote::exec                          "run a command with streams", the one thing a transport can do
 //!             ├─ Ssh       OpenSSH, one multiplexed connection per machine
 //!             ├─ Local     a child process on the controller
@@ -21,6 +22,7 @@ mod frame;
 mod local;
 mod mask;
 mod master;
+pub mod packages;
 mod running;
 pub mod scripted;
 mod ssh;

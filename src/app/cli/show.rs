@@ -131,6 +131,7 @@ fn describe_step(step: &StepRun) -> String {
                 StepEnd::Interrupted => "interrupted by a restart of the host".to_owned(),
                 StepEnd::Lost => "gone without an exit status".to_owned(),
                 StepEnd::NotMet { why } => why.clone(),
+                StepEnd::Held { why } => format!("held back: {why}"),
                 StepEnd::NotStarted { why } => format!("not begun: {why}"),
             };
             format!("{end}, {seconds:.1} s")

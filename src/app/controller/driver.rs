@@ -341,6 +341,7 @@ impl<'a> Driver<'a> {
             step,
             begun_ago: self.assumed.clock.since(started_at),
             facts: self.machine.run().facts_for(host, step),
+            choice: self.machine.run().choice_for(host, step).cloned(),
             resumed,
             overtaken: self.machine.run().is_overtaken(host, step, self.assumed.clock.now()),
             stored_bytes: self.assumed.stored_output.get(&(host, step)).copied().unwrap_or(0),

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::domain::id::{Epoch, Name, RunId};
 use crate::domain::job::Place;
-use crate::domain::plan::{HostIndex, Plan, PlannedStep, StepIndex, Task};
+use crate::domain::plan::{HostIndex, Plan, PlannedStep, StepIndex};
 use crate::domain::run::event::{Facts, Fault};
 use crate::edge::remote::capsule::{Capsules, Record, StepKey};
 use crate::edge::remote::{Error, Remote};
@@ -40,7 +40,8 @@ impl Location {
 
 /// A way to a machine, and what is known of it once this controller has fenced it for its epoch.
 pub struct Station {
-    remote: Arc<Remote>,
+    /// For looks, which need no capsule.
+    pub remote: Arc<Remote>,
     taken: OnceCell<Taken>,
     /// When it was last tried in vain. Held while trying, so that hosts which need the same machine wait for one series of tries
     /// instead of each making its own after the others.
@@ -119,7 +120,7 @@ impl Fleet {
 
     /// The machines whose capsules the steps of a host need: its own first.
     fn locations_of(&self, host: HostIndex) -> Vec<Location> {
-        let in_capsules = self.plan.steps.iter().filter(|step| !matches!(step.task, Task::Probe(_)));
+        let in_capsules = self.plan.steps.iter().filter(|step| step.task.is_in_capsule());
         let mut locations: Vec<_> =
             self.plan.hosts.get(host.0).map(|host| Location::Host(host.name.clone())).into_iter().collect();
         for step in in_capsules {
@@ -190,7 +191,7 @@ impl Fleet {
         let (Some(planned), Some(planned_step)) = (self.plan.hosts.get(host.0), self.plan.steps.get(step.0)) else {
             return;
         };
-        let location = self.location(host, planned_step).filter(|_| !matches!(planned_step.task, Task::Probe(_)));
+        let location = self.location(host, planned_step).filter(|_| planned_step.task.is_in_capsule());
         let mut recorded = self.recorded();
         recorded.steps.insert(StepKey::new(&planned.name, step.0));
         recorded.locations.extend(location);

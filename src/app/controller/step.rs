@@ -7,9 +7,11 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::fleet::{Fleet, Station, Taken};
+use super::packages::{Wanted, environment_of, look_at, look_back};
 use crate::domain::id::RunId;
 use crate::domain::job::Probe;
 use crate::domain::line::clean_line;
+use crate::domain::packages::choose::Look;
 use crate::domain::plan::{HostIndex, PlannedHost, PlannedStep, StepIndex, Task};
 use crate::domain::run::event::{Event, Facts, Fault, StepEnd, StepResult};
 use crate::edge::config::{self, Secret};
@@ -52,6 +54,8 @@ pub(in crate::app) struct Assignment {
     pub(in crate::app) begun_ago: Duration,
     /// What it gets as `$FACT_…`.
     pub(in crate::app) facts: Facts,
+    /// What it installs, keeps, takes back or accounts for.
+    pub(in crate::app) choice: Option<Look>,
     /// Whether it was recorded as started before this controller had the lease.
     pub(in crate::app) resumed: bool,
     /// Whether it would come too late, should it not have been begun ([`crate::domain::run::state::Run::is_overtaken`]).
@@ -65,6 +69,14 @@ pub(in crate::app) struct Assignment {
 impl Assignment {
     fn finished(&self, result: StepResult) -> Input {
         Input::Event(Event::StepFinished { host: self.host, step: self.step, result })
+    }
+
+    /// A look that could not be made left everything as it was: it is made again by whoever resumes the run.
+    fn looked(&self, looked: Result<StepResult, Error>) -> Input {
+        match looked {
+            Ok(result) => self.finished(result),
+            Err(error) => self.unknown(error.into_fault()),
+        }
     }
 
     fn unknown(&self, fault: Fault) -> Input {
@@ -84,6 +96,13 @@ pub(in crate::app) async fn carry_out(assignment: Assignment, fleet: &Fleet, inp
             let target = probe::Target { address: &host.connection.address, vars: &host.vars };
             assignment.finished(judge(probe::http(wanted, target).await))
         }
+        Task::Look { .. } if assignment.overtaken => assignment.finished(never_begun()),
+        Task::Look { which, drift, lock_wait_s } => {
+            let approved = plan.approval.as_ref().map(|approval| approval.of(&host.name)).unwrap_or_default();
+            let wanted = Wanted { which: *which, approved, drift: *drift, lock_wait_s: *lock_wait_s };
+            assignment.looked(look_at(&station.remote, &wanted).await)
+        }
+        Task::Account { .. } => assignment.looked(look_back(&station.remote, assignment.choice.as_ref()).await),
         Task::Script(_) | Task::Reboot { .. } => {
             let scene = Scene { assignment: &assignment, fleet, host, step, station };
             scene.answer(&inputs).await
@@ -103,7 +122,7 @@ pub(in crate::app) fn stop_for_unrecorded(key: &StepKey) -> Input {
 fn judge(finding: probe::Finding) -> StepResult {
     let last_line = clean_line(finding.what.as_bytes(), LINE_CHARS);
     let end = if finding.met { StepEnd::Succeeded } else { StepEnd::NotMet { why: last_line.clone() } };
-    StepResult { end, facts: Facts::new(), output_bytes: 0, omitted_bytes: 0, last_line }
+    StepResult { last_line, ..StepResult::of(end) }
 }
 
 /// A step in a capsule, with all that it needs.
@@ -242,6 +261,7 @@ impl Scene<'_> {
             ("STEP", self.step.label()),
         ];
         let mut environment: BTreeMap<String, String> = self.step.parameters.clone();
+        environment.extend(self.assignment.choice.iter().flat_map(environment_of));
         environment.extend(own.map(|(name, value)| (format!("TURNUS_{name}"), value)));
         environment.extend(prefixed("VAR_", &self.host.vars));
         environment.extend(fact_variables(&self.assignment.facts));
@@ -267,7 +287,7 @@ fn result_of(ended: Ended, tail: &[u8]) -> StepResult {
         End::Lost => StepEnd::Lost,
     };
     let Ended { facts, output_bytes, omitted_bytes, .. } = ended;
-    StepResult { end, facts, output_bytes, omitted_bytes, last_line: last_line(tail) }
+    StepResult { facts, output_bytes, omitted_bytes, last_line: last_line(tail), ..StepResult::of(end) }
 }
 
 fn not_started(error: &(dyn std::error::Error + 'static)) -> StepResult {
@@ -279,8 +299,7 @@ fn never_begun() -> StepResult {
 }
 
 fn ended_unbegun(why: String) -> StepResult {
-    let end = StepEnd::NotStarted { why };
-    StepResult { end, facts: Facts::new(), output_bytes: 0, omitted_bytes: 0, last_line: String::new() }
+    StepResult::of(StepEnd::NotStarted { why })
 }
 
 /// The whole chain of an error in one line.

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{HostIndex, Part, Plan, PlannedHost, PlannedStep, StepIndex, Task};
 use crate::domain::id::Name;
 use crate::domain::inventory::{Customer, Host};
-use crate::domain::job::{Action, BackupRule, BatchSize, Job, Phase, Place, Step};
+use crate::domain::job::{Action, BackupRule, BatchSize, Job, PackagesAction, Phase, Place, Rollback, Step};
+use crate::domain::packages::script;
 
 const PROVE_BACKUP: &str = include_str!("prove_backup.sh");
 const RECHECK_BACKUP: &str = include_str!("recheck_backup.sh");
@@ -72,6 +73,7 @@ pub fn build(customer: &Customer, job: &Job, choice: &Choice) -> Result<Plan, Re
         batches: cut_batches(hosts.len(), &job.batch),
         delegates: delegates(customer, job)?,
         window: None,
+        approval: None,
         hosts: hosts.into_iter().map(planned_host).collect(),
         steps: plan_steps(job),
     })
@@ -149,24 +151,35 @@ fn cut_batches(total: usize, sizes: &[BatchSize]) -> Vec<Vec<HostIndex>> {
 
 /// Lays the steps out in the order in which they run, so that carrying them out needs no decision but "did it succeed".
 fn plan_steps(job: &Job) -> Vec<PlannedStep> {
-    let mut layout = Layout { steps: Vec::new(), undo: Vec::new(), rollback: Vec::new() };
+    let mut layout = Layout::default();
     let mut verifications = Vec::new();
-    let updates = job.steps.iter().any(|step| step.phase == Phase::Update);
+    let of_phase = |phase| job.steps.iter().filter(move |step| step.phase == phase);
+    let updates = of_phase(Phase::Update).next().is_some();
     for phase in [Phase::Preflight, Phase::Quiesce, Phase::Backup, Phase::Update, Phase::Smoke] {
         if phase == Phase::Update && updates && job.backup == BackupRule::Required {
             layout.add_rechecks(&verifications);
         }
-        for step in job.steps.iter().filter(|step| step.phase == phase) {
+        for step in of_phase(phase) {
             verifications.extend(layout.add_forward(step));
+        }
+        match phase {
+            Phase::Preflight => of_phase(Phase::Update).for_each(|step| layout.add_look(step)),
+            Phase::Backup => of_phase(Phase::Update).for_each(|step| layout.add_keep(step)),
+            _ => {}
         }
     }
     layout.finish()
 }
 
+#[derive(Default)]
 struct Layout<'a> {
     steps: Vec<PlannedStep>,
+    /// For each step that installs packages, by its name, the position of its look.
+    looks: BTreeMap<&'a str, StepIndex>,
     undo: Vec<(StepIndex, &'a Step, &'a str)>,
-    rollback: Vec<(StepIndex, &'a Step, &'a str)>,
+    rollback: Vec<(StepIndex, &'a Step, &'a Rollback)>,
+    /// The steps that install packages.
+    installs: Vec<(StepIndex, &'a Step)>,
 }
 
 impl<'a> Layout<'a> {
@@ -174,9 +187,11 @@ impl<'a> Layout<'a> {
     fn add_forward(&mut self, step: &'a Step) -> Option<(StepIndex, &'a Step)> {
         let index = StepIndex(self.steps.len());
         let (task, parameters) = task_of(&step.action);
-        self.steps.push(PlannedStep { parameters, ..planned(step, step.phase, Part::Run, task) });
+        let chosen_by = self.looks.get(step.name.as_str()).copied();
+        self.steps.push(PlannedStep { parameters, chosen_by, ..planned(step, step.phase, Part::Run, task) });
+        self.installs.extend(chosen_by.map(|_| (index, step)));
         self.undo.extend(step.undo.as_deref().map(|text| (index, step, text)));
-        self.rollback.extend(step.rollback.as_deref().map(|text| (index, step, text)));
+        self.rollback.extend(step.rollback.as_ref().map(|rollback| (index, step, rollback)));
         let verify = step.verify.as_ref()?;
         let position = StepIndex(self.steps.len());
         let parameters = BTreeMap::from([
@@ -195,12 +210,39 @@ impl<'a> Layout<'a> {
         }
     }
 
+    /// A step that installs packages looks at them before anything is touched.
+    fn add_look(&mut self, step: &'a Step) {
+        let Action::Packages(PackagesAction { which, drift, lock_wait_s, .. }) = step.action else { return };
+        self.looks.insert(&step.name, StepIndex(self.steps.len()));
+        let task = Task::Look { which, drift, lock_wait_s };
+        self.steps.push(planned(step, Phase::Preflight, Part::Look, task));
+    }
+
+    /// What `rollback = "packages"` will want is fetched while it is still to be had.
+    fn add_keep(&mut self, step: &'a Step) {
+        let Some(chosen_by) = self.looks.get(step.name.as_str()).copied() else { return };
+        if step.rollback == Some(Rollback::Packages) {
+            let keep = planned(step, Phase::Backup, Part::Keep, Task::Script(script::keep()));
+            self.steps.push(PlannedStep { chosen_by: Some(chosen_by), ..keep });
+        }
+    }
+
     fn finish(mut self) -> Vec<PlannedStep> {
-        for (of, step, text) in self.rollback.into_iter().rev() {
-            self.steps.push(planned(step, Phase::Rollback, Part::Rollback(of), Task::Script(text.to_owned())));
+        for (of, step, rollback) in self.rollback.into_iter().rev() {
+            let (text, chosen_by) = match rollback {
+                Rollback::Script(text) => (text.clone(), None),
+                Rollback::Packages => (script::restore(), self.looks.get(step.name.as_str()).copied()),
+            };
+            let taken_back = planned(step, Phase::Rollback, Part::Rollback(of), Task::Script(text));
+            self.steps.push(PlannedStep { chosen_by, ..taken_back });
         }
         for (of, step, text) in self.undo.into_iter().rev() {
             self.steps.push(planned(step, Phase::Release, Part::Undo(of), Task::Script(text.to_owned())));
+        }
+        for (of, step) in self.installs {
+            if let Some(look) = self.looks.get(step.name.as_str()).copied() {
+                self.steps.push(planned(step, Phase::Release, Part::Account(of), Task::Account { look }));
+            }
         }
         self.steps
     }
@@ -215,6 +257,7 @@ fn planned(step: &Step, phase: Phase, part: Part, task: Task) -> PlannedStep {
         task,
         parameters: BTreeMap::new(),
         timeout_s: step.timeout_s,
+        chosen_by: None,
         secrets: step.secrets.clone(),
     }
 }
@@ -230,6 +273,13 @@ fn task_of(action: &Action) -> (Task, BTreeMap<String, String>) {
             (Task::Script(CHECK_DISK_FREE.to_owned()), parameters)
         }
         Action::Probe(probe) => (Task::Probe(probe.clone()), BTreeMap::new()),
+        Action::Packages(packages) => {
+            let parameters = BTreeMap::from([
+                ("TURNUS_CONFFILES".to_owned(), packages.conffiles.as_str().to_owned()),
+                ("TURNUS_LOCK_WAIT_S".to_owned(), packages.lock_wait_s.to_string()),
+            ]);
+            (Task::Script(script::install()), parameters)
+        }
         Action::Reboot { within_s } => (Task::Reboot { within_s: *within_s }, BTreeMap::new()),
     }
 }

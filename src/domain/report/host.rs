@@ -257,6 +257,7 @@ fn finished(record: &HostRecord<'_>, outcome: &Outcome) -> (OutcomeKind, Option<
         Outcome::Skipped { cause: SkipCause::FailureLimit } => (OutcomeKind::Skipped, None, Some(Cause::FailureLimit)),
         Outcome::Skipped { cause: SkipCause::Cancelled } => (OutcomeKind::Skipped, None, Some(Cause::Cancelled)),
         Outcome::Skipped { cause: SkipCause::WindowEnding } => (OutcomeKind::Skipped, None, Some(Cause::WindowEnding)),
+        Outcome::Skipped { cause: SkipCause::HeldBack } => (OutcomeKind::Skipped, None, Some(Cause::HeldBack)),
         Outcome::Unreachable { .. } => (OutcomeKind::Unreachable, None, Some(Cause::Unreachable)),
         Outcome::FailedAndRolledBack { step } => (OutcomeKind::FailedAndRolledBack, Some(step), cause(step)),
         Outcome::Failed { step, cancelled: true } => (OutcomeKind::Cancelled, Some(step), Some(Cause::Cancelled)),

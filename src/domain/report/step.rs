@@ -103,6 +103,8 @@ pub enum Cause {
     Cancelled,
     /// There was not enough time left in the window.
     WindowEnding,
+    /// What would be installed is not what was approved.
+    HeldBack,
 }
 
 /// What is recorded of one host, with the plan at hand.
@@ -196,6 +198,7 @@ pub(super) fn cause_of(step: &StepRun) -> Option<Cause> {
             StepEnd::Interrupted => Some(Cause::Interrupted),
             StepEnd::Lost => Some(Cause::Lost),
             StepEnd::NotMet { .. } => Some(Cause::NotMet),
+            StepEnd::Held { .. } => Some(Cause::HeldBack),
             StepEnd::NotStarted { .. } => Some(Cause::NotStarted),
         },
         StepRun::Pending | StepRun::Started { .. } => None,

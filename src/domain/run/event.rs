@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::Epoch;
+use crate::domain::packages::PackagesRecord;
 use crate::domain::plan::{HostIndex, StepIndex};
 
 /// `key=value` lines that a step wrote to `$TURNUS_OUTPUT`.
@@ -126,6 +127,9 @@ pub struct StepResult {
     /// What it wrote to `$TURNUS_OUTPUT`.
     #[serde(default, skip_serializing_if = "Facts::is_empty")]
     pub facts: Facts,
+    /// What it found out about packages, if that was its task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packages: Option<Box<PackagesRecord>>,
     /// Bytes of output in all.
     #[serde(default)]
     pub output_bytes: u64,
@@ -135,6 +139,15 @@ pub struct StepResult {
     /// The last line of output that is not empty, cleaned of control sequences, at most 200 characters.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub last_line: String,
+}
+
+impl StepResult {
+    /// A step that ended so, and of which there is nothing more to tell.
+    #[must_use]
+    pub fn of(end: StepEnd) -> Self {
+        let facts = Facts::new();
+        Self { end, facts, packages: None, output_bytes: 0, omitted_bytes: 0, last_line: String::new() }
+    }
 }
 
 /// The ways in which a step ends.
@@ -157,6 +170,11 @@ pub enum StepEnd {
     /// A built-in action found something other than what was asked for.
     NotMet {
         /// Expected and found.
+        why: String,
+    },
+    /// The host is held back: what would be done there is not what was approved.
+    Held {
+        /// The difference.
         why: String,
     },
     /// The step could not be begun (a secret that can't be read, no shell on the host).
@@ -224,7 +242,7 @@ impl Outcome {
     /// Left out although nobody had asked for it.
     #[must_use]
     pub fn is_left_to_do(&self) -> bool {
-        matches!(self, Self::Skipped { cause: SkipCause::FailureLimit | SkipCause::WindowEnding })
+        matches!(self, Self::Skipped { cause: SkipCause::FailureLimit | SkipCause::WindowEnding | SkipCause::HeldBack })
     }
 
     /// Counts for `max_failures`: anything but good, skipped, or cut short by a cancel.
@@ -244,6 +262,8 @@ pub enum SkipCause {
     Cancelled,
     /// There was not enough time left in the window.
     WindowEnding,
+    /// What would be installed is not what was approved.
+    HeldBack,
 }
 
 /// How a run came out: as good as its worst host.

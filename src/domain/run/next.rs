@@ -1,8 +1,9 @@
 //! What has to come next for a host in work, and how it came out: forward, then the way back after a failure, then release.
 
-use super::event::{Outcome, SkipCause};
+use super::event::{Outcome, SkipCause, StepEnd};
 use super::state::{HostRun, HostStage, Run, StepRun};
 use crate::domain::job::Phase;
+use crate::domain::packages::PackagesRecord;
 use crate::domain::plan::{Part, StepIndex};
 
 /// What has to come next for a host in work.
@@ -32,6 +33,8 @@ enum Stop {
     Cancelled(StepIndex),
     /// This step failed.
     Failed(StepIndex),
+    /// This step found that the host must not be touched.
+    Held,
     /// This step was lost sight of.
     Lost(StepIndex),
 }
@@ -77,12 +80,27 @@ impl<'a> Sight<'a> {
             }
             match step {
                 StepRun::Pending if self.run.cancelled_by.is_some() => return Err(Stop::Cancelled(index)),
+                StepRun::Pending if planned.phase > Phase::Preflight && self.has_nothing_to_update() => break,
                 StepRun::Pending => return Ok(index),
                 step if step.succeeded() => {}
+                step if step.result().is_some_and(|result| matches!(result.end, StepEnd::Held { .. })) => {
+                    return Err(Stop::Held);
+                }
                 _ => return Err(Stop::Failed(index)),
             }
         }
         Err(Stop::Done)
+    }
+
+    /// Whether all that the job would change are packages, and none was chosen: then nothing need be stopped for it.
+    fn has_nothing_to_update(&self) -> bool {
+        let chose_nothing = |look: StepIndex| {
+            let result = self.host.steps.get(look.0).and_then(StepRun::result);
+            let record = result.and_then(|result| result.packages.as_deref());
+            matches!(record, Some(PackagesRecord::Looked(look)) if look.chosen.is_empty())
+        };
+        let mut updates = self.run.plan.steps.iter().filter(|planned| planned.phase == Phase::Update).peekable();
+        updates.peek().is_some() && updates.all(|planned| planned.chosen_by.is_some_and(chose_nothing))
     }
 
     /// Only failures in update and smoke are taken back, and never after turnus lost sight of a step: it may still be at work.
@@ -103,6 +121,10 @@ impl<'a> Sight<'a> {
 
     fn outcome(&self, stop: &Stop) -> Outcome {
         match *stop {
+            Stop::Held => match self.failed_release() {
+                Some(step) => Outcome::Failed { step, cancelled: false },
+                None => Outcome::Skipped { cause: SkipCause::HeldBack },
+            },
             Stop::Failed(step) if self.is_rolled_back() => Outcome::FailedAndRolledBack { step },
             Stop::Failed(step) | Stop::Lost(step) => Outcome::Failed { step, cancelled: false },
             Stop::Cancelled(_) if self.host.is_untouched() => Outcome::Skipped { cause: SkipCause::Cancelled },

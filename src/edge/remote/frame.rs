@@ -37,6 +37,13 @@ pub(super) enum Frame {
     },
     /// `key=value` lines.
     Facts(Vec<u8>),
+    /// What a command on the host printed, whole.
+    Section {
+        /// Which command.
+        name: String,
+        /// As it was printed.
+        bytes: Vec<u8>,
+    },
     /// The time limit passed while a package manager works.
     Overdue,
     /// Bytes of output in all.
@@ -77,6 +84,8 @@ const LINE_LIMIT: usize = 8 * 1024;
 const PREAMBLE_LIMIT: usize = 4 * 1024;
 /// Facts are collected before they are handed on; the capsule sends at most 64 KiB.
 const FACTS_LIMIT: u64 = 64 * 1024;
+/// So are sections; lists of packages take some 100 bytes for each of some thousands.
+const SECTION_LIMIT: u64 = 16 * 1024 * 1024;
 
 enum State {
     Preamble,
@@ -84,6 +93,7 @@ enum State {
     Log { offset: u64, left: u64 },
     Tail { offset: u64, omitted: u64, left: u64 },
     Facts { left: u64 },
+    Section { name: String, left: u64 },
 }
 
 /// Turns bytes, cut anywhere, into frames.
@@ -140,11 +150,15 @@ impl Parser {
                     return Ok(Some(Frame::Tail { offset, omitted, bytes }));
                 }
                 State::Facts { left } => {
-                    if (self.buffer.len() as u64) < left {
-                        return Ok(None);
-                    }
+                    let Some(bytes) = self.take_whole(left) else { return Ok(None) };
                     self.state = State::Line;
-                    return Ok(Some(Frame::Facts(self.take_part(left).unwrap_or_default())));
+                    return Ok(Some(Frame::Facts(bytes)));
+                }
+                State::Section { ref name, left } => {
+                    let name = name.clone();
+                    let Some(bytes) = self.take_whole(left) else { return Ok(None) };
+                    self.state = State::Line;
+                    return Ok(Some(Frame::Section { name, bytes }));
                 }
             }
         }
@@ -177,6 +191,10 @@ impl Parser {
         (length > 0 || left == 0).then(|| self.buffer.drain(..length).collect())
     }
 
+    fn take_whole(&mut self, length: u64) -> Option<Vec<u8>> {
+        if (self.buffer.len() as u64) < length { None } else { self.take_part(length) }
+    }
+
     /// A frame, or none if the line only announces counted bytes.
     fn read_line(&mut self, line: &str) -> Result<Option<Frame>, Malformed> {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
@@ -198,6 +216,14 @@ impl Parser {
                     return Err(malformed(line.as_bytes()));
                 }
                 self.state = State::Facts { left };
+                return Ok(None);
+            }
+            ("section", [name, left]) => {
+                let left = number(left, line)?;
+                if left > SECTION_LIMIT {
+                    return Err(malformed(line.as_bytes()));
+                }
+                self.state = State::Section { name: (*name).to_owned(), left };
                 return Ok(None);
             }
             ("home", _) => Frame::Home(rest.to_owned()),

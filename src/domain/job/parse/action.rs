@@ -1,11 +1,14 @@
-//! What a step does: exactly one of `run`, `disk_free`, `probe` and `reboot`.
+//! What a step does: exactly one of `run`, `disk_free`, `probe`, `packages` and `reboot`.
 
 use super::probe::read_probe;
 use super::step::read_script;
 use crate::domain::document::{Table, Value, Wrong};
-use crate::domain::job::Action;
+use crate::domain::job::{Action, Conffiles, PackagesAction, Which};
+use crate::domain::packages::choose::DriftPolicy;
 
-const ACTION_RULE: &str = "exactly one of `run`, `disk_free`, `probe`, `reboot`";
+const ACTION_RULE: &str = "exactly one of `run`, `disk_free`, `probe`, `packages`, `reboot`";
+/// Long enough for unattended-upgrades to finish what it has begun.
+const LOCK_WAIT_S: u64 = 10 * 60;
 /// What `path` of `disk_free` may be, for messages.
 const PATH_RULE: &str = "an absolute path";
 
@@ -15,13 +18,10 @@ pub(super) fn read_action(table: &mut Table<'_>) -> Option<Action> {
     let disk_free = table.optional("disk_free");
     let probe = table.optional("probe");
     let reboot = table.optional("reboot");
-    table.forbid("packages", || {
-        let wrong = Wrong::new("`packages` is not in this version of turnus yet");
-        wrong.hint("call the package manager in `run`, as jobs/debian-quarterly.toml does")
-    });
-    let given: Vec<Value<'_>> = [run, disk_free, probe, reboot].into_iter().flatten().collect();
+    let packages = table.optional("packages");
+    let given: Vec<Value<'_>> = [run, disk_free, probe, packages, reboot].into_iter().flatten().collect();
     match given.as_slice() {
-        [] if !table.has("packages") => table.report(Wrong::new("the step does nothing").expected(ACTION_RULE)),
+        [] => table.report(Wrong::new("the step does nothing").expected(ACTION_RULE)),
         [_, second, ..] => second.report(Wrong::new("the step does more than one thing").expected(ACTION_RULE)),
         _ => {}
     }
@@ -29,7 +29,24 @@ pub(super) fn read_action(table: &mut Table<'_>) -> Option<Action> {
     let disk_free = disk_free.and_then(|value| read_disk_free(value.table()?));
     let probe = probe.and_then(|value| read_probe(value.table()?).map(Action::Probe));
     let reboot = reboot.and_then(|value| read_reboot(value.table()?));
-    run.or(disk_free).or(probe).or(reboot)
+    let packages = packages.and_then(|value| read_packages(table, &value).map(Action::Packages));
+    run.or(disk_free).or(probe).or(packages).or(reboot)
+}
+
+/// `packages` with the keys that go with it.
+fn read_packages(table: &mut Table<'_>, value: &Value<'_>) -> Option<PackagesAction> {
+    let which = value.word(&[("approved", Which::Approved), ("all", Which::All)]);
+    let conffiles = table.optional("conffiles");
+    let conffiles = conffiles.map(|value| value.word(&[("keep", Conffiles::Keep), ("replace", Conffiles::Replace)]));
+    let policies = [("hold", DriftPolicy::Hold), ("install-approved-only", DriftPolicy::InstallApprovedOnly)];
+    let drift = table.optional("drift").map(|value| value.word(&policies));
+    let lock_wait_s = table.optional("lock_wait").map(|value| value.duration_s());
+    Some(PackagesAction {
+        which: which?,
+        conffiles: conffiles.unwrap_or(Some(Conffiles::Keep))?,
+        drift: drift.unwrap_or(Some(DriftPolicy::default()))?,
+        lock_wait_s: lock_wait_s.unwrap_or(Some(LOCK_WAIT_S))?,
+    })
 }
 
 fn read_disk_free(mut table: Table<'_>) -> Option<Action> {

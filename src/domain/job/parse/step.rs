@@ -4,7 +4,7 @@ use super::action::read_action;
 use crate::domain::document::{Distinct, Located, Table, Value, Wrong};
 use crate::domain::id::Name;
 use crate::domain::job::secret::read_secrets;
-use crate::domain::job::{Action, Phase, Place, Probe, Step};
+use crate::domain::job::{Action, Phase, Place, Probe, Rollback, Step};
 
 const PHASES: [(&str, Phase); 5] = [
     ("preflight", Phase::Preflight),
@@ -49,7 +49,8 @@ fn read_step<'d>(mut table: Table<'d>, seen: &mut Distinct) -> (Option<Step>, Ou
     let (place, delegate) = table.optional("on").map(|value| read_place(&value)).unwrap_or((Place::Host, None));
     let action = read_action(&mut table);
     let mut script = |key| table.optional(key).and_then(|value| read_script(&value));
-    let (undo, rollback, verify) = (script("undo"), script("rollback"), script("verify"));
+    let (undo, verify) = (script("undo"), script("verify"));
+    let rollback = table.optional("rollback").and_then(|value| read_rollback(&value, table.has("packages")));
     let timeout_s = table.optional("timeout").and_then(|value| value.duration_s());
     let estimate_s = table.optional("estimate").and_then(|value| value.duration_s());
     let secrets = table.table("secrets").map(|secrets| read_secrets(&secrets)).unwrap_or_default();
@@ -109,9 +110,10 @@ pub(super) fn read_script(value: &Value<'_>) -> Option<String> {
 
 /// Which built-in action may stand in which phase, and what it decides itself.
 fn check_place_of_action(table: &mut Table<'_>, phase: Option<Phase>) {
-    let rules: [(&'static str, &[Phase], &str); 3] = [
+    let rules: [(&'static str, &[Phase], &str); 4] = [
         ("disk_free", &[Phase::Preflight, Phase::Smoke], "phase `preflight` or `smoke`"),
         ("probe", &[Phase::Preflight, Phase::Smoke], "phase `preflight` or `smoke`"),
+        ("packages", &[Phase::Update], "phase `update`"),
         ("reboot", &[Phase::Update], "phase `update`"),
     ];
     for (action, phases, expected) in rules {
@@ -125,6 +127,13 @@ fn check_place_of_action(table: &mut Table<'_>, phase: Option<Phase>) {
     }
     if table.has("reboot") {
         table.forbid("on", || Wrong::new("`on` with `reboot`").hint("leave it out: the host itself is restarted"));
+    }
+    if table.has("packages") {
+        table.forbid("on", || Wrong::new("`on` with `packages`").hint("leave it out: the host's own are installed"));
+    } else {
+        for key in ["conffiles", "drift", "lock_wait"] {
+            table.forbid(key, || Wrong::new(format!("`{key}` without `packages`")).expected("`packages` beside it"));
+        }
     }
 }
 
@@ -148,18 +157,31 @@ fn check_companions(table: &mut Table<'_>, phase: Option<Phase>) {
 
 /// Built-in actions leave nothing to take back and are no shell text that could read a secret; but a restart may have a rollback.
 fn check_built_in(table: &mut Table<'_>) {
-    let built_in = ["disk_free", "probe", "reboot"].into_iter().find(|action| table.has(action));
+    let built_in = ["disk_free", "probe", "packages", "reboot"].into_iter().find(|action| table.has(action));
     let Some(action) = built_in.filter(|_| !table.has("run")) else { return };
     table.forbid("undo", || Wrong::new(format!("`undo` with `{action}`")).expected("`undo` beside `run`"));
-    if action != "reboot" {
+    if !matches!(action, "packages" | "reboot") {
         table.forbid("secrets", || Wrong::new(format!("`secrets` with `{action}`, which has no use for them")));
+    }
+}
+
+/// Shell text, or the word `packages` where a step installs packages.
+fn read_rollback(value: &Value<'_>, installs: bool) -> Option<Rollback> {
+    match (value.as_str(), installs) {
+        (Some("packages"), true) => Some(Rollback::Packages),
+        (Some("packages"), false) => {
+            let wrong = Wrong::new("`rollback = \"packages\"` in a step that installs none");
+            value.report(wrong.expected("shell text").hint("it takes back what `packages` did in the same step"));
+            None
+        }
+        _ => read_script(value).map(Rollback::Script),
     }
 }
 
 fn place_of(action: &Action, place: Place) -> Place {
     match action {
         Action::Probe(_) => Place::Controller,
-        Action::Reboot { .. } => Place::Host,
+        Action::Packages(_) | Action::Reboot { .. } => Place::Host,
         Action::Script(_) | Action::DiskFree { .. } => place,
     }
 }
