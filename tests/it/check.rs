@@ -149,7 +149,11 @@ fn the_shell_text_of_the_examples_is_shell_text() {
                 turnus::domain::job::Action::Script(text) => Some(text),
                 _ => None,
             };
-            for script in [run, step.verify, step.undo, step.rollback].into_iter().flatten() {
+            let rollback = match step.rollback {
+                Some(turnus::domain::job::Rollback::Script(text)) => Some(text),
+                _ => None,
+            };
+            for script in [run, step.verify, step.undo, rollback].into_iter().flatten() {
                 let mut shell = assert_cmd::Command::new("sh");
                 let output = shell.arg("-n").write_stdin(script).output().expect("a shell");
                 let told = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -52,6 +52,7 @@ fn plan_for(customer: &str, hosts: &[&str]) -> Plan {
         max_failures: 0,
         parallel_hosts: 2,
         window: None,
+        approval: None,
         hosts: hosts.iter().map(|host| planned_host(host)).collect(),
         delegates: Vec::new(),
         batches: vec![(0..hosts.len()).map(HostIndex).collect()],
@@ -63,6 +64,7 @@ fn plan_for(customer: &str, hosts: &[&str]) -> Plan {
             task: Task::Script("apt-get upgrade".to_owned()),
             parameters: BTreeMap::new(),
             timeout_s: 3600,
+            chosen_by: None,
             secrets: BTreeMap::new(),
         }],
     }

@@ -3,17 +3,27 @@
 //! Knows remotes and what was approved; installs nothing itself. Invariant: what a look chooses would, by the package manager's own
 //! word, be done without anything that was not approved (G4).
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use crate::domain::job::Which;
 use crate::domain::line::clean_line;
-use crate::domain::packages::account::account;
+use crate::domain::packages::account::{Account, account};
 use crate::domain::packages::choose::{
     Approved, DriftPolicy, Left, LeftCause, Look, choose, find_refused, find_unapproved, hold,
 };
-use crate::domain::packages::{Change, Obstacle, PackagesRecord, Survey, Transaction};
+use crate::domain::packages::{Change, Obstacle, PackageManager, PackagesRecord, Survey, Transaction};
 use crate::domain::run::event::{StepEnd, StepResult};
 use crate::edge::remote::packages::{simulate, survey};
 use crate::edge::remote::{Error, Remote};
 
+/// How long a host that can't be reached is asked again.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Pause between two tries.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// At the end of a run nobody else should be at work on the packages; who is, is waited for this long.
+const LOCK_WAIT_S: u64 = 10 * 60;
 /// Longest text of a difference that is kept, in characters.
 const WHY_CHARS: usize = 2000;
 /// The kernel takes 128 KiB for one variable.
@@ -38,18 +48,37 @@ impl Wanted<'_> {
     }
 }
 
-/// Takes the list anew, and chooses.
-pub(super) async fn look_at(remote: &Remote, wanted: &Wanted<'_>) -> Result<StepResult, Error> {
-    let found = match survey(remote, wanted.lock_wait_s).await? {
-        Ok(found) => found,
-        Err(obstacle) => return Ok(obstructed(&obstacle)),
-    };
-    let (chosen, left) = choose(&found, wanted.approved());
-    let settled = match settle(remote, &found, wanted, (chosen, left)).await? {
-        Ok(settled) => settled,
-        Err(obstacle) => return Ok(obstructed(&obstacle)),
-    };
-    Ok(conclude(found, wanted.drift, settled))
+/// Takes the list anew, and chooses. A host that can't be asked has not been touched: the step has failed, and may be repeated.
+pub(super) async fn look_at(remote: &Remote, wanted: &Wanted<'_>) -> StepResult {
+    let looked = patiently(|| async {
+        let found = match survey(remote, wanted.lock_wait_s).await? {
+            Ok(found) => found,
+            Err(obstacle) => return Ok(obstructed(&obstacle)),
+        };
+        let (chosen, left) = choose(&found, wanted.approved());
+        Ok(match settle(remote, &found, wanted, (chosen, left)).await? {
+            Ok(settled) => conclude(found, wanted.drift, settled),
+            Err(obstacle) => obstructed(&obstacle),
+        })
+    });
+    looked.await.unwrap_or_else(|error| not_met(&error.to_string()))
+}
+
+/// A host that can't be reached may be restarting, or its sshd.
+async fn patiently<F>(look: impl Fn() -> F) -> Result<StepResult, Error>
+where
+    F: Future<Output = Result<StepResult, Error>>,
+{
+    let began = Instant::now();
+    loop {
+        match look().await {
+            Err(error) if error.is_transient() && began.elapsed() < PATIENCE => {
+                tracing::debug!(%error, "looking again");
+                tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+            }
+            looked => return looked,
+        }
+    }
 }
 
 /// What will be done by the package manager's own word, and what will not.
@@ -153,7 +182,7 @@ fn conclude(found: Survey, policy: DriftPolicy, Settled { chosen, left, checksum
 }
 
 /// They reach the host in one variable.
-fn too_many(chosen: &[Change], manager: crate::domain::packages::PackageManager) -> Option<String> {
+fn too_many(chosen: &[Change], manager: PackageManager) -> Option<String> {
     let bytes: usize = chosen.iter().map(|change| change.pin(manager).len() + 1).sum();
     (bytes > PINS_BYTES).then(|| format!("{} packages are too many for one run; approve them in parts", chosen.len()))
 }
@@ -163,26 +192,31 @@ pub(super) async fn look_back(remote: &Remote, choice: Option<&Look>) -> Result<
     let Some(look) = choice else {
         return Ok(StepResult::of(StepEnd::NotStarted { why: "nothing was chosen".to_owned() }));
     };
-    Ok(match survey(remote, LOCK_WAIT_S).await? {
-        Ok(after) => {
-            let account = account(look, &after);
-            let (installed, not_installed) = (account.installed.len(), account.not_installed.len());
-            let last_line = format!("{installed} changed as chosen, {not_installed} not");
-            let packages = Some(Box::new(PackagesRecord::Accounted(account)));
-            StepResult { packages, last_line, ..StepResult::of(StepEnd::Succeeded) }
-        }
-        Err(obstacle) => obstructed(&obstacle),
-    })
+    let looked = patiently(|| async {
+        Ok(match survey(remote, LOCK_WAIT_S).await? {
+            Ok(after) => accounted(account(look, &after)),
+            Err(obstacle) => obstructed(&obstacle),
+        })
+    });
+    looked.await
 }
 
-/// At the end of a run nobody else should be at work; who is, is waited for this long.
-const LOCK_WAIT_S: u64 = 10 * 60;
+fn accounted(account: Account) -> StepResult {
+    let (installed, not_installed) = (account.installed.len(), account.not_installed.len());
+    let last_line = format!("{installed} changed as chosen, {not_installed} not");
+    let packages = Some(Box::new(PackagesRecord::Accounted(account)));
+    StepResult { packages, last_line, ..StepResult::of(StepEnd::Succeeded) }
+}
 
 fn obstructed(obstacle: &Obstacle) -> StepResult {
     let told = match obstacle.hint() {
         Some(hint) => format!("{obstacle}; {hint}"),
         None => obstacle.to_string(),
     };
+    not_met(&told)
+}
+
+fn not_met(told: &str) -> StepResult {
     let why = clean_line(told.as_bytes(), WHY_CHARS);
     StepResult { last_line: why.clone(), ..StepResult::of(StepEnd::NotMet { why }) }
 }

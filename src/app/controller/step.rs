@@ -71,14 +71,6 @@ impl Assignment {
         Input::Event(Event::StepFinished { host: self.host, step: self.step, result })
     }
 
-    /// A look that could not be made left everything as it was: it is made again by whoever resumes the run.
-    fn looked(&self, looked: Result<StepResult, Error>) -> Input {
-        match looked {
-            Ok(result) => self.finished(result),
-            Err(error) => self.unknown(error.into_fault()),
-        }
-    }
-
     fn unknown(&self, fault: Fault) -> Input {
         Input::Event(Event::StepUnknown { host: self.host, step: self.step, fault })
     }
@@ -100,9 +92,13 @@ pub(in crate::app) async fn carry_out(assignment: Assignment, fleet: &Fleet, inp
         Task::Look { which, drift, lock_wait_s } => {
             let approved = plan.approval.as_ref().map(|approval| approval.of(&host.name)).unwrap_or_default();
             let wanted = Wanted { which: *which, approved, drift: *drift, lock_wait_s: *lock_wait_s };
-            assignment.looked(look_at(&station.remote, &wanted).await)
+            assignment.finished(look_at(&station.remote, &wanted).await)
         }
-        Task::Account { .. } => assignment.looked(look_back(&station.remote, assignment.choice.as_ref()).await),
+        Task::Account { .. } => match look_back(&station.remote, assignment.choice.as_ref()).await {
+            Ok(result) => assignment.finished(result),
+            // What is installed there is not known; whoever resumes the run looks again.
+            Err(error) => assignment.unknown(error.into_fault()),
+        },
         Task::Script(_) | Task::Reboot { .. } => {
             let scene = Scene { assignment: &assignment, fleet, host, step, station };
             scene.answer(&inputs).await

@@ -152,3 +152,17 @@ fn all_problems_of_all_files_come_at_once_sorted() {
     ];
     assert_eq!(places, expected);
 }
+
+#[test]
+fn what_runs_at_an_appointed_time_installs_only_what_was_approved() {
+    let job = |which: &str| {
+        let text = format!(
+            "description = \"x\"\nbackup = \"none\"\nbackup_reason = \"x\"\n[[step]]\nphase = \"update\"\nname = \"p\"\npackages = \"{which}\"\n"
+        );
+        source(SourceKind::Job, "jobs/debian.toml", &text)
+    };
+    assert_eq!(told(&[inventory("nordwind", "debian"), job("approved")]), "");
+    let all = told(&[inventory("nordwind", "debian"), job("all")]);
+    assert!(all.starts_with("inventories/nordwind.toml:9:7: the job `debian` says `packages = \"all\"`"), "{all}");
+    assert_eq!(told(&[job("all")]), "", "by hand it may");
+}

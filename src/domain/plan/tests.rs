@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use super::{Choice, Part, Plan, Refusal, StepIndex, Task, build};
 use crate::domain::id::{ContentHash, Name};
 use crate::domain::inventory::{Connection, Customer, Host, Locale};
-use crate::domain::job::{Action, BackupRule, BatchSize, Job, Phase, Place, Step};
+use crate::domain::job::{
+    Action, BackupRule, BatchSize, Conffiles, Job, PackagesAction, Phase, Place, Rollback, Step, Which,
+};
+use crate::domain::packages::choose::DriftPolicy;
 
 fn name(text: &str) -> Name {
     text.parse().unwrap()
@@ -93,8 +96,9 @@ fn batches_round_up_and_the_last_size_repeats() {
 fn steps_are_laid_out_by_phase_with_proof_before_update_and_the_way_back_in_reverse() {
     let stop = Step { undo: Some("start".to_owned()), ..step(Phase::Quiesce, "stop") };
     let pause = Step { undo: Some("resume".to_owned()), ..step(Phase::Quiesce, "pause") };
-    let install = Step { rollback: Some("downgrade".to_owned()), ..step(Phase::Update, "install") };
-    let convert = Step { rollback: Some("convert back".to_owned()), ..step(Phase::Update, "convert") };
+    let install = Step { rollback: Some(Rollback::Script("downgrade".to_owned())), ..step(Phase::Update, "install") };
+    let convert =
+        Step { rollback: Some(Rollback::Script("convert back".to_owned())), ..step(Phase::Update, "convert") };
     let steps = vec![
         step(Phase::Smoke, "ask"),
         install,
@@ -133,8 +137,45 @@ fn steps_are_laid_out_by_phase_with_proof_before_update_and_the_way_back_in_reve
 }
 
 #[test]
+fn packages_are_looked_at_first_kept_with_the_backup_and_accounted_for_last() {
+    let packages = Action::Packages(PackagesAction {
+        which: Which::Approved,
+        conffiles: Conffiles::Keep,
+        drift: DriftPolicy::Hold,
+        lock_wait_s: 60,
+    });
+    let install = Step { action: packages, rollback: Some(Rollback::Packages), ..step(Phase::Update, "packages") };
+    let stop = Step { undo: Some("start".to_owned()), ..step(Phase::Quiesce, "stop") };
+    let steps = |install: &Step| vec![install.clone(), stop.clone(), step(Phase::Backup, "archive")];
+    let plan = build(&customer(vec![host("web", &[])]), &job(steps(&install)), &choice(&["web"])).unwrap();
+    let expected = [
+        "preflight: packages (look)",
+        "quiesce: stop",
+        "backup: archive",
+        "backup: archive (verify)",
+        "backup: packages (keep)",
+        "backup: archive (recheck)",
+        "update: packages",
+        "rollback: packages (rollback)",
+        "release: stop (undo)",
+        "release: packages (account)",
+    ];
+    assert_eq!(labels(&plan), expected);
+    let look = Some(StepIndex(0));
+    let chosen_by: Vec<_> = plan.steps.iter().map(|step| step.chosen_by).collect();
+    assert_eq!(chosen_by, [None, None, None, None, look, None, look, look, None, None]);
+    assert_eq!(plan.steps[9].task, Task::Account { look: StepIndex(0) });
+    assert_eq!(plan.point_of_no_return(), None);
+
+    let install = Step { rollback: None, ..install };
+    let plan = build(&customer(vec![host("web", &[])]), &job(steps(&install)), &choice(&["web"])).unwrap();
+    assert!(!labels(&plan).iter().any(|label| label.contains("keep") || label.contains("rollback")));
+    assert_eq!(plan.point_of_no_return(), Some(StepIndex(5)));
+}
+
+#[test]
 fn the_point_of_no_return_is_the_first_update_step_without_rollback() {
-    let install = Step { rollback: Some("downgrade".to_owned()), ..step(Phase::Update, "install") };
+    let install = Step { rollback: Some(Rollback::Script("downgrade".to_owned())), ..step(Phase::Update, "install") };
     let steps =
         vec![step(Phase::Backup, "archive"), install, step(Phase::Update, "migrate"), step(Phase::Update, "more")];
     let plan = build(&customer(vec![host("web", &[])]), &job(steps), &choice(&["web"])).unwrap();

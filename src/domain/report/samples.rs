@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Report, RunRecord, from_record};
 use crate::domain::id::{ContentHash, Epoch, Name, OccurrenceId, RunId};
 use crate::domain::inventory::{Connection, Customer, Host, Locale};
-use crate::domain::job::{Action, BackupRule, BatchSize, HttpProbe, Job, Phase, Place, Probe, Step};
+use crate::domain::job::{Action, BackupRule, BatchSize, HttpProbe, Job, Phase, Place, Probe, Rollback, Step};
 use crate::domain::plan::{Choice, HostIndex, Plan, PlannedWindow, StepIndex, build};
 use crate::domain::run::event::{Event, Facts, Fault, StepEnd, StepResult};
 use crate::domain::run::machine::{Decision, Effect, Machine};
@@ -163,7 +163,7 @@ impl Story {
 }
 
 fn finished(host: HostIndex, step: StepIndex, end: StepEnd, facts: Facts, last_line: &str) -> Event {
-    let result = StepResult { end, facts, output_bytes: 2048, omitted_bytes: 0, last_line: last_line.to_owned() };
+    let result = StepResult { facts, output_bytes: 2048, last_line: last_line.to_owned(), ..StepResult::of(end) };
     Event::StepFinished { host, step, result }
 }
 
@@ -262,8 +262,8 @@ fn job() -> Job {
         },
         Step { undo: Some("start".to_owned()), ..step(Phase::Quiesce, "stop service") },
         Step { verify: Some("tar -t".to_owned()), ..step(Phase::Backup, "archive data") },
-        Step { rollback: Some("downgrade".to_owned()), ..step(Phase::Update, "application") },
-        Step { rollback: Some("restore".to_owned()), ..step(Phase::Update, "configuration") },
+        Step { rollback: Some(Rollback::Script("downgrade".to_owned())), ..step(Phase::Update, "application") },
+        Step { rollback: Some(Rollback::Script("restore".to_owned())), ..step(Phase::Update, "configuration") },
         Step {
             action: Action::Probe(Probe::Http(answers)),
             place: Place::Controller,

@@ -12,8 +12,10 @@ use super::state::{HostStage, Run, RunStage, StepRun};
 use crate::domain::id::{ContentHash, Epoch, Name};
 use crate::domain::inventory::{Connection, Locale};
 use crate::domain::job::{BackupRule, Phase, Place};
+use crate::domain::packages::PackagesRecord;
 use crate::domain::plan::{HostIndex, Part, Plan, PlannedHost, PlannedStep, StepIndex, Task};
 
+mod packages;
 mod window;
 
 /// Positions in the plan of [`plan`].
@@ -48,6 +50,7 @@ fn step(phase: Phase, text: &str, part: Part) -> PlannedStep {
         task: Task::Script(text.to_owned()),
         parameters: BTreeMap::new(),
         timeout_s: 60,
+        chosen_by: None,
         secrets: BTreeMap::new(),
     }
 }
@@ -69,6 +72,7 @@ fn plan(hosts: usize) -> Plan {
         max_failures: 0,
         parallel_hosts: 2,
         window: None,
+        approval: None,
         hosts: (0..hosts).map(|index| planned_host(&format!("h{index}"))).collect(),
         delegates: Vec::new(),
         batches: [canary, rest].into_iter().filter(|batch| !batch.is_empty()).map(<[_]>::to_vec).collect(),
@@ -93,7 +97,7 @@ fn now() -> Timestamp {
 }
 
 fn ended(end: StepEnd) -> StepResult {
-    StepResult { end, facts: Facts::new(), output_bytes: 0, omitted_bytes: 0, last_line: String::new() }
+    StepResult::of(end)
 }
 
 fn fault() -> Fault {
@@ -110,6 +114,10 @@ enum Way {
     /// As above, but it has failed.
     LostThenFailed,
     SaysNothingChanged,
+    /// A look at packages that chooses none.
+    ChoosesNothing,
+    /// A look at packages that finds others than were approved.
+    HoldsBack,
 }
 
 /// Hosts with capsules.
@@ -157,6 +165,11 @@ impl World {
             Some(Way::SaysNothingChanged) => {
                 let facts = Facts::from([("changed".to_owned(), "false".to_owned())]);
                 Event::StepFinished { host, step, result: StepResult { facts, ..ended(StepEnd::Succeeded) } }
+            }
+            Some(Way::HoldsBack) => finished(StepEnd::Held { why: "nginx 1 → 2: now it would be 3".to_owned() }),
+            Some(Way::ChoosesNothing) => {
+                let packages = Some(Box::new(PackagesRecord::Looked(packages::choice(&[]))));
+                Event::StepFinished { host, step, result: StepResult { packages, ..ended(StepEnd::Succeeded) } }
             }
             Some(Way::LostThenWell) | None => finished(StepEnd::Succeeded),
         }

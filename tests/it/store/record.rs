@@ -61,8 +61,13 @@ fn every_event() -> Vec<Event> {
     ];
     events.extend(ends.into_iter().map(|end| {
         let last_line = "done \0".to_owned();
-        let result =
-            StepResult { end, facts: facts.clone(), output_bytes: u64::MAX, omitted_bytes: 1 << 53, last_line };
+        let result = StepResult {
+            facts: facts.clone(),
+            output_bytes: u64::MAX,
+            omitted_bytes: 1 << 53,
+            last_line,
+            ..StepResult::of(end)
+        };
         Event::StepFinished { host, step, result }
     }));
     events.extend(outcomes.into_iter().map(|outcome| Event::HostFinished { host, outcome }));

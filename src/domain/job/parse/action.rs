@@ -17,8 +17,8 @@ pub(super) fn read_action(table: &mut Table<'_>) -> Option<Action> {
     let run = table.optional("run");
     let disk_free = table.optional("disk_free");
     let probe = table.optional("probe");
-    let reboot = table.optional("reboot");
     let packages = table.optional("packages");
+    let reboot = table.optional("reboot");
     let given: Vec<Value<'_>> = [run, disk_free, probe, packages, reboot].into_iter().flatten().collect();
     match given.as_slice() {
         [] => table.report(Wrong::new("the step does nothing").expected(ACTION_RULE)),

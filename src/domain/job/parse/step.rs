@@ -48,9 +48,9 @@ fn read_step<'d>(mut table: Table<'d>, seen: &mut Distinct) -> (Option<Step>, Ou
     });
     let (place, delegate) = table.optional("on").map(|value| read_place(&value)).unwrap_or((Place::Host, None));
     let action = read_action(&mut table);
-    let mut script = |key| table.optional(key).and_then(|value| read_script(&value));
-    let (undo, verify) = (script("undo"), script("verify"));
+    let undo = table.optional("undo").and_then(|value| read_script(&value));
     let rollback = table.optional("rollback").and_then(|value| read_rollback(&value, table.has("packages")));
+    let verify = table.optional("verify").and_then(|value| read_script(&value));
     let timeout_s = table.optional("timeout").and_then(|value| value.duration_s());
     let estimate_s = table.optional("estimate").and_then(|value| value.duration_s());
     let secrets = table.table("secrets").map(|secrets| read_secrets(&secrets)).unwrap_or_default();

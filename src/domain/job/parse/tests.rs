@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use super::{draft, parse};
 use crate::domain::document::tests::told;
 use crate::domain::id::{ContentHash, Name};
-use crate::domain::job::{Action, BackupRule, BatchSize, HttpProbe, Job, Phase, Place, Probe, SecretReference, Step};
+use crate::domain::job::{
+    Action, BackupRule, BatchSize, Conffiles, HttpProbe, Job, PackagesAction, Phase, Place, Probe, Rollback,
+    SecretReference, Step, Which,
+};
+use crate::domain::packages::choose::DriftPolicy;
 
 /// A right job; the tests change one line of it, which is why the numbers matter.
 const LINES: [&str; 18] = [
@@ -29,7 +33,7 @@ const LINES: [&str; 18] = [
     "probe = { http = { url = \"http://$ADDRESS/\" } }",
 ];
 
-const ACTIONS: &str = "(expected: exactly one of `run`, `disk_free`, `probe`, `reboot`)";
+const ACTIONS: &str = "(expected: exactly one of `run`, `disk_free`, `probe`, `packages`, `reboot`)";
 const DURATION: &str = "(expected: a duration from 1s to 366d, such as \"45m\" or \"1h 30m\")";
 
 fn name(text: &str) -> Name {
@@ -135,7 +139,7 @@ fn everything_that_a_job_says_is_kept_in_order_of_phases() {
             ..step(Phase::Backup, "archive", script("tar"), 600)
         },
         Step {
-            rollback: Some("downgrade".to_owned()),
+            rollback: Some(Rollback::Script("downgrade".to_owned())),
             undo: Some("clean".to_owned()),
             secrets: secrets.map(|(key, reference)| (key.to_owned(), reference)).into(),
             ..step(Phase::Update, "packages", script("upgrade"), 5400)
@@ -270,7 +274,7 @@ fn no_update_without_a_backup() {
 
 #[test]
 fn steps() {
-    let known = "`phase`, `name`, `on`, `run`, `disk_free`, `probe`, `reboot`, `undo`, `rollback`, `verify`, `timeout`, `estimate`, `secrets`";
+    let known = "`phase`, `name`, `on`, `run`, `disk_free`, `probe`, `packages`, `reboot`, `undo`, `rollback`, `verify`, `timeout`, `estimate`, `secrets`";
     check(14, "run = \"x\"\nzzz = 1", &format!("15:1 unknown key `zzz` in `step` (expected: {known})"));
     check(12, "", "11:1 `phase` is missing in `step`");
     check(
@@ -305,14 +309,9 @@ fn a_step_does_exactly_one_thing() {
     );
     check(
         14,
-        "packages = \"approved\"",
-        "14:1 `packages` is not in this version of turnus yet (hint: call the package manager in `run`, as jobs/debian-quarterly.toml does)",
-    );
-    check(
-        14,
         "package = \"approved\"",
         &format!(
-            "11:1 the step does nothing {ACTIONS}\n14:1 unknown key `package` in `step` (expected: `phase`, `name`, `on`, `run`, `disk_free`, `probe`, `reboot`, `undo`, `rollback`, `verify`, `timeout`, `estimate`, `secrets`)"
+            "11:1 the step does nothing {ACTIONS}\n14:1 unknown key `package` in `step` (hint: did you mean `packages`?)"
         ),
     );
 }
@@ -409,6 +408,61 @@ fn built_in_actions_decide_for_themselves() {
         "disk_free = { path = \"/\", at_least = 1 }\nsecrets = {}",
         "6:1 `secrets` with `disk_free`, which has no use for them",
     );
+}
+
+#[test]
+fn packages_are_installed_in_phase_update_on_the_host_itself() {
+    check(14, "packages = \"approved\"", "");
+    check(
+        14,
+        "packages = \"all\"\nconffiles = \"replace\"\ndrift = \"hold\"\nlock_wait = \"1m\"\nrollback = \"packages\"",
+        "",
+    );
+    check(14, "packages = \"approved\"\nrollback = \"apt-get install app=1\"\nsecrets = {}", "");
+    check(
+        14,
+        "packages = \"aproved\"",
+        "14:12 `packages` is `aproved` (expected: `approved`, `all`) (hint: did you mean `approved`?)",
+    );
+    check(14, "packages = [\"nginx\"]", "14:12 `packages` is an array (expected: `approved`, `all`)");
+    check(
+        14,
+        "packages = \"approved\"\nconffiles = \"ask\"\ndrift = \"go-on\"\nlock_wait = 5",
+        &format!(
+            "15:13 `conffiles` is `ask` (expected: `keep`, `replace`)\n16:9 `drift` is `go-on` (expected: `hold`, `install-approved-only`)\n17:13 `lock_wait` is the number `5` {DURATION}"
+        ),
+    );
+    check(
+        14,
+        "packages = \"approved\"\non = \"nas\"\nundo = \"x\"",
+        "15:1 `on` with `packages` (hint: leave it out: the host's own are installed)\n16:1 `undo` with `packages` (expected: `undo` beside `run`)",
+    );
+    check(
+        14,
+        "run = \"x\"\nconffiles = \"keep\"\ndrift = \"hold\"\nlock_wait = \"1m\"\nrollback = \"packages\"",
+        "15:1 `conffiles` without `packages` (expected: `packages` beside it)\n16:1 `drift` without `packages` (expected: `packages` beside it)\n17:1 `lock_wait` without `packages` (expected: `packages` beside it)\n18:12 `rollback = \"packages\"` in a step that installs none (expected: shell text) (hint: it takes back what `packages` did in the same step)",
+    );
+    check_step(
+        "phase = \"quiesce\"\npackages = \"approved\"",
+        "5:1 `packages` in phase `quiesce` (expected: phase `update`)",
+    );
+}
+
+#[test]
+fn what_packages_say_is_read() {
+    let mut lines = LINES;
+    lines[13] = "packages = \"approved\"\nrollback = \"packages\"";
+    let job = parsed(&lines.join("\n"));
+    assert_eq!(job.installs(), Some(Which::Approved));
+    let expected = PackagesAction {
+        which: Which::Approved,
+        conffiles: Conffiles::Keep,
+        drift: DriftPolicy::InstallApprovedOnly,
+        lock_wait_s: 600,
+    };
+    assert_eq!(job.steps[2].action, Action::Packages(expected), "with what is not said at its default");
+    assert_eq!(job.steps[2].rollback, Some(Rollback::Packages));
+    assert_eq!(parsed(&LINES.join("\n")).installs(), None);
 }
 
 #[test]

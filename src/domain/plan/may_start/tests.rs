@@ -33,6 +33,7 @@ fn step(phase: Phase, part: Part) -> PlannedStep {
         task: Task::Script("true".to_owned()),
         parameters: Default::default(),
         timeout_s: 60,
+        chosen_by: None,
         secrets: Default::default(),
     }
 }
@@ -51,6 +52,7 @@ fn plan(backup: BackupRule, steps: Vec<PlannedStep>) -> Plan {
         max_failures: 0,
         parallel_hosts: 1,
         window: None,
+        approval: None,
         hosts: Vec::new(),
         delegates: Vec::new(),
         batches: Vec::new(),
