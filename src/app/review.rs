@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use super::controller::drive::Controller;
 use crate::domain::id::Name;
 use crate::domain::inventory::Connection;
-use crate::domain::job::{Action, Job};
+use crate::domain::job::Job;
 use crate::domain::line::clean_line;
 use crate::domain::plan::{Plan, PlannedHost};
 use crate::domain::review::{Collection, Finding};
@@ -47,7 +47,7 @@ impl Errand {
     /// The hosts of a plan.
     #[must_use]
     pub fn for_plan(plan: &Plan, job: &Job) -> Self {
-        let lock_wait_s = lock_wait_s(job);
+        let lock_wait_s = job.lock_wait_s();
         let target = |host: &PlannedHost| Target {
             host: host.name.clone(),
             connection: host.connection.clone(),
@@ -56,14 +56,6 @@ impl Errand {
         let targets = plan.hosts.iter().map(target).collect();
         Self { customer: plan.customer.clone(), targets, parallel_hosts: plan.parallel_hosts }
     }
-}
-
-fn lock_wait_s(job: &Job) -> u64 {
-    let of = |action: &Action| match action {
-        Action::Packages(packages) => Some(packages.lock_wait_s),
-        _ => None,
-    };
-    job.steps.iter().filter_map(|step| of(&step.action)).max().unwrap_or(0)
 }
 
 /// Looks at all hosts.
