@@ -1,7 +1,7 @@
 //! `turnus review`: what is pending on a customer's hosts, and what a person decides on it.
 
-mod collect;
-mod decide;
+pub(super) mod collect;
+pub(super) mod decide;
 mod show;
 pub(super) mod words;
 
@@ -72,7 +72,9 @@ async fn find_subject(
     standing: Standing,
 ) -> Result<Option<StoredOccurrence>, Failure> {
     let customer = &context.customer(&subject.customer)?.name;
-    let Some(named) = &subject.occurrence else { return find_next(connection, context, customer).await };
+    let Some(named) = &subject.occurrence else {
+        return find_next(connection, customer, |row| installs_approved(context, &row.job)).await;
+    };
     let mut rows = list_window(connection, customer, named).await?;
     match find_ahead(&rows, customer, named) {
         Ok(row) => Ok(Some(row.clone())),
@@ -85,11 +87,11 @@ async fn find_subject(
     }
 }
 
-/// The next date ahead whose job installs approved packages.
+/// The next date ahead that fits.
 pub(super) async fn find_next(
     connection: &mut DatabaseConnection,
-    context: &Context,
     customer: &Name,
+    fits: impl Fn(&StoredOccurrence) -> bool,
 ) -> Result<Option<StoredOccurrence>, Failure> {
     let now = database_now(connection).await?;
     let filter = OccurrenceFilter {
@@ -101,7 +103,7 @@ pub(super) async fn find_next(
         limit: None,
     };
     let rows = list_occurrences(connection, filter).await?;
-    Ok(rows.into_iter().find(|row| row.state.is_ahead() && installs_approved(context, &row.job)))
+    Ok(rows.into_iter().find(|row| row.state.is_ahead() && fits(row)))
 }
 
 pub(super) fn installs_approved(context: &Context, job: &Name) -> bool {
