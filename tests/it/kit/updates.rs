@@ -6,7 +6,7 @@ use turnus::domain::review::{Collection, Finding};
 /// Ends before it touches anything: tests must not change the packages of the machine that they run on.
 pub(crate) const JOB: &str = "description = \"Updates\"\nbackup = \"none\"\nbackup_reason = \"test\"\n\n\
     [[step]]\nphase = \"preflight\"\nname = \"no\"\nrun = \"false\"\n\n\
-    [[step]]\nphase = \"update\"\nname = \"packages\"\npackages = \"approved\"\n";
+    [[step]]\nphase = \"update\"\nname = \"packages\"\npackages = \"approved\"\nlock_wait = \"1s\"\n";
 
 /// A change of a package; without the one version it is installed anew, without the other removed.
 pub(crate) fn change(name: &str, from: Option<&str>, to: Option<&str>) -> Change {
