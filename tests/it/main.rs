@@ -12,6 +12,7 @@ mod daemon;
 mod documents;
 mod fuzz;
 mod kit;
+mod reviews;
 mod run;
 mod ssh;
 mod store;
