@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use super::document::{Lines, Located, NAME_RULE, Wrong, did_you_mean, quoted, stem};
 use super::id::Name;
-use super::inventory::Customer;
 use super::inventory::parse as inventory;
+use super::inventory::{Customer, Window};
 use super::job::parse as job;
 use super::job::{Job, Which};
 use super::problem::{Problem, Problems};
@@ -136,10 +136,12 @@ impl<'s> Drafts<'s> {
     fn check_jobs_of_windows(&mut self) {
         for Inventory { file, text, draft } in &self.inventories {
             let lines = Lines::of(text);
-            for named in &draft.jobs {
+            for (position, named) in draft.jobs.iter().enumerate() {
+                // An inventory that is right in itself has one window for each job that is named, in the same order.
+                let window = draft.customer.as_ref().and_then(|customer| customer.windows.get(position));
                 let wrongs = match self.jobs.get(&named.value) {
                     Some(job) => {
-                        let unreviewed = unreviewed_updates(&named.value, job);
+                        let unreviewed = unreviewed_updates(&named.value, job, window);
                         missing_delegates(&named.value, job, draft).into_iter().chain(unreviewed).collect()
                     }
                     None => vec![unknown_job(&named.value, self.jobs.keys())],
@@ -212,13 +214,21 @@ fn missing_delegates(name: &Name, job: &job::Draft, inventory: &inventory::Draft
 }
 
 /// G4: what runs at an appointed time installs only what a person approved.
-fn unreviewed_updates(name: &Name, job: &job::Draft) -> Option<Wrong> {
-    let installs = job.job.as_ref().and_then(Job::installs);
-    (installs == Some(Which::All)).then(|| {
-        Wrong::new(format!("the job `{name}` says `packages = \"all\"`, which nobody would have reviewed"))
-            .expected("a job with `packages = \"approved\"`")
-            .hint("jobs that install everything are run by hand, with `turnus run`")
-    })
+fn unreviewed_updates(name: &Name, job: &job::Draft, window: Option<&Window>) -> Option<Wrong> {
+    let wrong = match job.job.as_ref().and_then(Job::installs)? {
+        Which::All => {
+            Wrong::new(format!("the job `{name}` says `packages = \"all\"`, which nobody would have reviewed"))
+                .expected("a job with `packages = \"approved\"`")
+                .hint("jobs that install everything are run by hand, with `turnus run`")
+        }
+        Which::Approved if window?.review_s.is_none() => Wrong::new(format!(
+            "the job `{name}` installs what is approved, and the window does not say when to collect it"
+        ))
+        .expected("`review`, such as `review = \"3d\"`")
+        .hint("without a decision each of its dates would be missed"),
+        Which::Approved => return None,
+    };
+    Some(wrong)
 }
 
 #[cfg(test)]

@@ -161,7 +161,14 @@ fn what_runs_at_an_appointed_time_installs_only_what_was_approved() {
         );
         source(SourceKind::Job, "jobs/debian.toml", &text)
     };
-    assert_eq!(told(&[inventory("nordwind", "debian"), job("approved")]), "");
+    let unasked = told(&[inventory("nordwind", "debian"), job("approved")]);
+    assert!(
+        unasked.starts_with("inventories/nordwind.toml:9:7: the job `debian` installs what is approved"),
+        "{unasked}"
+    );
+    let mut reviewed = inventory("nordwind", "debian");
+    reviewed.text = reviewed.text.map(|text| text.replace("job = ", "review = \"3d\"\njob = "));
+    assert_eq!(told(&[reviewed, job("approved")]), "");
     let all = told(&[inventory("nordwind", "debian"), job("all")]);
     assert!(all.starts_with("inventories/nordwind.toml:9:7: the job `debian` says `packages = \"all\"`"), "{all}");
     assert_eq!(told(&[job("all")]), "", "by hand it may");
