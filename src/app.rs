@@ -8,3 +8,4 @@ pub mod daemon;
 pub mod demo;
 pub mod progress;
 pub mod rehearsal;
+pub mod review;

@@ -21,6 +21,7 @@ mod outbox;
 mod plan;
 mod report;
 mod resume;
+mod review;
 mod run;
 mod runs;
 mod serve;
@@ -101,6 +102,8 @@ enum Command {
     Outbox(outbox::Arguments),
     /// Write the report of a run
     Report(report::Arguments),
+    /// Look at pending updates, and decide what may be installed
+    Review(review::Arguments),
     /// Keep the calendar: open what is due, drive its runs, tell people; until it is told to stop
     Serve(serve::Arguments),
     /// Try turnus on three real sshd hosts of its own, on this machine
@@ -167,6 +170,7 @@ async fn execute(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Log(arguments) => log::run(&record()?, arguments).await,
         Command::Outbox(arguments) => outbox::run(&record()?, arguments).await,
         Command::Report(arguments) => report::run(&record()?, arguments).await,
+        Command::Review(arguments) => review::run(&context()?, arguments).await,
         Command::Serve(_) => serve::run(&directory).await,
         Command::Demo(arguments) => demo::run(arguments).await,
     }

@@ -50,6 +50,11 @@ impl Daemon {
         Ok(Arc::new(Self { store, controller, ssh: ssh.clone(), crew, pulse }))
     }
 
+    /// Waits until what a tick of [`tick::Tick::Collect`] has begun is collected.
+    pub async fn settle(&self) {
+        self.crew.settle_aside().await;
+    }
+
     /// The name of this controller.
     #[must_use]
     pub fn name(&self) -> &str {

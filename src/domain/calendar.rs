@@ -20,6 +20,7 @@ pub mod holiday;
 pub mod recurrence;
 pub mod rule;
 pub mod shift;
+pub mod workday;
 pub mod zone;
 
 /// What happens to a date that is a public holiday.

@@ -87,6 +87,16 @@ impl Job {
         self.steps.iter().find_map(of)
     }
 
+    /// How many seconds others who are at work on a host's packages are waited for; 0 if the job installs none.
+    #[must_use]
+    pub fn lock_wait_s(&self) -> u64 {
+        let of = |step: &Step| match &step.action {
+            Action::Packages(packages) => Some(packages.lock_wait_s),
+            _ => None,
+        };
+        self.steps.iter().filter_map(of).max().unwrap_or(0)
+    }
+
     /// How long a host is expected to take by the job's own word, in seconds: the sum of what its steps say; 0 if none says anything.
     #[must_use]
     pub fn given_estimate_s(&self) -> u64 {

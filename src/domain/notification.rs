@@ -22,6 +22,8 @@ pub enum Kind {
     Missed,
     /// For the team: pending updates of an occurrence want a decision.
     ReviewNeeded,
+    /// For the team: nobody has decided yet, and the occurrence comes soon.
+    ReviewReminder,
 }
 
 impl Kind {
@@ -37,6 +39,7 @@ impl Kind {
             Self::Finished => "finished",
             Self::Missed => "missed",
             Self::ReviewNeeded => "review_needed",
+            Self::ReviewReminder => "review_reminder",
         }
     }
 }

@@ -20,6 +20,7 @@ pub mod log;
 pub mod notification;
 pub mod occurrence;
 pub mod record;
+pub mod review;
 pub mod revision;
 pub mod run;
 

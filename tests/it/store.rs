@@ -15,6 +15,7 @@ mod notification;
 mod occurrence;
 mod process;
 mod record;
+mod review;
 mod run;
 mod schema;
 mod upgrade;

@@ -8,7 +8,7 @@ mod history;
 mod holidays;
 mod import;
 mod moment;
-mod named;
+pub(super) mod named;
 mod preview;
 mod reschedule;
 

@@ -1,8 +1,10 @@
 //! `turnus plan CUSTOMER JOB`: what a run would do, down to the last step; with `--rehearse`, done on a model fleet.
 
+mod packages;
+
 use clap::Args;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Format;
 use super::context::Context;
@@ -42,6 +44,9 @@ pub(super) struct Arguments {
     /// Show how long each host took in earlier runs: that decides whether it still fits into a window
     #[arg(long, conflicts_with = "rehearse")]
     estimate: bool,
+    /// Show what would be installed by what was approved, or found pending last, and where there is no way back
+    #[arg(long, conflicts_with = "rehearse")]
+    packages: bool,
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -62,15 +67,29 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
         true => Some(expect(context, &plan).await?),
         false => None,
     };
-    match (arguments.format, expected) {
-        (Format::Table, None) => show(&describe(&plan)),
-        (Format::Table, Some(expected)) => show(&format!("{}\n\n{}", describe(&plan), describe_expected(&expected))),
-        (Format::Json, None) => print(&json!({"hash": plan.hash(), "plan": plan}).to_string()),
-        (Format::Json, Some(hosts)) => {
-            print(&json!({"hash": plan.hash(), "plan": plan, "estimates": hosts}).to_string());
+    let known = match arguments.packages {
+        true => Some(packages::find(context, &plan).await?),
+        false => None,
+    };
+    match arguments.format {
+        Format::Table => {
+            let expected = expected.as_deref().map(describe_expected);
+            let parts = [Some(describe(&plan)), expected, known.as_ref().map(packages::describe)];
+            show(&parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n"));
         }
+        Format::Json => print(&object(&plan, expected.as_deref(), known.as_ref()).to_string()),
     }
     Ok(Exit::Done)
+}
+
+/// What was not asked for is not there.
+fn object(plan: &Plan, expected: Option<&[Expected<'_>]>, known: Option<&packages::Known>) -> Value {
+    let mut object = json!({ "hash": plan.hash(), "plan": plan });
+    if let Some(map) = object.as_object_mut() {
+        map.extend(expected.map(|hosts| ("estimates".to_owned(), json!(hosts))));
+        map.extend(known.map(|known| ("packages".to_owned(), json!(known))));
+    }
+    object
 }
 
 /// How long a host is expected to take.

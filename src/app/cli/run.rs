@@ -1,11 +1,13 @@
 //! `turnus run CUSTOMER JOB`: executes a job now.
 
+mod approval;
 mod by_hand;
 
 use anyhow::anyhow;
 use clap::Args;
 use uuid::Uuid;
 
+use self::approval::Granted;
 use self::by_hand::{MayAsk, settle_reason};
 use super::context::{Context, person, read_run};
 use super::drive::{Surroundings, drive};
@@ -16,7 +18,7 @@ use crate::domain::id::RunId;
 use crate::domain::plan::Plan;
 use crate::domain::run::event::RunState;
 use crate::edge::config;
-use crate::edge::store::Store;
+use crate::edge::store::{Store, database_now};
 use crate::edge::store::error::Error as StoreError;
 use crate::edge::store::revision::store_revision;
 use crate::edge::store::run::RunNumber;
@@ -29,9 +31,11 @@ pub(super) struct Arguments {
     /// Why now, by hand; kept in the record and shown in the report. Outside of the customer's windows there has to be one
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Don't ask
+    /// Don't ask; says nothing about updates
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    approval: approval::Arguments,
     /// Let a daemon execute it, and come back at once
     #[arg(long)]
     detach: bool,
@@ -49,7 +53,8 @@ impl Arguments {
         let what =
             plan::Selection { customer: customer.to_owned(), job: job.to_owned(), hosts: vec![hosts.to_owned()] };
         let reason = Some("to show how turnus works".to_owned());
-        Self { what, reason, yes: true, detach: false, idempotency_key: None, format: Format::Table }
+        let approval = approval::Arguments::default();
+        Self { what, reason, yes: true, approval, detach: false, idempotency_key: None, format: Format::Table }
     }
 }
 
@@ -57,6 +62,7 @@ impl Arguments {
 pub(super) struct Agreed {
     plan: Plan,
     reason: Option<String>,
+    granted: Granted,
 }
 
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
@@ -73,7 +79,8 @@ pub(super) async fn agree(context: &Context, arguments: &Arguments) -> Result<Ag
     let plan = plan::make(context, &arguments.what)?;
     let may_ask = if arguments.yes { MayAsk::No } else { MayAsk::Yes };
     let reason = settle_reason(context, &plan, arguments.reason.as_deref(), may_ask).await?;
-    if arguments.yes || agreed(&plan)? { Ok(Agreed { plan, reason }) } else { Err(Failure::declined()) }
+    let granted = approval::settle(context, &plan, &arguments.approval, may_ask).await?;
+    if arguments.yes || agreed(&plan)? { Ok(Agreed { plan, reason, granted }) } else { Err(Failure::declined()) }
 }
 
 /// Creates the run and drives it. Returns its number as well.
@@ -81,12 +88,14 @@ pub(super) async fn execute(
     context: &Context,
     store: &Store,
     arguments: &Arguments,
-    Agreed { plan, reason }: Agreed,
+    agreed: Agreed,
 ) -> Result<(Exit, RunNumber), Failure> {
     if arguments.detach {
         detach::expect_controller(store).await?;
     }
-    let (number, epoch) = match create(context, store, &plan, reason.as_deref(), arguments).await? {
+    let created = create(context, store, &agreed, arguments).await?;
+    let plan = agreed.plan;
+    let (number, epoch) = match created {
         Created::New { number, epoch } => (number, epoch),
         Created::Existing { number, .. } if arguments.detach => {
             detach::tell(number, arguments.format);
@@ -142,13 +151,15 @@ fn is_same_request(made: &Plan, wanted: &Plan) -> bool {
 async fn create(
     context: &Context,
     store: &Store,
-    plan: &Plan,
-    reason: Option<&str>,
+    agreed: &Agreed,
     arguments: &Arguments,
 ) -> Result<Created, Failure> {
-    let customer = context.customer(plan.customer.as_str())?;
-    let job = context.job(plan.job.as_str())?;
-    let hash = plan.hash();
+    let customer = context.customer(agreed.plan.customer.as_str())?;
+    let job = context.job(agreed.plan.job.as_str())?;
+    let mut transaction = store.begin().await?;
+    let now = database_now(&mut transaction).await?;
+    let plan = &Plan { approval: agreed.granted.approval(now), ..agreed.plan.clone() };
+    let (hash, reason) = (plan.hash(), agreed.reason.as_deref());
     let lease = (!arguments.detach).then(config::controller_name);
     let new = NewRun {
         id: RunId(Uuid::now_v7()),
@@ -161,13 +172,13 @@ async fn create(
         // From its beginning on: otherwise a daemon could take it first.
         lease: lease.as_deref(),
     };
-    let mut transaction = store.begin().await?;
     for revision in context.revisions(customer, job) {
         store_revision(&mut transaction, &revision).await?;
     }
     let created = create_run(&mut transaction, &new).await.map_err(explain_busy)?;
     if let Created::New { number, .. } = created {
         by_hand::keep(&mut transaction, context, (plan, number), reason).await?;
+        agreed.granted.keep(&mut transaction, &plan.customer, (new.id, now)).await?;
     }
     transaction.commit().await.map_err(StoreError::from)?;
     Ok(created)

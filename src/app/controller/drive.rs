@@ -146,6 +146,12 @@ impl Controller {
         }
     }
 
+    /// The way to a host; nothing is connected yet.
+    #[must_use]
+    pub fn reach(&self, customer: &Name, host: &Name, connection: &Connection) -> Remote {
+        Remote::Ssh(SshHost::new(self.ssh.clone(), &format!("{customer}/{host}"), connection))
+    }
+
     /// The ways to all machines of the run; nothing is connected yet.
     fn connect(&self, run: &StoredRun, epoch: Epoch) -> Fleet {
         let plan = Arc::new(run.plan.clone());
@@ -156,10 +162,7 @@ impl Controller {
                 Location::Controller => None,
             };
             Arc::new(match connection {
-                Some((name, connection)) => {
-                    let name = format!("{}/{name}", run.plan.customer);
-                    Remote::Ssh(SshHost::new(self.ssh.clone(), &name, connection))
-                }
+                Some((name, connection)) => self.reach(&run.plan.customer, name, connection),
                 None => Remote::Local(local_host(&self.state_dir)),
             })
         };

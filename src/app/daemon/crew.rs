@@ -75,6 +75,8 @@ pub(super) struct Crew {
     leave: CancellationToken,
     at_work: Mutex<BTreeMap<RunId, Arc<Notify>>>,
     failed: Mutex<BTreeMap<RunId, Failed>>,
+    /// Tasks that drive no run.
+    aside: TaskTracker,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -115,6 +117,28 @@ impl Crew {
         self.at_work().values().for_each(|nudge| nudge.notify_one());
     }
 
+    /// For tasks that end themselves when this process leaves.
+    pub(super) fn leaving(&self) -> CancellationToken {
+        self.leave.clone()
+    }
+
+    /// How many more tasks beside the drivers there may be, of `most`.
+    pub(super) fn room_aside(&self, most: usize) -> usize {
+        most.saturating_sub(self.aside.len())
+    }
+
+    /// A task beside the drivers; a panic takes nothing with it. It must end when this process leaves, which waits for it.
+    pub(super) fn spawn_aside(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.aside.spawn(task);
+    }
+
+    /// Waits until there is no task beside the drivers.
+    pub(super) async fn settle_aside(&self) {
+        while !self.aside.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// From now on nothing new is begun here.
     pub(super) fn begin_leaving(&self) {
         self.leave.cancel();
@@ -124,7 +148,8 @@ impl Crew {
     pub(super) async fn leave(&self) {
         self.leave.cancel();
         self.tracker.close();
-        self.tracker.wait().await;
+        self.aside.close();
+        tokio::join!(self.tracker.wait(), self.aside.wait());
     }
 
     fn note(&self, run: RunId, is_driven: Result<(), ()>) {

@@ -193,7 +193,11 @@ async fn try_to_open(
                     Err(cause) => cause,
                 },
                 Verdict::Wait(cause) => cause,
-                Verdict::TooEarly | Verdict::Missed(_) => return Ok(None),
+                Verdict::Missed(cause) => {
+                    miss(connection, daemon, occurrence, &cause, now).await?;
+                    return Ok(None);
+                }
+                Verdict::TooEarly => return Ok(None),
             }
         }
     };
@@ -224,7 +228,7 @@ async fn assess(
     run: RunId,
     now: Timestamp,
 ) -> anyhow::Result<Verdict> {
-    let Planned { customer, plan } = planned;
+    let Planned { customer, plan, review } = planned;
     let busy = find_busy_host(connection, plan, run).await?;
     let running = count_running(connection, &customer.name).await?;
     let freezes = match applied::read_freezes(connection, settings, customer, occurrence).await? {
@@ -236,8 +240,7 @@ async fn assess(
         plan: Ok(plan),
         freezes: &freezes,
         announcement: if is_untold { Precondition::Missing } else { Precondition::Met },
-        // Reviews are collected, and no step installs what they would approve.
-        approval: Precondition::NotNeeded,
+        review: review.as_condition(),
         busy: busy.as_ref().map(|(host, number)| (host, number.0)),
         load: Load {
             running: running.all,

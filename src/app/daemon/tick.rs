@@ -28,7 +28,7 @@ pub enum Tick {
     Materialise,
     /// Tells customers of what is coming.
     Announce,
-    /// Asks for reviews of pending updates.
+    /// Collects pending updates, and asks for decisions on them.
     Collect,
     /// Opens what is due, or records why it does not open.
     Open,

@@ -42,8 +42,13 @@ pub enum Cause {
     },
     /// The customer has yet to be told.
     NotAnnounced,
-    /// Pending updates have yet to be approved (G4).
+    /// Nobody has decided on the pending updates (G4).
     NotApproved,
+    /// Somebody has, against them.
+    Rejected {
+        /// Who.
+        by: String,
+    },
     /// A host is in a run that has not ended.
     HostBusy {
         /// Which host.
@@ -67,6 +72,14 @@ pub enum Cause {
     },
 }
 
+impl Cause {
+    /// Whether the occurrence is missed at once: to decide, there was time before it opened.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::NotApproved | Self::Rejected { .. })
+    }
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -77,6 +90,7 @@ impl fmt::Display for Cause {
             Self::Frozen { reason } => write!(f, "frozen: {reason}"),
             Self::NotAnnounced => f.write_str("not announced"),
             Self::NotApproved => f.write_str("not approved"),
+            Self::Rejected { by } => write!(f, "rejected by {by}"),
             Self::HostBusy { host, run } => write!(f, "host {host} is in run {run}"),
             Self::RunsUnderWay { running, limit } => {
                 write!(f, "{} under way (limit {limit})", runs(*running, ""))
@@ -118,6 +132,22 @@ pub enum Precondition {
     Missing,
 }
 
+/// What a person has said of the pending updates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Review<'a> {
+    /// Nothing is to be decided: the job installs nothing that is approved, or nothing is pending.
+    NotNeeded,
+    /// What the plan carries.
+    Approved,
+    /// Nothing yet.
+    Missing,
+    /// That none is to be installed.
+    Rejected {
+        /// Who.
+        by: &'a str,
+    },
+}
+
 /// How many runs there are, and how many there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Load {
@@ -141,7 +171,7 @@ pub struct Situation<'a> {
     /// Whether the customer has been told.
     pub announcement: Precondition,
     /// Whether a person has approved the pending updates.
-    pub approval: Precondition,
+    pub review: Review<'a>,
     /// A host of the plan that is in an unfinished run, and that run.
     pub busy: Option<(&'a Name, i64)>,
     /// Runs under way.
@@ -157,7 +187,7 @@ pub enum Verdict {
     Wait(Cause),
     /// It begins.
     Begin,
-    /// It did not begin in time; the text says why.
+    /// It did not begin in time, or may not begin at all; the text says why.
     Missed(String),
 }
 
@@ -180,6 +210,7 @@ pub fn judge_time(slot: &Slot<'_>, now: Timestamp) -> Option<Verdict> {
 pub fn judge(slot: &Slot<'_>, situation: &Situation<'_>, now: Timestamp) -> Verdict {
     judge_time(slot, now).unwrap_or_else(|| match may_start(slot, situation) {
         Ok(()) => Verdict::Begin,
+        Err(cause) if cause.is_final() => Verdict::Missed(cause.to_string()),
         Err(cause) => Verdict::Wait(cause),
     })
 }
@@ -195,8 +226,10 @@ pub fn may_start(slot: &Slot<'_>, situation: &Situation<'_>) -> Result<(), Cause
     if let Some(freeze) = situation.freezes.iter().find(|freeze| freeze.from < slot.end && slot.start < freeze.until) {
         return Err(Cause::Frozen { reason: freeze.reason.clone() });
     }
-    if situation.approval == Precondition::Missing {
-        return Err(Cause::NotApproved);
+    match situation.review {
+        Review::NotNeeded | Review::Approved => {}
+        Review::Missing => return Err(Cause::NotApproved),
+        Review::Rejected { by } => return Err(Cause::Rejected { by: by.to_owned() }),
     }
     if situation.announcement == Precondition::Missing {
         return Err(Cause::NotAnnounced);

@@ -102,7 +102,7 @@ pub(super) async fn tell_finished(connection: &mut PgConnection, run: RunId) -> 
 pub async fn withdraw(connection: &mut PgConnection, occurrence: OccurrenceId) -> Result<u64, Error> {
     let withdrawn = sqlx::query!(
         "update notification set state = 'cancelled'
-         where occurrence = $1 and state = 'due' and kind in ('announcement', 'reminder', 'review_needed')",
+         where occurrence = $1 and state = 'due' and kind in ('announcement', 'reminder', 'review_needed', 'review_reminder')",
         occurrence.0,
     )
     .execute(connection)
@@ -132,7 +132,7 @@ impl Audience {
             }
             Kind::Missed => (Some("announcement"), Team::Told),
             Kind::Finished => (Some("report"), Team::NotTold),
-            Kind::ReviewNeeded => (None, Team::Told),
+            Kind::ReviewNeeded | Kind::ReviewReminder => (None, Team::Told),
         };
         Self { contacts, team }
     }

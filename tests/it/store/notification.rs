@@ -73,6 +73,7 @@ async fn each_kind_goes_to_those_who_asked_for_it() {
         (Kind::Finished, vec![announcements, "chef@nordwind.example"]),
         (Kind::Missed, vec![announcements, team]),
         (Kind::ReviewNeeded, vec![team]),
+        (Kind::ReviewReminder, vec![team]),
     ];
     for (kind, expected) in cases {
         assert_eq!(say(&store, kind, new.id, None).await, expected.len() as u64, "{kind}");

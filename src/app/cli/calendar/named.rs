@@ -18,7 +18,7 @@ use crate::edge::store::occurrence::{History, OccurrenceFilter, StoredOccurrence
 
 /// What people type.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Named {
+pub(in crate::app::cli) struct Named {
     window: Name,
     date: Moment,
 }
@@ -55,12 +55,12 @@ impl Named {
 }
 
 /// A customer's name; its file may be gone.
-pub(super) fn customer_name(text: &str) -> Result<Name, Failure> {
+pub(in crate::app::cli) fn customer_name(text: &str) -> Result<Name, Failure> {
     text.parse().map_err(|error: crate::domain::id::NotAName| Failure::usage(error))
 }
 
 /// All rows of the window, moved ones as well, by their start.
-pub(super) async fn list_window(
+pub(in crate::app::cli) async fn list_window(
     connection: &mut DatabaseConnection,
     customer: &Name,
     named: &Named,
@@ -77,7 +77,7 @@ pub(super) async fn list_window(
 }
 
 /// The one date that is meant among those that may still begin.
-pub(super) fn find_ahead<'r>(
+pub(in crate::app::cli) fn find_ahead<'r>(
     rows: &'r [StoredOccurrence],
     customer: &Name,
     named: &Named,
@@ -96,7 +96,7 @@ pub(super) fn find_ahead<'r>(
 }
 
 /// Every row that is the meant date, or was it before it was moved, or became it.
-pub(super) fn find_all(rows: &[StoredOccurrence], named: &Named) -> Vec<OccurrenceId> {
+pub(in crate::app::cli) fn find_all(rows: &[StoredOccurrence], named: &Named) -> Vec<OccurrenceId> {
     let mut found: Vec<OccurrenceId> = rows.iter().filter(|row| named.is(row)).map(|row| row.id).collect();
     loop {
         let count = found.len();
@@ -133,7 +133,7 @@ fn list(rows: &[&StoredOccurrence]) -> String {
 }
 
 /// A reason that says something.
-pub(super) fn reason(text: &str) -> Result<String, String> {
+pub(in crate::app::cli) fn reason(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() { Err("say why, in a few words".to_owned()) } else { Ok(text.to_owned()) }
 }

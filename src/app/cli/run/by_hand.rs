@@ -61,7 +61,7 @@ fn refuse(standing: &ByHand) -> Result<(), Failure> {
 }
 
 /// The database is closed again: whoever leaves at a question leaves nothing running.
-async fn look(context: &Context, plan: &Plan) -> Result<ByHand, Failure> {
+pub(super) async fn look(context: &Context, plan: &Plan) -> Result<ByHand, Failure> {
     let store = context.open_store_to_drive().await?;
     let standing = async {
         let mut transaction = store.begin().await?;

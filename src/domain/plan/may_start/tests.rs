@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Cause, Load, Precondition, Situation, Slot, Verdict, judge, judge_time, may_start};
+use super::{Cause, Load, Precondition, Review, Situation, Slot, Verdict, judge, judge_time, may_start};
 use crate::domain::calendar::FreezeSpan;
 use crate::domain::id::{ContentHash, Name};
 use crate::domain::inventory::Locale;
@@ -76,7 +76,7 @@ fn ready(plan: &Plan) -> Situation<'_> {
         plan: Ok(plan),
         freezes: &[],
         announcement: Precondition::Met,
-        approval: Precondition::NotNeeded,
+        review: Review::NotNeeded,
         busy: None,
         load: IDLE,
     }
@@ -119,7 +119,6 @@ fn each_cause_waits_while_there_is_time_and_is_what_was_missed_for_after() {
         ),
         (ready(&unproven), "the plan was refused: it has no verified backup"),
         (Situation { freezes: &frozen, ..ready(&plan) }, "frozen: year-end closing"),
-        (Situation { approval: Precondition::Missing, ..ready(&plan) }, "not approved"),
         (Situation { announcement: Precondition::Missing, ..ready(&plan) }, "not announced"),
         (Situation { busy: Some((&mail01, 7)), ..ready(&plan) }, "host mail01 is in run 7"),
         (
@@ -147,6 +146,40 @@ fn each_cause_waits_while_there_is_time_and_is_what_was_missed_for_after() {
 }
 
 #[test]
+fn what_nobody_approved_is_missed_at_once_and_what_was_approved_begins() {
+    let plan = proven();
+    let check = |review: Review<'_>, expected: Verdict| {
+        let situation = Situation { review, ..ready(&plan) };
+        for minutes in [0, 100, 195] {
+            assert_eq!(judge(&slot(None), &situation, at(minutes)), expected, "{review:?} at {minutes} min");
+        }
+        assert_eq!(judge(&slot(None), &situation, at(-1)), Verdict::TooEarly, "there is time to decide until it opens");
+    };
+    check(Review::NotNeeded, Verdict::Begin);
+    check(Review::Approved, Verdict::Begin);
+    check(Review::Missing, Verdict::Missed("not approved".to_owned()));
+    check(Review::Rejected { by: "anna" }, Verdict::Missed("rejected by anna".to_owned()));
+}
+
+#[test]
+fn of_all_causes_only_those_of_a_review_are_final() {
+    let x = || name("x");
+    let passing = [
+        Cause::ControllerNotRunning,
+        Cause::Unusable { why: String::new() },
+        Cause::NoJob { job: x() },
+        Cause::PlanRefused { why: String::new() },
+        Cause::Frozen { reason: String::new() },
+        Cause::NotAnnounced,
+        Cause::HostBusy { host: x(), run: 1 },
+        Cause::RunsUnderWay { running: 1, limit: 1 },
+        Cause::RunsOfCustomer { running: 1, limit: 1 },
+    ];
+    assert!(passing.iter().all(|cause| !cause.is_final()));
+    assert!(Cause::NotApproved.is_final() && Cause::Rejected { by: String::new() }.is_final());
+}
+
+#[test]
 fn a_freeze_that_only_touches_the_window_does_not_stand_against_it() {
     let plan = proven();
     let check = |from, until, frozen: bool| {
@@ -169,14 +202,14 @@ fn what_a_person_has_to_put_right_is_told_before_what_passes() {
         plan: Ok(&plan),
         freezes: &[freeze(0, 10)],
         announcement: Precondition::Missing,
-        approval: Precondition::Missing,
+        review: Review::Missing,
         busy: Some((&mail01, 7)),
         load: Load { running: 20, ..IDLE },
     };
     assert!(matches!(may_start(&slot(None), &all), Err(Cause::Frozen { .. })));
     let all = Situation { freezes: &[], ..all };
     assert_eq!(may_start(&slot(None), &all), Err(Cause::NotApproved));
-    let all = Situation { approval: Precondition::Met, announcement: Precondition::Met, ..all };
+    let all = Situation { review: Review::Approved, announcement: Precondition::Met, ..all };
     assert!(matches!(may_start(&slot(None), &all), Err(Cause::HostBusy { .. })));
 }
 

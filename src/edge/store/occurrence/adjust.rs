@@ -69,7 +69,7 @@ pub async fn adjust(connection: &mut PgConnection, changed: &[Adjusted]) -> Resu
     Ok(adjusted.rows_affected())
 }
 
-/// Planned and skipped occurrences of `customers`, or of all, that a message refers to: they can be called off, but not removed.
+/// Planned and skipped occurrences of `customers`, or of all, that a message or a collection refers to: they can be called off, but not removed.
 ///
 /// # Errors
 /// If the database can't be used.
@@ -81,7 +81,9 @@ pub async fn list_mentioned(
     let ids = sqlx::query_scalar!(
         "select id from occurrence
          where state in ('planned', 'skipped') and ($1::text[] is null or customer = any($1))
-           and exists (select 1 from notification where notification.occurrence = occurrence.id)",
+           and (exists (select 1 from notification where notification.occurrence = occurrence.id)
+             or exists (select 1 from collection where collection.occurrence = occurrence.id))",
+
         names.as_deref() as Option<&[&str]>,
     );
     Ok(ids.fetch_all(connection).await?.into_iter().map(OccurrenceId).collect())

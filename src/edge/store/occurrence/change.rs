@@ -45,7 +45,8 @@ pub async fn change_occurrence(connection: &mut PgConnection, change: &Change<'_
              opened_at = case $3 when 'open' then $6 when 'done' then opened_at end,
              finished_at = case when $3 in ('done', 'missed', 'skipped', 'cancelled', 'moved') then $6 end,
              next_notice_at = case when $3 in ('planned', 'announced', 'confirmed') then next_notice_at end,
-             review_at = case when $3 in ('planned', 'announced', 'confirmed') then review_at end
+             review_at = case when $3 in ('planned', 'announced', 'confirmed') then review_at end,
+             review_reminder_at = case when $3 in ('planned', 'announced', 'confirmed') then review_reminder_at end
          where id = $1 and state = $2",
         change.id.0,
         change.from.as_str(),
@@ -71,7 +72,8 @@ pub async fn open_occurrence(
 ) -> Result<bool, Error> {
     let opened = sqlx::query!(
         "update occurrence
-         set state = 'open', cause = null, opened_at = $3, next_notice_at = null, review_at = null
+         set state = 'open', cause = null, opened_at = $3, next_notice_at = null, review_at = null,
+             review_reminder_at = null
          where id = $1 and state in ('planned', 'announced', 'confirmed')
            and exists (select 1 from run where run.id = $2 and run.occurrence = $1)",
         id.0,
@@ -127,7 +129,8 @@ pub async fn miss_unreadable(
 ) -> Result<Option<String>, Error> {
     let missed = sqlx::query_scalar!(
         "update occurrence
-         set state = 'missed', cause = $2, finished_at = $3, next_notice_at = null, review_at = null
+         set state = 'missed', cause = $2, finished_at = $3, next_notice_at = null, review_at = null,
+             review_reminder_at = null
          where id = $1 and state in ('planned', 'announced', 'confirmed') and latest_start_at < $3
          returning customer",
         id.0,

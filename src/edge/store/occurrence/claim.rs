@@ -190,6 +190,70 @@ pub async fn claim_reviews(
     }
 }
 
+/// Ends a review that was put off until `leased` while it was under way, and sets when the team is reminded of it. `false`: somebody
+/// else has it by now, or the date is not ahead any more; nothing was written.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn finish_review(
+    connection: &mut PgConnection,
+    id: OccurrenceId,
+    leased: Timestamp,
+    remind_at: Option<Timestamp>,
+) -> Result<bool, Error> {
+    let finished = sqlx::query!(
+        "update occurrence set review_at = null, review_reminder_at = $3
+         where id = $1 and review_at = $2 and state in ('planned', 'announced', 'confirmed')",
+        id.0,
+        leased.to_sqlx() as _,
+        remind_at.map(ToSqlx::to_sqlx) as _,
+    );
+    Ok(finished.execute(connection).await?.rows_affected() == 1)
+}
+
+/// Gives back a review that was put off until `leased`, so that others need not wait for that: it is due again at `due`.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn give_back_review(
+    connection: &mut PgConnection,
+    id: OccurrenceId,
+    leased: Timestamp,
+    due: Timestamp,
+) -> Result<bool, Error> {
+    let given = sqlx::query!(
+        "update occurrence set review_at = $3 where id = $1 and review_at = $2",
+        id.0,
+        leased.to_sqlx() as _,
+        due.to_sqlx() as _,
+    );
+    Ok(given.execute(connection).await?.rows_affected() == 1)
+}
+
+/// Occurrences yet to begin of whose review the team is to be reminded by `now`, and takes that off them: the caller tells it in the
+/// same transaction.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn take_review_reminders(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<OccurrenceId>, Error> {
+    let ids = sqlx::query_scalar!(
+        "update occurrence set review_reminder_at = null
+         where id in (select id from occurrence
+                      where review_reminder_at <= $1 and start_at > $1 and state in ('planned', 'announced', 'confirmed')
+                      order by review_reminder_at
+                      limit $2
+                      for update skip locked)
+         returning id",
+        now.to_sqlx() as _,
+        i64::from(limit),
+    );
+    Ok(ids.fetch_all(connection).await?.into_iter().map(OccurrenceId).collect())
+}
+
 /// Sets when pending updates are collected; `None`: they are.
 ///
 /// # Errors

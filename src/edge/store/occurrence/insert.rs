@@ -159,7 +159,9 @@ async fn redate_rows(
              confirmed_by = case when new.cause is not null then confirmed_by end,
              finished_at = case when new.cause is not null then coalesce(finished_at, now()) end,
              next_notice_at = case when new.cause is null then new.next_notice_at end,
-             review_at = case when new.cause is null then new.review_at end
+             review_at = case when new.cause is null then new.review_at end,
+             review_reminder_at = case when new.cause is null and (occurrence.start_at, occurrence.end_at) = (new.start_at, new.end_at)
+                                  then review_reminder_at end
          from unnest($2::uuid[], $3::text[], $4::text[], $5::timestamp[], $6::timestamptz[], $7::timestamptz[], $8::timestamptz[],
                      $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[])
               as new (id, job, time_zone, local_start, start_at, latest_start_at, end_at, reasons, cause, next_notice_at, review_at)
@@ -183,7 +185,7 @@ async fn redate_rows(
 }
 
 /// Removes dates that nobody was told of and that the files do not give any more: planned and skipped ones. One whose predecessor was
-/// moved into it, or that anybody was ever told of, is kept. Returns how many are gone.
+/// moved into it, or that anybody was ever told of, or whose pending updates were collected, is kept. Returns how many are gone.
 ///
 /// # Errors
 /// If the database can't be used.
@@ -192,7 +194,8 @@ pub async fn delete_planned(connection: &mut PgConnection, ids: &[OccurrenceId])
     let deleted = sqlx::query!(
         "delete from occurrence
          where id = any($1) and state in ('planned', 'skipped') and announced_at is null and confirmed_at is null
-           and moved_from is null and not exists (select 1 from notification where notification.occurrence = occurrence.id)",
+           and moved_from is null and not exists (select 1 from notification where notification.occurrence = occurrence.id)
+           and not exists (select 1 from collection where collection.occurrence = occurrence.id)",
         &ids,
     )
     .execute(connection)
