@@ -48,11 +48,8 @@ impl Errand {
     #[must_use]
     pub fn for_plan(plan: &Plan, job: &Job) -> Self {
         let lock_wait_s = job.lock_wait_s();
-        let target = |host: &PlannedHost| Target {
-            host: host.name.clone(),
-            connection: host.connection.clone(),
-            lock_wait_s,
-        };
+        let target =
+            |host: &PlannedHost| Target { host: host.name.clone(), connection: host.connection.clone(), lock_wait_s };
         let targets = plan.hosts.iter().map(target).collect();
         Self { customer: plan.customer.clone(), targets, parallel_hosts: plan.parallel_hosts }
     }

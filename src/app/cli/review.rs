@@ -125,6 +125,9 @@ fn option(subject: &Subject) -> String {
 
 /// There is nothing to be shown or decided on.
 fn nothing_collected(subject: &Subject) -> Failure {
-    Failure::usage(anyhow!("nothing has been collected for {}{}", subject.customer, option(subject)))
-        .hint(format!("`turnus review collect {}{}`", subject.customer, option(subject)))
+    Failure::usage(anyhow!("nothing has been collected for {}{}", subject.customer, option(subject))).hint(format!(
+        "`turnus review collect {}{}`",
+        subject.customer,
+        option(subject)
+    ))
 }

@@ -18,11 +18,11 @@ use crate::domain::id::RunId;
 use crate::domain::plan::Plan;
 use crate::domain::run::event::RunState;
 use crate::edge::config;
-use crate::edge::store::{Store, database_now};
 use crate::edge::store::error::Error as StoreError;
 use crate::edge::store::revision::store_revision;
 use crate::edge::store::run::RunNumber;
 use crate::edge::store::run::create::{Created, NewRun, create_run};
+use crate::edge::store::{Store, database_now};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -148,12 +148,7 @@ fn is_same_request(made: &Plan, wanted: &Plan) -> bool {
     (&made.customer, &made.job, hosts(made)) == (&wanted.customer, &wanted.job, hosts(wanted))
 }
 
-async fn create(
-    context: &Context,
-    store: &Store,
-    agreed: &Agreed,
-    arguments: &Arguments,
-) -> Result<Created, Failure> {
+async fn create(context: &Context, store: &Store, agreed: &Agreed, arguments: &Arguments) -> Result<Created, Failure> {
     let customer = context.customer(agreed.plan.customer.as_str())?;
     let job = context.job(agreed.plan.job.as_str())?;
     let mut transaction = store.begin().await?;

@@ -108,10 +108,7 @@ pub async fn find_newest_for(
 ///
 /// # Errors
 /// If the database can't be used.
-pub async fn find_newest_of(
-    connection: &mut PgConnection,
-    customer: &Name,
-) -> Result<Option<StoredCollection>, Error> {
+pub async fn find_newest_of(connection: &mut PgConnection, customer: &Name) -> Result<Option<StoredCollection>, Error> {
     let row = select_collections!("where customer = $1 order by number desc limit 1", customer.as_str());
     row.fetch_optional(connection).await?.map(StoredCollection::try_from).transpose()
 }

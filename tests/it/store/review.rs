@@ -70,7 +70,12 @@ fn found(version: &str) -> Collection {
     Collection { hosts }
 }
 
-async fn keep(store: &Store, customer: &str, occurrence: Option<OccurrenceId>, findings: &Collection) -> CollectionNumber {
+async fn keep(
+    store: &Store,
+    customer: &str,
+    occurrence: Option<OccurrenceId>,
+    findings: &Collection,
+) -> CollectionNumber {
     let mut connection = store.pool().acquire().await.expect("a connection");
     let customer = name(customer);
     let new = NewCollection { customer: &customer, occurrence, by: "one:1", findings };
@@ -130,7 +135,10 @@ async fn what_was_found_comes_back_as_it_was_and_the_newest_counts() {
     let mut connection = store.pool().acquire().await.expect("a connection");
     let newest = find_newest_for(&mut connection, new.id).await.expect("asked").expect("there");
     assert_eq!((newest.number, &newest.findings, &newest.list), (second, &found("4"), &found("4").hash()));
-    assert_eq!((newest.customer.as_str(), newest.occurrence, newest.collected_by.as_str()), ("nordwind", Some(new.id), "one:1"));
+    assert_eq!(
+        (newest.customer.as_str(), newest.occurrence, newest.collected_by.as_str()),
+        ("nordwind", Some(new.id), "one:1")
+    );
     let of_other = find_newest_of(&mut connection, &name("suedstern")).await.expect("asked").expect("there");
     assert_eq!(of_other.number, other);
     let mut before = async |number| {

@@ -114,8 +114,11 @@ fn for_customer(context: &Context, customer: &Customer) -> Result<Errand, Failur
     };
     let windows: Vec<_> = customer.windows.iter().filter_map(with_job).collect();
     if windows.is_empty() {
-        return Err(Failure::usage(anyhow!("no window of {} has a job that installs approved packages", customer.name))
-            .hint("such a job has a step with `packages = \"approved\"`"));
+        return Err(Failure::usage(anyhow!(
+            "no window of {} has a job that installs approved packages",
+            customer.name
+        ))
+        .hint("such a job has a step with `packages = \"approved\"`"));
     }
     Ok(errand(context, customer, &windows))
 }

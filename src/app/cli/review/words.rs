@@ -37,8 +37,12 @@ impl Shown<'_> {
 /// Which list it is, and what it amounts to.
 pub(super) fn headline(shown: &Shown<'_>) -> String {
     let stored = shown.collection;
-    let list =
-        format!("list {} of {}, collected by {}", stored.list.short(), moment(stored.collected_at), stored.collected_by);
+    let list = format!(
+        "list {} of {}, collected by {}",
+        stored.list.short(),
+        moment(stored.collected_at),
+        stored.collected_by
+    );
     format!("{}\n{list}\n{}", shown.title, amount(&stored.findings))
 }
 
@@ -258,9 +262,9 @@ pub(super) fn object(shown: &Shown<'_>) -> Value {
     let Shown { collection, before, .. } = shown;
     let differences = shown.differences();
     let union = collection.findings.union();
-    let rows = union.iter().map(|row| {
-        json!({ "change": row.change, "hosts": row.hosts, "new_since_before": is_new(row, &differences) })
-    });
+    let rows = union
+        .iter()
+        .map(|row| json!({ "change": row.change, "hosts": row.hosts, "new_since_before": is_new(row, &differences) }));
     json!({
         "customer": collection.customer,
         "occurrence": shown.occurrence.map(|row| json!({

@@ -83,7 +83,6 @@ pub async fn list_mentioned(
          where state in ('planned', 'skipped') and ($1::text[] is null or customer = any($1))
            and (exists (select 1 from notification where notification.occurrence = occurrence.id)
              or exists (select 1 from collection where collection.occurrence = occurrence.id))",
-
         names.as_deref() as Option<&[&str]>,
     );
     Ok(ids.fetch_all(connection).await?.into_iter().map(OccurrenceId).collect())
