@@ -13,11 +13,13 @@ use super::inventory::Locale;
 use super::job::BackupRule;
 use super::line::clean_line;
 use super::plan::HostIndex;
+use super::review::{Approval, Selection};
 use super::run::event::{Facts, RunState};
 use super::run::state::{Run, RunStage};
 
 pub mod host;
 pub mod open_point;
+pub mod packages;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod step;
@@ -26,6 +28,7 @@ mod tests;
 
 use host::{HostReport, OutcomeKind};
 use open_point::OpenPoint;
+use packages::PackageCounts;
 
 /// Longest text that a report takes over, in characters; the record has the rest.
 const TEXT_CHARS: usize = 500;
@@ -74,6 +77,12 @@ pub struct Report {
     pub job_revision: ContentHash,
     /// Whether updates had to wait for a verified backup.
     pub backup: BackupPromise,
+    /// Who allowed which packages to be installed; absent if the job installs none that have to be approved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalReport>,
+    /// Packages of all hosts; absent if no host's were looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packages: Option<PackageCounts>,
     /// Who started the run.
     pub started_by: String,
     /// Why it was started, if somebody said so.
@@ -103,6 +112,21 @@ pub struct Report {
     pub open_points: Vec<OpenPoint>,
     /// The hosts, in the order in which they were taken.
     pub hosts: Vec<HostReport>,
+}
+
+/// A named person's decision on the pending updates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ApprovalReport {
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// What was said with it.
+    pub note: Option<String>,
+    /// SHA-256 of exactly the list that was decided on.
+    pub list: ContentHash,
+    /// What was chosen of the list.
+    pub selection: Selection,
 }
 
 /// The window that a run was opened for, and whether it was enough.
@@ -181,6 +205,8 @@ pub fn from_record(record: &RunRecord<'_>) -> Report {
         customer_revision: plan.customer_revision.clone(),
         job_revision: plan.job_revision.clone(),
         backup: promise(&plan.backup),
+        approval: plan.approval.as_ref().map(approval),
+        packages: PackageCounts::of(hosts.iter().flat_map(|host| &host.packages)),
         started_by: clean(&record.started_by),
         reason: record.reason.as_deref().map(clean),
         controllers: run.controllers().iter().map(|controller| clean(controller)).collect(),
@@ -203,6 +229,21 @@ fn state_of(stage: RunStage) -> RunState {
         RunStage::Open | RunStage::Closing => RunState::Running,
         RunStage::Suspended => RunState::Suspended,
         RunStage::Finished(result) => result.into(),
+    }
+}
+
+fn approval(approval: &Approval) -> ApprovalReport {
+    let clean_all = |names: &[String]| names.iter().map(|name| clean(name)).collect();
+    ApprovalReport {
+        by: clean(&approval.by),
+        at: approval.at,
+        note: approval.note.as_deref().map(clean),
+        list: approval.list.clone(),
+        selection: Selection {
+            only: clean_all(&approval.selection.only),
+            except: clean_all(&approval.selection.except),
+            ..approval.selection.clone()
+        },
     }
 }
 

@@ -4,5 +4,6 @@ mod clock;
 mod health;
 mod late;
 mod opening;
+mod reviews;
 mod several;
 mod ticks;

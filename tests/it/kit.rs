@@ -6,4 +6,5 @@ pub(crate) mod machine;
 pub(crate) mod office;
 pub(crate) mod provider;
 pub(crate) mod sshd;
+pub(crate) mod updates;
 pub(crate) mod world;

@@ -13,6 +13,7 @@ mod documents;
 mod fuzz;
 mod kit;
 mod packages;
+mod reviews;
 mod run;
 mod ssh;
 mod store;

@@ -32,24 +32,59 @@ apt_find_half_configured() {
 apt_repair='dpkg --configure -a'
 
 apt_refresh() {
+    tries=0
     # By default lists that could not be fetched are a mere warning; old versions of apt know no other way.
-    said=$(apt -qq -o APT::Update::Error-Mode=any update 2>&1) &&
-        ! say "$said" | grep -q -e '^W: Failed to fetch' -e '^W: Some index files failed'
+    until said=$(apt -qq -o APT::Update::Error-Mode=any update 2>&1) &&
+        ! say "$said" | grep -q -e '^W: Failed to fetch' -e '^W: Some index files failed'; do
+        # DPkg::Lock::Timeout is not for the lock of the lists: who comes in between is waited for here.
+        tries=$((tries + 1))
+        case $said in *'Could not get lock'*) [ "$tries" -lt 10 ] || return 1 ;; *) return 1 ;; esac
+        sleep 3
+    done
 }
 
 apt_survey() {
     pending=$(apt -s -V dist-upgrade 2>&1) || { give obstacle "refused
 $pending" && return; }
     give pending "$pending"
-    give sizes "$(apt -qq -y --allow-downgrades --print-uris dist-upgrade 2>/dev/null)"
+    # NAME FROM TO of what would be upgraded or removed, and NAME TO of what would be installed.
+    say "$pending" | sed -n 's/^Inst \([^ ]*\) \[\([^]]*\)\] (\([^ ]*\) .*/\1 \2 \3/p; s/^Remv \([^ ]*\) \[\([^]]*\)\].*/\1 \2 -/p' >"$scratch/old"
+    say "$pending" | sed -n 's/^Inst \([^ ]*\) \(\[[^]]*\] \)\{0,1\}(\([^ ]*\) .*/\1=\3/p' >"$scratch/new"
+    # What repositories offer: NAME VERSION WHERE.
+    names=$(sed 's/ .*//; s/:.*//' "$scratch/old" | LC_ALL=C sort -u)
+    # shellcheck disable=SC2086 # a list of names, which hold no blank
+    apt-cache madison $names 2>/dev/null | awk -F ' *[|] *' '{ sub(/^ */, "", $1); print $1, $2, $3 }' >"$scratch/offered"
+    give sizes "$(apt_list_sizes)"
+    give security "$(apt_find_security)"
+    give without-way-back "$(apt_find_without_way_back)"
     give holds "$(apt-mark showhold)"
     apt_describe
-    say "$pending" | sed -n 's/^Inst \([^ ]*\) \[\([^]]*\)\].*/\1 \2/p; s/^Remv \([^ ]*\) \[\([^]]*\)\].*/\1 \2/p' >"$scratch/old"
-    give without-way-back "$(apt_find_without_way_back)"
     if [ -e /run/reboot-required ] || [ -e /var/run/reboot-required ]; then give reboot yes; else give reboot no; fi
     if command -v needrestart >/dev/null; then
         give services "$(env -u NEEDRESTART_SUSPEND needrestart -b -r l 2>/dev/null | sed -n 's/^NEEDRESTART-SVC: //p')"
     fi
+}
+
+# NAME ARCHITECTURE VERSION BYTES of what would be fetched.
+apt_list_sizes() {
+    # shellcheck disable=SC2046 # a list of pins, which hold no blank
+    [ ! -s "$scratch/new" ] || apt-cache show $(cat "$scratch/new") 2>/dev/null | awk '
+        /^Package: / { name = $2 }
+        /^Architecture: / { architecture = $2 }
+        /^Version: / { version = $2 }
+        /^Size: / { size = $2 }
+        /^$/ { print name, architecture, version, size }'
+}
+
+# Upgrades that bring a fix for security with them: one that is newer than what is installed stands in a repository for security,
+# though another repository may have a newer version still.
+apt_find_security() {
+    grep -i security "$scratch/offered" >"$scratch/fixes" || return
+    while read -r name from _; do
+        while read -r fixed version _; do
+            if [ "$fixed" = "${name%:*}" ] && dpkg --compare-versions "$from" lt "$version"; then say "$name" && break; fi
+        done <"$scratch/fixes"
+    done <"$scratch/old"
 }
 
 # What names in other sections mean.
@@ -73,11 +108,9 @@ apt_file_of() { # NAME VERSION
 
 # Packages of `old` whose version is neither in the cache nor in a repository.
 apt_find_without_way_back() {
-    names=$(sed 's/ .*//; s/:.*//' "$scratch/old" | LC_ALL=C sort -u)
-    # shellcheck disable=SC2086 # a list of names, which hold no blank
-    [ -z "$names" ] || apt-cache madison $names | awk -F ' *[|] *' '{ sub(/^ */, "", $1); print $1, $2 }' >"$scratch/offered"
-    while read -r name version; do
-        grep -Fqx -e "${name%:*} $version" "$scratch/offered" || apt_file_of "$name" "$version" >/dev/null || say "$name"
+    cut -d ' ' -f 1,2 "$scratch/offered" >"$scratch/to-be-had"
+    while read -r name version _; do
+        grep -Fqx -e "${name%:*} $version" "$scratch/to-be-had" || apt_file_of "$name" "$version" >/dev/null || say "$name"
     done <"$scratch/old"
 }
 
@@ -101,8 +134,19 @@ apt_install() { # PIN…
     fi
     # First all of it is fetched: what fails then has changed nothing.
     apt -y --allow-downgrades --download-only install "$@" || return
+    apt-mark showauto | LC_ALL=C sort >"$scratch/auto"
+    : >"$scratch/new"
+    for pin; do
+        case $pin in *=*) dpkg-query -W "${pin%%=*}" >/dev/null 2>&1 || say "${pin%%=*}" >>"$scratch/new" ;; esac
+    done
     # shellcheck disable=SC2086 # a list of options
     apt -y --allow-downgrades --no-download $policy install "$@"
+    status=$?
+    # Whoever is named counts as wanted for its own sake: what was installed for others is marked so again, and what is new, too.
+    apt-mark showmanual | LC_ALL=C sort | LC_ALL=C comm -12 - "$scratch/auto" >>"$scratch/new"
+    # shellcheck disable=SC2046 # a list of names, which hold no blank
+    [ ! -s "$scratch/new" ] || apt-mark auto $(cat "$scratch/new") >/dev/null 2>&1
+    return "$status"
 }
 
 # Pins that are not as they should be.
@@ -134,7 +178,7 @@ apt_find_conffiles() {
 apt_keep() { # DIRECTORY PIN…
     directory=$1
     shift
-    apt-mark showauto >"$directory/auto"
+    apt-mark showauto | LC_ALL=C sort >"$directory/auto"
     for pin; do
         case $pin in *=*) name=${pin%%=*} ;; *) name=${pin%-} ;; esac
         version=$(dpkg-query -W -f '${db:Status-Status} ${Version}' "$name" 2>/dev/null | sed -n 's/^installed //p')
@@ -160,21 +204,23 @@ apt_keep() { # DIRECTORY PIN…
     done <"$scratch/wanted"
 }
 
+# Works from whatever state a failure or a kill has left.
 apt_restore() { # DIRECTORY
     directory=$1
-    # A package whose dpkg was killed half-way is put right by its journal first.
+    # Takes in the journal of a dpkg that was interrupted, and configures nothing.
     dpkg --set-selections </dev/null
-    gone=
-    if [ -e "$directory/new" ]; then gone=$(sed 's/$/-/' "$directory/new"); fi
-    # Their files are here; whether a repository can be reached does not matter.
-    if ! apt -y --allow-downgrades -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
-        install "$directory"/*.deb $gone; then
-        # apt refuses where dpkg was interrupted; dpkg itself does not.
-        dpkg --force-confdef --force-confold -i "$directory"/*.deb
-        dpkg --configure -a
-        apt -y --allow-downgrades install "$directory"/*.deb $gone || return
-    fi
-    if [ -s "$directory/old" ]; then apt_mark_again "$directory"; fi
+    apt_plan_restore "$directory" >"$scratch/plan"
+    # apt sees the kept files and nothing else: repositories may be out of reach, or have the same version once more.
+    mkdir -p "$scratch/lists/partial" "$scratch/archives/partial"
+    # shellcheck disable=SC2046 # a list of files and names, which hold no blank
+    [ ! -s "$scratch/plan" ] || apt -y --allow-downgrades --allow-change-held-packages --reinstall \
+        -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$scratch/lists" \
+        -o Dir::Cache::Archives="$scratch/archives" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= \
+        -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold install $(cat "$scratch/plan") ||
+        apt_restore_by_hand "$directory" || return
+    apt-mark showmanual | LC_ALL=C sort | LC_ALL=C comm -12 - "$directory/auto" >"$scratch/marks"
+    # shellcheck disable=SC2046 # a list of names, which hold no blank
+    [ ! -s "$scratch/marks" ] || apt-mark auto $(cat "$scratch/marks") >/dev/null
     # What was changed on the host and replaced by the package's is put back.
     [ -e "$directory/conffiles" ] || return 0
     while read -r file; do
@@ -184,9 +230,34 @@ apt_restore() { # DIRECTORY
     done <"$directory/conffiles"
 }
 
-# What was installed for others is marked so again.
-apt_mark_again() { # DIRECTORY
-    sed 's/=.*//; s/:.*//' "$1/old" | LC_ALL=C sort -u >"$scratch/names"
-    sed 's/:.*//' "$1/auto" | LC_ALL=C sort -u | LC_ALL=C comm -12 - "$scratch/names" >"$scratch/auto"
-    [ ! -s "$scratch/auto" ] || apt-mark auto $(cat "$scratch/auto") >/dev/null
+# The kept files of packages that are not as they were, and `NAME-` for what was not there.
+apt_plan_restore() { # DIRECTORY
+    if [ -s "$1/old" ]; then
+        # shellcheck disable=SC2046 # a list of pins, which hold no blank
+        apt_find_missing $(cat "$1/old") | while read -r pin; do
+            name=${pin%%=*} version=$(say "${pin#*=}" | sed 's/:/%3a/g')
+            for file in "$1/${name%:*}_${version}_"*.deb; do
+                # Of one name there may be several architectures.
+                case $name in *:*) [ "$file" = "$1/${name%:*}_${version}_${name#*:}.deb" ] || continue ;; esac
+                say "$file"
+            done
+        done
+    fi
+    [ ! -s "$1/new" ] || while read -r name; do
+        ! dpkg-query -W "$name" >/dev/null 2>&1 || say "$name-"
+    done <"$1/new"
+}
+
+# Where apt finds no way, dpkg goes it: what must go first, then the old files.
+apt_restore_by_hand() { # DIRECTORY
+    for turn in 1 2; do
+        apt_plan_restore "$1" >"$scratch/plan"
+        gone=$(sed -n 's/-$//p' "$scratch/plan") files=$(grep '[.]deb$' "$scratch/plan")
+        # shellcheck disable=SC2086 # a list of names, which hold no blank
+        [ -z "$gone" ] || dpkg --remove $gone
+        # shellcheck disable=SC2086 # a list of files, which hold no blank
+        [ -z "$files" ] || dpkg --force-confdef --force-confold -i $files
+    done
+    apt_plan_restore "$1" >"$scratch/plan"
+    [ ! -s "$scratch/plan" ]
 }

@@ -3,10 +3,12 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::packages::{self, PackagesReport};
 use super::step::{Cause, HostRecord, StepReference, StepReport, StepState, cause_of, finished_at};
 use super::{clean, clean_facts, elapsed_ms};
 use crate::domain::id::Name;
 use crate::domain::job::{Phase, Place};
+use crate::domain::packages::PackagesRecord;
 use crate::domain::plan::{HostIndex, Part, PlannedStep, StepIndex};
 use crate::domain::run::event::{Facts, Fault, Outcome, SkipCause, StepEnd};
 use crate::domain::run::state::{HostStage, Run, StepRun};
@@ -32,6 +34,9 @@ pub struct HostReport {
     pub phases: Vec<PhaseReport>,
     /// What the update steps that began did.
     pub changes: Vec<Change>,
+    /// What was done to its packages, by step.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<PackagesReport>,
     /// Proof of each backup that was verified.
     pub backups: Vec<BackupProof>,
     /// The first update step that can't be taken back, if the plan has one.
@@ -225,6 +230,7 @@ pub(super) fn write(run: &Run, index: HostIndex) -> Option<HostReport> {
         interruption: interruption(&record),
         phases: phases(&record),
         changes: changes(&record),
+        packages: packages::write(&record),
         backups: backups(&record),
         point_of_no_return: point_of_no_return(&record),
         rolled_back: taken_back(&record, Phase::Rollback),
@@ -319,8 +325,12 @@ fn phase_state(record: &HostRecord<'_>, phase: Phase, begun: &[&StepRun]) -> Pha
 }
 
 fn changes(record: &HostRecord<'_>) -> Vec<Change> {
-    let change = |(index, _, step): (StepIndex, _, &StepRun)| {
-        let facts = step.result().map(|result| clean_facts(&result.facts)).unwrap_or_default();
+    let change = |(index, planned, step): (StepIndex, &PlannedStep, &StepRun)| {
+        let mut facts = step.result().map(|result| clean_facts(&result.facts)).unwrap_or_default();
+        if planned.chosen_by.is_some() {
+            // Told with the packages.
+            facts.retain(|key, _| !key.starts_with("conffile"));
+        }
         Some(Change { step: record.reference(index)?, effect: effect(record, index, step), facts })
     };
     record.begun().filter(|(_, planned, _)| planned.phase == Phase::Update).filter_map(change).collect()
@@ -361,14 +371,21 @@ fn backup(record: &HostRecord<'_>, index: StepIndex, planned: &PlannedStep, step
 }
 
 fn point_of_no_return(record: &HostRecord<'_>) -> Option<PointOfNoReturn> {
-    let index = record.plan.point_of_no_return()?;
+    // A rollback of packages is one as long as the versions of before are to be had.
+    let one_way = |(index, planned, _): (StepIndex, &PlannedStep, &StepRun)| {
+        let result = record.step(planned.chosen_by?)?.result()?;
+        let Some(PackagesRecord::Looked(look)) = result.packages.as_deref() else { return None };
+        (planned.phase == Phase::Update && !look.without_way_back.is_empty()).then_some(index)
+    };
+    let index = record.steps().find_map(one_way).into_iter().chain(record.plan.point_of_no_return()).min()?;
     let crossed_at = record.step(index).and_then(StepRun::started_at);
     Some(PointOfNoReturn { step: record.reference(index)?, crossed_at })
 }
 
 fn taken_back(record: &HostRecord<'_>, phase: Phase) -> Vec<TakenBack> {
     let one = |(_, planned, step): (StepIndex, &PlannedStep, &StepRun)| {
-        let step_taken_back = record.reference(planned.part.of()?)?;
+        let is_back = matches!(planned.part, Part::Rollback(_) | Part::Undo(_));
+        let step_taken_back = record.reference(planned.part.of().filter(|_| is_back)?)?;
         Some(TakenBack { step: step_taken_back, state: record.state(planned, step), finished_at: finished_at(step) })
     };
     record.begun().filter(|(_, planned, _)| planned.phase == phase).filter_map(one).collect()
@@ -384,7 +401,7 @@ fn notes(record: &HostRecord<'_>) -> Vec<Note> {
         match step {
             StepRun::Unknown { fault, .. } => Some(note(reference, fault)),
             _ => match &step.result()?.end {
-                StepEnd::NotMet { why } | StepEnd::NotStarted { why } => {
+                StepEnd::NotMet { why } | StepEnd::NotStarted { why } | StepEnd::Held { why } => {
                     Some(Note { step: reference, what: clean(why), hint: None })
                 }
                 _ => None,

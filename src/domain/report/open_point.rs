@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::host::{HostReport, OutcomeKind};
+use super::packages::PackagesReport;
 use super::step::{Cause, StepReference, StepReport, StepState};
 use super::{RunRecord, clean};
 use crate::domain::id::Name;
@@ -88,6 +89,35 @@ pub enum OpenPoint {
         /// Why.
         cause: Cause,
     },
+    /// What would be installed is not what was approved any more: it has to be reviewed again.
+    ReviewAgain {
+        /// Which host.
+        host: Name,
+    },
+    /// It is not known which packages are installed.
+    PackagesNotKnown {
+        /// Which host.
+        host: Name,
+    },
+    /// Approved packages were not installed.
+    PackagesOutstanding {
+        /// Which host.
+        host: Name,
+        /// How many.
+        count: usize,
+    },
+    /// The host has to be restarted for its updates to take effect.
+    RebootNeeded {
+        /// Which host.
+        host: Name,
+    },
+    /// Services still run what was replaced; they have to be restarted.
+    StaleServices {
+        /// Which host.
+        host: Name,
+        /// Which.
+        services: Vec<String>,
+    },
     /// The job declares that there is no backup.
     NoBackup {
         /// Why not.
@@ -108,7 +138,12 @@ impl OpenPoint {
             Self::CutShort { .. } => 7,
             Self::HostUnreachable { .. } => 8,
             Self::HostSkipped { .. } => 9,
-            Self::NoBackup { .. } => 10,
+            Self::PackagesNotKnown { .. } => 7,
+            Self::ReviewAgain { .. } => 10,
+            Self::PackagesOutstanding { .. } => 11,
+            Self::RebootNeeded { .. } => 12,
+            Self::StaleServices { .. } => 13,
+            Self::NoBackup { .. } => 14,
         }
     }
 }
@@ -125,6 +160,7 @@ pub(super) fn collect(record: &RunRecord<'_>, state: RunState, hosts: &[HostRepo
                 .chain(not_released(plan, host))
                 .chain(not_rolled_back(plan, host))
                 .chain(overdue(host))
+                .chain(host.packages.iter().flat_map(|packages| packages_left(host, packages)))
         })
         .collect();
     if let BackupRule::None { reason } = &plan.backup {
@@ -148,6 +184,7 @@ fn by_outcome(plan: &Plan, host: &HostReport, commands: impl FnOnce() -> Vec<Str
     match (host.outcome.kind, host.outcome.cause) {
         (OutcomeKind::Unknown, _) => Some(OpenPoint::HostUnknown { host: name, step, commands: commands() }),
         (OutcomeKind::Unreachable, _) => Some(OpenPoint::HostUnreachable { host: name }),
+        (OutcomeKind::Skipped, Some(Cause::HeldBack)) => Some(OpenPoint::ReviewAgain { host: name }),
         (OutcomeKind::Skipped, cause) => Some(OpenPoint::HostSkipped { host: name, cause: cause? }),
         (OutcomeKind::Cancelled, _) => Some(OpenPoint::CutShort { host: name, step: step? }),
         (OutcomeKind::FailedAndRolledBack, _) => Some(OpenPoint::MaintenanceOutstanding { host: name, step: step? }),
@@ -194,6 +231,23 @@ fn not_rolled_back(plan: &Plan, host: &HostReport) -> Vec<OpenPoint> {
 fn overdue(host: &HostReport) -> impl Iterator<Item = OpenPoint> {
     let overdue = host.steps.iter().filter(|step| step.state == StepState::Overdue);
     overdue.map(|step| OpenPoint::StepOverdue { host: host.name.clone(), step: step.step.clone() })
+}
+
+/// What is left of a host's packages. Of a host that was held back, and of one that can't be told, the outcome says it already.
+fn packages_left(host: &HostReport, packages: &PackagesReport) -> Vec<OpenPoint> {
+    let name = || host.name.clone();
+    let is_told = matches!(host.outcome.kind, OutcomeKind::Skipped | OutcomeKind::InWork | OutcomeKind::Unknown);
+    // What failed or was taken back has to be made up for as a whole.
+    let is_through = matches!(host.outcome.kind, OutcomeKind::Updated | OutcomeKind::NothingToDo);
+    let count = packages.outstanding();
+    let services = packages.stale_services.clone();
+    let points = [
+        (packages.is_open && !is_told).then(|| OpenPoint::PackagesNotKnown { host: name() }),
+        (is_through && count > 0).then(|| OpenPoint::PackagesOutstanding { host: name(), count }),
+        (packages.reboot_needed == Some(true)).then(|| OpenPoint::RebootNeeded { host: name() }),
+        (!services.is_empty()).then(|| OpenPoint::StaleServices { host: name(), services }),
+    ];
+    points.into_iter().flatten().collect()
 }
 
 fn begun_updates(host: &HostReport) -> impl Iterator<Item = &StepReport> {

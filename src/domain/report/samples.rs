@@ -9,8 +9,15 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Report, RunRecord, from_record};
 use crate::domain::id::{ContentHash, Epoch, Name, OccurrenceId, RunId};
 use crate::domain::inventory::{Connection, Customer, Host, Locale};
-use crate::domain::job::{Action, BackupRule, BatchSize, HttpProbe, Job, Phase, Place, Probe, Rollback, Step};
+use crate::domain::job::{
+    Action, BackupRule, BatchSize, Conffiles, HttpProbe, Job, PackagesAction, Phase, Place, Probe, Rollback, Step,
+    Which,
+};
+use crate::domain::packages::account::{Account, NotInstalled};
+use crate::domain::packages::choose::{DriftPolicy, Left, LeftCause, Look};
+use crate::domain::packages::{Change, ChangeKind, Held, HeldCause, Package, PackageManager, PackagesRecord};
 use crate::domain::plan::{Choice, HostIndex, Plan, PlannedWindow, StepIndex, build};
+use crate::domain::review::{Approval, Selection};
 use crate::domain::run::event::{Event, Facts, Fault, StepEnd, StepResult};
 use crate::domain::run::machine::{Decision, Effect, Machine};
 use crate::domain::run::state::Run;
@@ -22,6 +29,8 @@ pub(crate) enum Answer {
     Well(Facts),
     /// The step ends otherwise, with this last line.
     Ends(StepEnd, &'static str),
+    /// The step ends so, and found this out about packages.
+    Packages(StepEnd, Box<PackagesRecord>),
     /// The host can't be reached, or the step can't be told.
     Fault(Fault),
     /// The step is over its time limit, and nothing more is heard.
@@ -37,6 +46,8 @@ pub(crate) struct Story {
     pub(crate) reason: Option<String>,
     /// Answers that differ from the usual, by host and label; the label of preparing a host is `prepare`.
     surprises: BTreeMap<(String, String), Vec<Answer>>,
+    /// Who approved which packages.
+    pub(crate) approval: Option<Approval>,
     /// Latest start and close, so many seconds after the start.
     window: Option<(i64, i64)>,
     /// Events from elsewhere, so many seconds after the start.
@@ -52,11 +63,36 @@ impl Story {
             job: job(),
             reason: None,
             surprises: BTreeMap::new(),
+            approval: None,
             window: None,
             meanwhile: Vec::new(),
         }
         .with("db01", "application", Answer::Well(unchanged.clone()))
         .with("db01", "configuration", Answer::Well(facts(&[("changed", "false")])))
+    }
+
+    /// Three hosts whose packages are updated: on the first all kinds of changes are made, the second is held back, the third has
+    /// nothing to do.
+    pub(crate) fn of_packages() -> Self {
+        let held =
+            StepEnd::Held { why: "nginx 1.22.1-9 → 1.22.1-9+deb12u1: now it would be something else".to_owned() };
+        let nothing = Look {
+            chosen: Vec::new(),
+            left: Vec::new(),
+            held: Vec::new(),
+            without_way_back: Vec::new(),
+            warnings: Vec::new(),
+            ..look()
+        };
+        let mut story = Self::new()
+            .job(install_packages)
+            .with("mail01", "packages (look)", looked(StepEnd::Succeeded, look()))
+            .with("mail01", "packages", Answer::Well(installed_facts("keep")))
+            .with("mail01", "packages (account)", accounted(account()))
+            .with("web01", "packages (look)", looked(held, drifted()))
+            .with("db01", "packages (look)", looked(StepEnd::Succeeded, nothing));
+        story.approval = Some(approval(Some("nach Rücksprache")));
+        story
     }
 
     /// Replaces the usual answer; more than one for the same step are given one after the other.
@@ -93,7 +129,7 @@ impl Story {
             latest_start: at(latest_start_s),
             closes: at(closes_s),
         });
-        Plan { window, ..plan }
+        Plan { window, approval: self.approval.clone(), ..plan }
     }
 
     /// Lets it happen and writes the report.
@@ -154,6 +190,10 @@ impl Story {
         let event = match self.surprise(name, &label).unwrap_or_else(usual) {
             Answer::Well(facts) => finished(host, step, StepEnd::Succeeded, facts, "done"),
             Answer::Ends(end, last_line) => finished(host, step, end, Facts::new(), last_line),
+            Answer::Packages(end, record) => {
+                let result = StepResult { packages: Some(record), ..StepResult::of(end) };
+                Event::StepFinished { host, step, result }
+            }
             Answer::Fault(fault) => Event::StepUnknown { host, step, fault },
             Answer::Overdue => Event::StepOverdue { host, step },
             Answer::Silence => return None,
@@ -278,5 +318,111 @@ fn job() -> Job {
         backup: BackupRule::Required,
         steps,
         revision: ContentHash::of(b"job"),
+    }
+}
+
+/// The job installs what was approved, and can take it back.
+pub(crate) fn install_packages(job: &mut Job) {
+    job.steps.retain(|step| step.phase != Phase::Update);
+    let action = Action::Packages(PackagesAction {
+        which: Which::Approved,
+        conffiles: Conffiles::Keep,
+        drift: DriftPolicy::InstallApprovedOnly,
+        lock_wait_s: 600,
+    });
+    job.steps.push(Step { action, rollback: Some(Rollback::Packages), ..step(Phase::Update, "packages") });
+    job.steps.sort_by_key(|step| step.phase);
+    job.max_failures = 3;
+}
+
+pub(crate) fn approval(note: Option<&str>) -> Approval {
+    Approval {
+        list: ContentHash::of(b"list"),
+        by: "Jana Weber".to_owned(),
+        at: at(-86_400),
+        note: note.map(str::to_owned),
+        selection: Selection::default(),
+        changes: BTreeMap::new(),
+    }
+}
+
+pub(crate) fn looked(end: StepEnd, look: Look) -> Answer {
+    Answer::Packages(end, Box::new(PackagesRecord::Looked(look)))
+}
+
+pub(crate) fn accounted(account: Account) -> Answer {
+    Answer::Packages(StepEnd::Succeeded, Box::new(PackagesRecord::Accounted(account)))
+}
+
+pub(crate) fn installed_facts(policy: &str) -> Facts {
+    facts(&[
+        ("changed", "true"),
+        ("conffiles", "1"),
+        ("conffile_1", "/etc/nginx/nginx.conf"),
+        ("conffile_policy", policy),
+    ])
+}
+
+/// `name 1 → 2`; without the first version a new package, without the second one that goes.
+pub(crate) fn change(name: &str, from: &str, to: &str, security: bool) -> Change {
+    let version = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let kind = match (from, to) {
+        ("", _) => ChangeKind::Install,
+        (_, "") => ChangeKind::Remove,
+        _ => ChangeKind::Upgrade,
+    };
+    let package = Package { name: name.to_owned(), architecture: "amd64".to_owned() };
+    let repository = version(to).map(|_| if security { "Debian-Security/stable-security" } else { "Debian/stable" });
+    let repository = repository.map(str::to_owned);
+    Change { package, kind, from: version(from), to: version(to), repository, security, size_bytes: Some(54_000) }
+}
+
+pub(crate) fn look() -> Look {
+    let held = |name: &str, cause| {
+        let package = Package { name: name.to_owned(), architecture: "amd64".to_owned() };
+        Held { package, installed: "1.0".to_owned(), candidate: Some("1.1".to_owned()), cause }
+    };
+    Look {
+        manager: PackageManager::Apt,
+        chosen: vec![
+            change("libold1", "1.2-3", "", false),
+            change("libssl3", "3.0.11-1", "3.0.15-1~deb12u1", true),
+            change("libxnew2", "", "2.0-1", false),
+            change("nginx", "1.22.1-9", "1.22.1-9+deb12u1", false),
+            change("postfix", "3.7.6-0", "3.7.11-0", false),
+        ],
+        left: vec![Left { change: change("curl", "7.88.1-10", "7.88.1-11", true), cause: LeftCause::NotApproved }],
+        held: vec![held("dovecot-core", HeldCause::Hold), held("php8.2", HeldCause::KeptBack)],
+        transaction: "1 2".to_owned(),
+        without_way_back: vec![Package { name: "postfix".to_owned(), architecture: "amd64".to_owned() }],
+        warnings: vec!["apt is older than 2.6.2".to_owned()],
+    }
+}
+
+/// What was approved has become something else.
+pub(crate) fn drifted() -> Look {
+    let nginx = || change("nginx", "1.22.1-9", "1.22.1-9+deb12u1", false);
+    let left = [
+        LeftCause::Replaced { by: change("nginx", "1.22.1-9", "1.22.1-9+deb12u2", true) },
+        LeftCause::OtherRepository { repository: "packages.example".to_owned() },
+        LeftCause::Needs { others: vec![change("libold1", "1.2-3", "", false)] },
+        LeftCause::Refused,
+        LeftCause::Gone,
+    ];
+    let left = left.into_iter().map(|cause| Left { change: nginx(), cause }).collect();
+    Look { chosen: Vec::new(), left, held: Vec::new(), without_way_back: Vec::new(), warnings: Vec::new(), ..look() }
+}
+
+/// Most of it is in effect.
+pub(crate) fn account() -> Account {
+    let mut installed = look().chosen;
+    let postfix = installed.pop().unwrap();
+    Account {
+        installed,
+        not_installed: vec![NotInstalled { change: postfix, now: Some("3.7.6-0".to_owned()) }],
+        left: look().left,
+        newly_available: vec![change("tzdata", "2025b-0", "2026a-0", false)],
+        reboot_needed: Some(true),
+        stale_services: vec!["dovecot.service".to_owned(), "cron.service".to_owned()],
     }
 }

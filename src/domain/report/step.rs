@@ -18,7 +18,7 @@ pub struct StepReference {
     pub phase: Phase,
     /// The name of the job's step.
     pub name: String,
-    /// `run`, or the part of the job's step that it is: `verify`, `recheck`, `rollback`, `undo`.
+    /// `run`, or the part of the job's step that it is: `look`, `keep`, `verify`, `recheck`, `rollback`, `undo`, `account`.
     pub part: &'static str,
 }
 

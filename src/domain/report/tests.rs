@@ -2,7 +2,7 @@
 
 use super::host::{Effect, HostReport, OutcomeKind, PhaseState};
 use super::open_point::OpenPoint;
-use super::samples::{Answer, Story, at, facts, fault, name};
+use super::samples::{Answer, Story, account, accounted, at, facts, fault, look, looked, name};
 use super::step::{Cause, StepReference, StepState};
 use super::{BackupPromise, Counts, Report};
 use crate::domain::id::Epoch;
@@ -354,4 +354,100 @@ fn a_window_that_was_too_short_shows_in_what_was_left_out_and_in_the_overrun() {
     assert_eq!(window.overrun_ms, u64::try_from(ended.duration_since(at(500)).as_millis()).ok());
     assert!(window.overrun_ms > Some(0));
     assert_eq!(Story::new().report().window, None, "a run by hand has no window");
+}
+
+fn names(changes: &[crate::domain::packages::Change]) -> Vec<&str> {
+    changes.iter().map(|change| change.package.name.as_str()).collect()
+}
+
+#[test]
+fn packages_are_told_as_they_were_found_at_the_end() {
+    let report = Story::of_packages().report();
+    let [packages] = &host(&report, "mail01").packages[..] else { panic!("one step installs packages") };
+    assert_eq!((&packages.step.name[..], packages.is_open), ("packages", false));
+    assert_eq!(names(&packages.installed), ["libold1", "libssl3", "libxnew2", "nginx"]);
+    let missing: Vec<_> = packages
+        .not_installed
+        .iter()
+        .map(|missing| (&missing.change.package.name[..], missing.now.as_deref()))
+        .collect();
+    assert_eq!(missing, [("postfix", Some("3.7.6-0"))]);
+    assert_eq!(names(&packages.newly_available), ["tzdata"]);
+    assert_eq!(
+        (packages.conffiles.as_slice(), packages.conffile_policy.as_deref()),
+        (&["/etc/nginx/nginx.conf".to_owned()][..], Some("keep"))
+    );
+    assert_eq!(packages.reboot_needed, Some(true));
+    let counts = report.packages.unwrap();
+    assert_eq!((counts.installed, counts.security), (4, 1));
+    assert_eq!(counts.not_installed, 1 + 4, "postfix, and on web01 all but what is not pending any more");
+    let approval = report.approval.as_ref().unwrap();
+    assert_eq!((&approval.by[..], approval.note.as_deref()), ("Jana Weber", Some("nach Rücksprache")));
+    let change = &host(&report, "mail01").changes[0];
+    assert_eq!(change.facts, facts(&[("changed", "true")]), "configuration files are told with the packages");
+}
+
+#[test]
+fn what_is_left_of_packages_are_open_points() {
+    let report = Story::of_packages().report();
+    let mut points = open_points(&report);
+    points.retain(|point| !point.contains("no_backup"));
+    let expected =
+        ["review_again web01", "packages_outstanding mail01", "reboot_needed mail01", "stale_services mail01"];
+    assert_eq!(points, expected);
+    let web = host(&report, "web01");
+    assert_eq!((web.outcome.kind, web.outcome.cause), (OutcomeKind::Skipped, Some(Cause::HeldBack)));
+    assert_eq!(web.packages[0].left.len(), 5, "the difference is shown");
+    assert_eq!(web.annex.notes.len(), 1);
+    assert_eq!(host(&report, "db01").outcome.kind, OutcomeKind::NothingToDo);
+}
+
+#[test]
+fn a_version_that_is_not_to_be_had_again_makes_a_point_of_no_return() {
+    let report = Story::of_packages().report();
+    let point = host(&report, "mail01").point_of_no_return.as_ref().expect("postfix has no way back");
+    assert_eq!(&point.step.name[..], "packages");
+    assert!(point.crossed_at.is_some());
+    assert_eq!(host(&report, "db01").point_of_no_return, None);
+}
+
+#[test]
+fn without_an_account_it_is_not_known_what_is_installed() {
+    let failed = Story::new()
+        .job(super::samples::install_packages)
+        .with("mail01", "packages (look)", looked(StepEnd::Succeeded, look()))
+        .with("mail01", "packages (account)", Answer::Ends(StepEnd::NotMet { why: "locked".to_owned() }, ""))
+        .report();
+    let mail = host(&failed, "mail01");
+    assert!(mail.packages[0].is_open && mail.packages[0].installed.is_empty());
+    assert!(open_points(&failed).contains(&"packages_not_known mail01".to_owned()), "{:?}", open_points(&failed));
+    assert_eq!(failed.packages.unwrap().installed, 0, "nothing is guessed");
+}
+
+#[test]
+fn what_was_taken_back_is_not_told_as_installed() {
+    let taken_back = crate::domain::packages::account::Account {
+        installed: Vec::new(),
+        not_installed: look()
+            .chosen
+            .iter()
+            .map(|change| crate::domain::packages::account::NotInstalled {
+                change: change.clone(),
+                now: change.from.clone(),
+            })
+            .collect(),
+        ..account()
+    };
+    let report = Story::of_packages()
+        .with("mail01", "service answers", failure())
+        .with("mail01", "packages (account)", accounted(taken_back))
+        .report();
+    let mail = host(&report, "mail01");
+    assert_eq!(mail.outcome.kind, OutcomeKind::FailedAndRolledBack);
+    assert_eq!(labels(mail.rolled_back.iter().map(|back| back.step.clone())), ["packages/run"]);
+    assert_eq!(
+        labels(mail.released.iter().map(|back| back.step.clone())),
+        ["stop service/run"],
+        "a look takes nothing back"
+    );
 }

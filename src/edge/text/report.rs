@@ -15,6 +15,7 @@ use timeline::TimelineView;
 
 mod host;
 mod open_point;
+mod packages;
 mod timeline;
 mod words;
 
@@ -185,11 +186,36 @@ fn rows(report: &Report, reader: &Reader<'_>) -> Result<Vec<Row>, Error> {
         ("report.label.finished", report.finished_at.map(|at| reader.moment(at)).transpose()?),
         ("report.label.duration", report.duration_ms.map(|duration| reader.duration(duration)).transpose()?),
         ("report.label.overrun", overrun.map(|overrun_ms| reader.duration(overrun_ms)).transpose()?),
+        ("report.label.packages", packages_row(report, reader)?),
+        ("report.label.approved_by", approval_row(report, reader)?),
         ("report.label.started_by", Some(report.started_by.clone())),
         ("report.label.reason", report.reason.clone()),
         ("report.label.cancelled_by", report.cancelled_by.clone()),
     ];
     labelled(reader, values)
+}
+
+fn packages_row(report: &Report, reader: &Reader<'_>) -> Result<Option<String>, Error> {
+    let Some(counts) = &report.packages else { return Ok(None) };
+    let changed = reader.count("report.packages.changed", counts.installed, &[])?;
+    let security = reader.count("report.packages.of_these_security", counts.security, &[])?;
+    let text = reader.text("report.packages.summary", &[("changed", &changed), ("security", &security)])?;
+    match counts.not_installed {
+        0 => Ok(Some(text)),
+        outstanding => reader.count("report.packages.outstanding", outstanding, &[("changed", &text)]).map(Some),
+    }
+}
+
+fn approval_row(report: &Report, reader: &Reader<'_>) -> Result<Option<String>, Error> {
+    let Some(approval) = &report.approval else { return Ok(None) };
+    let values = [("name", &*approval.by), ("moment", &reader.moment(approval.at)?), ("list", approval.list.short())];
+    match &approval.note {
+        None => reader.text("report.approval", &values).map(Some),
+        Some(note) => {
+            let text = reader.text("report.approval", &values)?;
+            reader.text("report.approval_note", &[("approval", &text), ("note", note)]).map(Some)
+        }
+    }
 }
 
 fn window_row(window: &WindowReport, reader: &Reader<'_>) -> Result<String, Error> {

@@ -8,8 +8,12 @@ use super::{Format, HTML_TEMPLATES, LOCALES, TEXT_TEMPLATES, Texts};
 use crate::domain::id::Epoch;
 use crate::domain::inventory::Locale;
 use crate::domain::job::{BackupRule, Phase, Place};
+use crate::domain::packages::choose::Look;
 use crate::domain::report::Report;
-use crate::domain::report::samples::{Answer, Story, at, facts, fault, name, step};
+use crate::domain::report::samples::{
+    Answer, Story, account, accounted, approval, at, change, facts, fault, install_packages, installed_facts, look,
+    looked, name, step,
+};
 use crate::domain::run::event::{Event, StepEnd};
 
 const ALL_LOCALES: [Locale; 4] = [Locale::De, Locale::En, Locale::Hu, Locale::Ru];
@@ -69,6 +73,7 @@ fn reports() -> Vec<Report> {
         Story::new().in_window(300, 500).report(),
         Story::new().in_window(1000, 500).meanwhile(500, Event::WindowClosed).report(),
     ];
+    reports.extend(packages());
     reports.push(Report { started_at: None, recorded_until: None, hosts: Vec::new(), ..reports[11].clone() });
     let mut omitting = reports[0].clone();
     omitting.reason = Some("a warning".to_owned());
@@ -78,6 +83,38 @@ fn reports() -> Vec<Report> {
     omitting.hosts[0].steps[0].omitted_bytes = 2 << 30;
     reports.push(omitting);
     reports
+}
+
+/// Packages as they come and don't come.
+fn packages() -> [Report; 4] {
+    let of_packages = || Story::new().job(install_packages);
+    let few = || Look { chosen: vec![change("nginx", "1", "2", false)], ..look() };
+    let mut replaced = of_packages().with("mail01", "packages (look)", looked(StepEnd::Succeeded, look())).with(
+        "mail01",
+        "packages",
+        Answer::Well(installed_facts("replace")),
+    );
+    replaced.approval = Some(approval(None));
+    let mut after = account();
+    after.not_installed[0].now = None;
+    after.newly_available = (0..30).map(|index| change(&format!("lib{index}"), "1", "2", false)).collect();
+    let plain =
+        crate::domain::packages::account::Account { installed: few().chosen, not_installed: Vec::new(), ..account() };
+    let mut one = of_packages().with("mail01", "packages (look)", looked(StepEnd::Succeeded, few())).with(
+        "mail01",
+        "packages (account)",
+        accounted(plain),
+    );
+    one.customer.hosts.truncate(1);
+    [
+        Story::of_packages().report(),
+        replaced.with("mail01", "packages (account)", accounted(after)).report(),
+        of_packages()
+            .with("mail01", "packages (look)", looked(StepEnd::Succeeded, look()))
+            .with("mail01", "packages (account)", Answer::Ends(StepEnd::NotMet { why: "locked".to_owned() }, ""))
+            .report(),
+        one.report(),
+    ]
 }
 
 fn without_backup() -> Report {
@@ -256,9 +293,13 @@ fn the_reports_as_people_see_them() {
         settings
     };
     settings.bind(|| {
-        for (story, report) in
-            [("succeeded", Story::new().report()), ("rolled_back", smoke_failure()), ("suspended", suspended())]
-        {
+        let stories = [
+            ("succeeded", Story::new().report()),
+            ("rolled_back", smoke_failure()),
+            ("suspended", suspended()),
+            ("packages", Story::of_packages().report()),
+        ];
+        for (story, report) in stories {
             for locale in [Locale::De, Locale::En] {
                 let language = super::code(locale);
                 let text = without_plan_hash(&report, &render(&report, locale, Format::Text));

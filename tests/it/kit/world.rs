@@ -147,14 +147,24 @@ impl World {
         let text = format!(
             "Port {}\nListenAddress 0.0.0.0\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nStrictModes no\nUsePAM no\n\
              PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nMaxStartups 1000\n\
-             SetEnv HOME={}\n",
+             SetEnv HOME={} PATH={}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n",
             self.ssh_port,
             self.path("host_key").display(),
             authorized.display(),
             // Start-up files of the account that runs the tests are its own affair.
             self.directory.path().display(),
+            self.path("programs").display(),
         );
         self.write("sshd_config", &text);
+        // The hosts are this machine: its packages are none of a test's business.
+        for program in ["apt-get", "dnf", "zypper"] {
+            let path = self.path("programs").join(program);
+            self.write(
+                &format!("programs/{program}"),
+                "#!/bin/sh\necho 'E: a test changes no packages' >&2\nexit 100\n",
+            );
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
         if nix::unistd::geteuid().is_root() {
             fs::create_dir_all("/run/sshd").unwrap();
         }

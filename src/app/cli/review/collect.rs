@@ -46,7 +46,8 @@ async fn collect_and_keep(context: &Context, store: &Store, arguments: &Argument
         Some(occurrence) => for_occurrence(context, customer, occurrence)?,
         None => for_customer(context, customer)?,
     };
-    say(&format!("{}: looking at {} hosts", title(customer, occurrence.as_ref()), errand.targets.len()));
+    let hosts = words::counted(errand.targets.len(), "host");
+    say(&format!("{}: looking at {hosts}", title(customer, occurrence.as_ref())));
     let found = look(context, &errand).await?;
     let new = NewCollection {
         customer: &customer.name,

@@ -60,21 +60,22 @@ pub(in crate::app::cli) fn amount(findings: &Collection) -> String {
     .filter(|(count, _)| *count > 0)
     .map(|(count, word)| counted(count, word))
     .collect();
+    let unseen = findings.hosts.values().filter(|finding| !matches!(finding, Finding::Surveyed(_))).count();
     let mut text = match rows.len() {
-        0 => "nothing is pending".to_owned(),
+        0 if unseen == 0 => "nothing is pending".to_owned(),
+        0 => "nothing is known to be pending".to_owned(),
         several => format!("{} pending, {security} for security", counted(several, "change")),
     };
     if !odd.is_empty() {
         text += &format!("; ! {}", odd.join(", "));
     }
-    let unseen = findings.hosts.values().filter(|finding| !matches!(finding, Finding::Surveyed(_))).count();
     if unseen > 0 {
         text += &format!("\n{unseen} of {} could not be looked at", counted(findings.hosts.len(), "host"));
     }
     text
 }
 
-fn counted(count: usize, word: &str) -> String {
+pub(super) fn counted(count: usize, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 

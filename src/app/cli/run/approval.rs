@@ -25,6 +25,8 @@ use crate::edge::store::review::decision::{About, Decided, NewDecision, decide a
 use crate::edge::store::review::{NewCollection, store_collection};
 
 #[derive(Debug, Clone, Default, Args)]
+// The group of this name is that of the command that has these arguments as its own.
+#[group(id = "approval")]
 pub(super) struct Arguments {
     /// Approve these of the updates that are pending now, for this run; for jobs that install approved packages
     #[arg(long, value_enum, value_name = "WHICH", requires = "by")]

@@ -28,9 +28,11 @@ pub(super) fn survey(sections: &Sections) -> Result<Survey, Obstacle> {
     let pending = sections.get("pending");
     let sizes = read_sizes(sections);
     let mut changes = read_changes(pending, &names)?;
+    let security: BTreeSet<Package> = sections.lines("security").map(|name| names.resolve(name)).collect();
     for change in &mut changes {
         let version = change.to.clone().unwrap_or_default();
         change.size_bytes = sizes.get(&(change.package.clone(), version)).copied();
+        change.security |= change.kind == ChangeKind::Upgrade && security.contains(&change.package);
     }
     let without_way_back = sections.lines("without-way-back").map(|name| names.resolve(name)).collect();
     Ok(Survey {
@@ -198,15 +200,12 @@ fn read_held(text: &str, sections: &Sections, names: &Names<'_>) -> Vec<Held> {
     listed(text, &KEPT_BACK).filter_map(read).collect()
 }
 
-/// `'URI' NAME_VERSION_ARCH.deb SIZE HASH`; an epoch's colon is written as `%3a`.
+/// `NAME ARCHITECTURE VERSION BYTES`
 fn read_sizes(sections: &Sections) -> BTreeMap<(Package, String), u64> {
     let read = |line: &str| {
-        let mut words = line.split_once("' ")?.1.split(' ');
-        let file = words.next()?.strip_suffix(".deb")?;
-        let bytes = words.next()?.parse().ok()?;
-        let [name, version, architecture] = file.splitn(3, '_').collect::<Vec<_>>().try_into().ok()?;
+        let [name, architecture, version, bytes] = line.split(' ').collect::<Vec<_>>().try_into().ok()?;
         let package = Package { name: name.to_owned(), architecture: architecture.to_owned() };
-        Some(((package, version.replace("%3a", ":")), bytes))
+        Some(((package, version.to_owned()), bytes.parse().ok()?))
     };
     sections.lines("sizes").filter_map(read).collect()
 }

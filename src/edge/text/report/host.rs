@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::super::Error;
 use super::super::reader::Reader;
+use super::packages::{self, PackagesView};
 use super::words::{cause_clause, outcome_sentence, phase_line, place, step_name, word};
 use super::{Row, labelled};
 use crate::domain::job::Phase;
@@ -28,6 +29,7 @@ pub(super) struct HostView {
     begun: bool,
     rows: Vec<Row>,
     changes: Vec<ChangeView>,
+    packages: Vec<PackagesView>,
     backups: Vec<BackupView>,
     backup_note: Option<String>,
     checks: Vec<LineView>,
@@ -125,6 +127,7 @@ fn view(report: &Report, index: usize, host: &HostReport, reader: &Reader<'_>) -
         begun: !host.phases.is_empty(),
         rows: rows(host, reader)?,
         changes: collect(&host.changes, |change| change_view(change, reader))?,
+        packages: packages::views(host, reader)?,
         backups: collect(&host.backups, |proof| backup_view(host, proof, reader))?,
         backup_note: backup_note(report, host, reader)?,
         checks: checks(host, reader)?,
@@ -247,7 +250,10 @@ fn backup_view(host: &HostReport, proof: &BackupProof, reader: &Reader<'_>) -> R
 /// Why there is no proof, where a reader would look for one.
 fn backup_note(report: &Report, host: &HostReport, reader: &Reader<'_>) -> Result<Option<String>, Error> {
     let updates = host.steps.iter().any(|step| step.step.phase == Phase::Update);
-    if host.phases.is_empty() || !host.backups.is_empty() || !updates {
+    // Where there was nothing to do, or nothing was to be done, nobody misses a backup.
+    let is_untouched = matches!(host.outcome.kind, OutcomeKind::NothingToDo | OutcomeKind::Skipped)
+        && !host.phases.iter().any(|phase| phase.phase > Phase::Preflight);
+    if host.phases.is_empty() || !host.backups.is_empty() || !updates || is_untouched {
         return Ok(None);
     }
     match &report.backup {

@@ -23,7 +23,9 @@ pub(super) fn views(points: &[OpenPoint], reader: &Reader<'_>) -> Result<Vec<Ope
 
 fn share_a_sentence(one: &OpenPoint, other: &OpenPoint) -> bool {
     match (one, other) {
-        (OpenPoint::HostUnreachable { .. }, OpenPoint::HostUnreachable { .. }) => true,
+        (OpenPoint::HostUnreachable { .. }, OpenPoint::HostUnreachable { .. })
+        | (OpenPoint::ReviewAgain { .. }, OpenPoint::ReviewAgain { .. })
+        | (OpenPoint::RebootNeeded { .. }, OpenPoint::RebootNeeded { .. }) => true,
         (OpenPoint::HostSkipped { cause, .. }, OpenPoint::HostSkipped { cause: other, .. }) => cause == other,
         _ => false,
     }
@@ -50,6 +52,12 @@ fn text(point: &OpenPoint, group: &[OpenPoint], reader: &Reader<'_>) -> Result<S
         | OpenPoint::MaintenanceOutstanding { host, step }
         | OpenPoint::CutShort { host, step } => about_step(&key, host, Some(step), reader),
         OpenPoint::HostUnreachable { .. } | OpenPoint::HostSkipped { .. } => about_hosts(&key, group, reader),
+        OpenPoint::ReviewAgain { .. } | OpenPoint::RebootNeeded { .. } => about_hosts(&key, group, reader),
+        OpenPoint::PackagesNotKnown { host } => reader.text(&key, &[("host", host.as_str())]),
+        OpenPoint::PackagesOutstanding { host, count } => reader.count(&key, *count, &[("host", host.as_str())]),
+        OpenPoint::StaleServices { host, services } => {
+            reader.text(&key, &[("host", host.as_str()), ("services", &services.join(", "))])
+        }
         OpenPoint::NoBackup { reason } => reader.text(&key, &[("reason", reason)]),
     }
 }
@@ -61,7 +69,10 @@ fn about_step(key: &str, host: &Name, step: Option<&StepReference>, reader: &Rea
 
 fn about_hosts(key: &str, group: &[OpenPoint], reader: &Reader<'_>) -> Result<String, Error> {
     let names = group.iter().filter_map(|point| match point {
-        OpenPoint::HostUnreachable { host } | OpenPoint::HostSkipped { host, .. } => Some(host.as_str()),
+        OpenPoint::HostUnreachable { host }
+        | OpenPoint::HostSkipped { host, .. }
+        | OpenPoint::ReviewAgain { host }
+        | OpenPoint::RebootNeeded { host } => Some(host.as_str()),
         _ => None,
     });
     reader.count(key, group.len(), &[("hosts", &names.collect::<Vec<_>>().join(", "))])

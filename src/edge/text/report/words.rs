@@ -46,7 +46,7 @@ pub(super) fn outcome_sentence(reader: &Reader<'_>, outcome: &HostOutcome) -> Re
     let kind = word(&outcome.kind);
     let (key, cause) = match outcome.cause {
         None if outcome.step.is_some() => (format!("report.sentence.{kind}_step"), String::new()),
-        Some(cause @ (Cause::FailureLimit | Cause::LostSight | Cause::WindowEnding)) => {
+        Some(cause @ (Cause::FailureLimit | Cause::LostSight | Cause::WindowEnding | Cause::HeldBack)) => {
             (format!("report.sentence.{kind}_{}", word(&cause)), String::new())
         }
         Some(Cause::Cancelled) if outcome.step.is_none() => {

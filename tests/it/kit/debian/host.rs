@@ -59,7 +59,9 @@ impl Host {
         }
         let first = children(outer.id()).first().copied().expect("the first process of the namespace");
         let first = i32::try_from(first).expect("a pid");
-        Self { address, ssh_port, shop_port, outer, first }
+        let host = Self { address, ssh_port, shop_port, outer, first };
+        wait_for("the shop to answer", || host.answer().is_some());
+        host
     }
 
     /// Runs shell text on the host, without ssh; it has to succeed. What it printed.

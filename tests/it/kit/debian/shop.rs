@@ -43,12 +43,11 @@ impl Shop {
         let text = format!(
             "[customer]\nname = \"Nordwind GmbH\"\nlocale = \"en\"\ntime_zone = \"Europe/Berlin\"\n\n\
              [[host]]\nname = \"h1\"\naddress = \"{address}\"\nport = {port}\nuser = \"root\"\nidentity_file = \"{key}\"\n\
-             known_hosts = \"{known}\"\nvars = {{ shop = \"{address}:{shop}\" }}\n\n\
+             known_hosts = \"{known}\"\n\n\
              [[window]]\nname = \"h1\"\nrule = \"FREQ=YEARLY\"\nstarts = 2027-03-27T14:00:00\nduration = \"2h\"\n\
              job = \"quarterly\"\nhosts = [\"h1\"]\n",
             key = world.path("key").display(),
             known = world.path("known_hosts").display(),
-            shop = self.host.shop_port,
         );
         world.write("configuration/inventories/nordwind.toml", &text);
     }
@@ -56,6 +55,7 @@ impl Shop {
     /// The job `quarterly`, which can be taken back: `lines` say what its update does, the shop has to say `wanted` afterwards. A
     /// preflight step stands at the gate `look`, whenever that is closed.
     pub(crate) fn job(&self, lines: &str, wanted: &str) {
+        let port = self.host.shop_port;
         let text = format!(
             r#"description = "Update of the shop"
 batch = ["1"]
@@ -82,7 +82,7 @@ rollback = "packages"
 [[step]]
 phase = "smoke"
 name = "the shop answers"
-probe = {{ http = {{ url = "http://$VAR_SHOP/", contains = "{wanted}", within = "5s" }} }}
+probe = {{ http = {{ url = "http://$ADDRESS:{port}/", contains = "{wanted}", within = "5s" }} }}
 "#
         );
         self.world().job("quarterly", &text);
