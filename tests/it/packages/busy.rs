@@ -94,7 +94,7 @@ fn no_question_of_a_package_makes_a_run_hang() {
     shop.repository.publish(Suite::Stable, &["shop_1.6"]);
     let (status, printed) = shop.run(&[]);
     assert_eq!(status, 1, "{printed}");
-    assert!(printed.contains("/dev/tty"), "{printed}");
+    assert!(shop.log(2).contains("/dev/tty"), "{}", shop.log(2));
     assert_eq!(shop.world().outcome(2, "h1"), "failed_and_rolled_back", "{printed}");
     assert_eq!(shop.host.answer().as_deref(), Some("shop 1.0 ok"));
     shop.host.assert_whole();

@@ -63,8 +63,6 @@ fn assert_installed_once(shop: &Shop) {
     assert_eq!(shop.changes(1, "account", "installed"), ["shop 1.0 → 1.5", "shop-tool 1.0 → 1.1"]);
     assert_eq!(shop.host.answer().as_deref(), Some("shop 1.5 ok"));
     assert_eq!(shop.drained(), "drained\nfilled\n");
-    let log = shop.world().run(&["log", "1"]);
-    let log = String::from_utf8_lossy(&log.stdout).into_owned();
-    assert!(log.contains("\n19999\n20000\n"), "what was printed meanwhile is in the log");
+    assert!(shop.log(1).contains("\n19999\n20000\n"), "what was printed meanwhile is in the log");
     shop.host.assert_whole();
 }

@@ -14,7 +14,7 @@ const TOMORROW: Span = Span { start: 86_400, latest_start: 90_000, end: 93_600 }
 fn open(lines: &str) -> Option<(Shop, OccurrenceId)> {
     let shop = Shop::open()?;
     shop.job(&format!("packages = \"approved\"\n{lines}"), "shop ");
-    shop.provider.apply();
+    shop.apply_with_window();
     let date = shop.provider.plan("h1", TOMORROW);
     Some((shop, date))
 }

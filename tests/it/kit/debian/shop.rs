@@ -34,7 +34,7 @@ impl Shop {
         &self.provider.world
     }
 
-    /// The customer's one host `h1`, reached at `port`; with a window of the job `quarterly`.
+    /// The customer's one host `h1`, reached at `port`.
     pub(crate) fn write_inventory(&self, port: u16) {
         let world = self.world();
         let address = &self.host.address;
@@ -43,13 +43,20 @@ impl Shop {
         let text = format!(
             "[customer]\nname = \"Nordwind GmbH\"\nlocale = \"en\"\ntime_zone = \"Europe/Berlin\"\n\n\
              [[host]]\nname = \"h1\"\naddress = \"{address}\"\nport = {port}\nuser = \"root\"\nidentity_file = \"{key}\"\n\
-             known_hosts = \"{known}\"\n\n\
-             [[window]]\nname = \"h1\"\nrule = \"FREQ=YEARLY\"\nstarts = 2027-03-27T14:00:00\nduration = \"2h\"\n\
-             job = \"quarterly\"\nhosts = [\"h1\"]\n",
+             known_hosts = \"{known}\"\n",
             key = world.path("key").display(),
             known = world.path("known_hosts").display(),
         );
         world.write("configuration/inventories/nordwind.toml", &text);
+    }
+
+    /// Adds a window of the job `quarterly`, and applies all files.
+    pub(crate) fn apply_with_window(&self) {
+        let window = "\n[[window]]\nname = \"h1\"\nrule = \"FREQ=YEARLY\"\nstarts = 2027-03-27T14:00:00\nduration = \"2h\"\n\
+                      job = \"quarterly\"\nhosts = [\"h1\"]\n";
+        let inventory = self.provider.inventory() + window;
+        self.world().write("configuration/inventories/nordwind.toml", &inventory);
+        self.provider.apply();
     }
 
     /// The job `quarterly`, which can be taken back: `lines` say what its update does, the shop has to say `wanted` afterwards. A
@@ -121,6 +128,11 @@ probe = {{ http = {{ url = "http://$ADDRESS:{port}/", contains = "{wanted}", wit
             format!("{} {} → {}", change["name"].as_str().unwrap_or("?"), version("from"), version("to"))
         });
         told.collect()
+    }
+
+    /// All that the steps of a run printed.
+    pub(crate) fn log(&self, run: i64) -> String {
+        String::from_utf8_lossy(&self.world().run(&["log", &run.to_string()]).stdout).into_owned()
     }
 
     /// What was stopped and started again for a run.
