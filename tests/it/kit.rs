@@ -1,6 +1,7 @@
 //! What the tests share.
 
 pub(crate) mod database;
+pub(crate) mod debian;
 pub(crate) mod machine;
 pub(crate) mod office;
 pub(crate) mod provider;

@@ -1,6 +1,7 @@
 //! Whole runs through the real binary, real sshd and real Postgres: what is promised when all goes well, and when it does not.
 
 mod faults;
+mod looks;
 mod model;
 mod reader;
 mod review;

@@ -11,7 +11,8 @@ use crate::domain::job::Which;
 use crate::domain::line::clean_line;
 use crate::domain::packages::account::{Account, account};
 use crate::domain::packages::choose::{
-    Approved, DriftPolicy, Left, LeftCause, Look, choose, find_refused, find_unapproved, hold,
+    Approved, DriftPolicy, Left, LeftCause, Look, choose, find_as_approved, find_outrun, find_refused, find_unapproved,
+    hold,
 };
 use crate::domain::packages::{Change, Obstacle, PackageManager, PackagesRecord, Survey, Transaction};
 use crate::domain::run::event::{StepEnd, StepResult};
@@ -55,8 +56,11 @@ pub(super) async fn look_at(remote: &Remote, wanted: &Wanted<'_>) -> StepResult 
             Ok(found) => found,
             Err(obstacle) => return Ok(obstructed(&obstacle)),
         };
-        let (chosen, left) = choose(&found, wanted.approved());
-        Ok(match settle(remote, &found, wanted, (chosen, left)).await? {
+        let mut choice = choose(&found, wanted.approved());
+        if wanted.drift == DriftPolicy::InstallApprovedOnly {
+            choice = take_outrun(remote, &found, choice).await?;
+        }
+        Ok(match settle(remote, &found, wanted, choice).await? {
             Ok(settled) => conclude(found, wanted.drift, settled),
             Err(obstacle) => obstructed(&obstacle),
         })
@@ -79,6 +83,23 @@ where
             looked => return looked,
         }
     }
+}
+
+/// Where another version has become the pending one, the approved one may still be offered: then that is chosen.
+async fn take_outrun(
+    remote: &Remote,
+    found: &Survey,
+    (mut chosen, mut left): (Vec<Change>, Vec<Left>),
+) -> Result<(Vec<Change>, Vec<Left>), Error> {
+    for wanted in find_outrun(&left).into_iter().take(ONE_BY_ONE) {
+        let Ok(Some(alone)) = simulate_one(remote, found, std::slice::from_ref(&wanted)).await? else { continue };
+        if let Some(offered) = find_as_approved(&alone.changes, &wanted) {
+            left.retain(|left| left.change != wanted);
+            chosen.push(offered);
+        }
+    }
+    chosen.sort();
+    Ok((chosen, left))
 }
 
 /// What will be done by the package manager's own word, and what will not.

@@ -142,6 +142,22 @@ fn difference(wanted: &Change, pending: &Change) -> Option<LeftCause> {
     other.map(|repository| LeftCause::OtherRepository { repository: repository.clone() })
 }
 
+/// The approved changes in whose place a newer or older version is pending now: the package manager may still offer the approved one.
+#[must_use]
+pub fn find_outrun(left: &[Left]) -> Vec<Change> {
+    let is_outrun = |left: &&Left| match &left.cause {
+        LeftCause::Replaced { by } => by.kind == left.change.kind && by.to.is_some(),
+        _ => false,
+    };
+    left.iter().filter(is_outrun).map(|left| left.change.clone()).collect()
+}
+
+/// The approved change as this transaction would make it; none if it is not in there as it was approved.
+#[must_use]
+pub fn find_as_approved(transaction: &[Change], wanted: &Change) -> Option<Change> {
+    transaction.iter().find(|change| difference(wanted, change).is_none()).cloned()
+}
+
 /// What a transaction would do besides what was chosen or approved: nothing of it may happen.
 #[must_use]
 pub fn find_unapproved(transaction: &[Change], chosen: &[Change], approved: Approved<'_>) -> Vec<Change> {

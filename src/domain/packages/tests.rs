@@ -1,7 +1,10 @@
 //! What is chosen of a list, what holds a host back, and what is accounted for.
 
 use super::account::account;
-use super::choose::{Approved, DriftPolicy, Left, LeftCause, Look, choose, find_refused, find_unapproved, hold};
+use super::choose::{
+    Approved, DriftPolicy, Left, LeftCause, Look, choose, find_as_approved, find_outrun, find_refused, find_unapproved,
+    hold,
+};
 use super::{Change, ChangeKind, Installed, Package, PackageManager, Survey};
 
 fn package(name: &str) -> Package {
@@ -122,6 +125,19 @@ fn a_host_is_held_back_by_its_policy() {
     ];
     for cause in causes {
         assert!(hold(DriftPolicy::Hold, &chosen, &[left(cause.clone())]).is_some(), "{cause:?}");
+    }
+}
+
+#[test]
+fn an_approved_version_in_whose_place_another_is_pending_may_still_be_offered() {
+    let replaced = |by: &str| Left { change: change("a 1 → 2"), cause: LeftCause::Replaced { by: change(by) } };
+    assert_eq!(find_outrun(&[replaced("a 1 → 3")]), changes(&["a 1 → 2"]));
+    assert_eq!(find_outrun(&[replaced("a 1 →")]), [], "it would be removed now");
+    assert_eq!(find_outrun(&[Left { cause: LeftCause::Gone, ..replaced("a 1 → 3") }]), []);
+    let wanted = change("a 1 → 2");
+    assert_eq!(find_as_approved(&changes(&["a 1 → 2", "b 1 → 2"]), &wanted), Some(wanted.clone()));
+    for other in ["a 1 → 3", "a 1 → 2 @ elsewhere", "b 1 → 2"] {
+        assert_eq!(find_as_approved(&changes(&[other]), &wanted), None, "{other}");
     }
 }
 

@@ -69,11 +69,16 @@ pub enum LineFault {
 #[derive(Debug, Clone, Default)]
 pub struct Fleet(Arc<Mutex<Model>>);
 
+/// Names and texts of sections.
+type Sections = Vec<(String, String)>;
+
 #[derive(Debug, Default)]
 struct Model {
     machines: BTreeMap<String, Machine>,
     behaviours: BTreeMap<(String, String), Behaviour>,
     faults: BTreeMap<(String, Option<String>), VecDeque<LineFault>>,
+    answers: BTreeMap<(String, String), Sections>,
+    looks: Vec<(String, String)>,
     starts: Vec<(String, String)>,
 }
 
@@ -114,6 +119,25 @@ impl Fleet {
     pub fn add_fault(&self, machine: &str, key: Option<&StepKey>, fault: LineFault) {
         let key = key.map(|key| key.as_str().to_owned());
         self.model().faults.entry((machine.to_owned(), key)).or_default().push_back(fault);
+    }
+
+    /// Adds a fault to the looks at the packages of that machine: `survey` or `simulate`.
+    pub fn add_fault_of_look(&self, machine: &str, verb: &str, fault: LineFault) {
+        let key = (machine.to_owned(), Some(verb.to_owned()));
+        self.model().faults.entry(key).or_default().push_back(fault);
+    }
+
+    /// What the machine says from now on when its packages are looked at with this verb (`survey` or `simulate`): a text for each
+    /// section. Without that it is an apt host on which nothing is pending.
+    pub fn set_sections(&self, machine: &str, verb: &str, sections: &[(&str, &str)]) {
+        let sections = sections.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        self.model().answers.insert((machine.to_owned(), verb.to_owned()), sections);
+    }
+
+    /// Machine and verb of every look at packages that reached the machine, in order.
+    #[must_use]
+    pub fn looks(&self) -> Vec<(String, String)> {
+        self.model().looks.clone()
     }
 
     /// Machine and step of every start, in order.
@@ -230,7 +254,11 @@ impl Call {
     }
 
     fn key(&self) -> Option<String> {
-        matches!(self.verb.as_str(), "run" | "follow").then(|| self.argument(1).to_owned())
+        match self.verb.as_str() {
+            "run" | "follow" => Some(self.argument(1).to_owned()),
+            "survey" | "simulate" => Some(self.verb.clone()),
+            _ => None,
+        }
     }
 
     fn argument(&self, position: usize) -> &str {
@@ -258,6 +286,12 @@ impl Model {
         match call.verb.as_str() {
             "take" => said.extend(self.take(machine, call)),
             "run" | "follow" => close = self.run(machine, call, &mut said),
+            "survey" | "simulate" => {
+                self.looks.push((machine.to_owned(), call.verb.clone()));
+                self.sections(machine, call).iter().for_each(|(name, text)| {
+                    say(&mut said, &format!("section {name} {}\n{text}\n", text.len()));
+                });
+            }
             "boot" => say(&mut said, &format!("boot {}", boot_id(machine, self.machine(machine).boots))),
             "clean" => {
                 let run = self.machine(machine).runs.entry(call.run.clone()).or_default();
@@ -270,6 +304,14 @@ impl Model {
             say(&mut said, "end");
         }
         (said, close)
+    }
+
+    fn sections(&self, machine: &str, call: &Call) -> Sections {
+        let set = self.answers.get(&(machine.to_owned(), call.verb.clone())).cloned();
+        set.unwrap_or_else(|| {
+            let nothing_pending = [("manager", "apt"), ("architecture", "amd64"), ("reboot", "no")];
+            nothing_pending.map(|(name, text)| (name.to_owned(), text.to_owned())).into()
+        })
     }
 
     fn take(&mut self, name: &str, call: &Call) -> Vec<u8> {

@@ -161,13 +161,13 @@ fn command_line(pid: i32) -> String {
 }
 
 /// Loopback addresses of our own for each sshd of this test process, so that names in known_hosts differ.
-fn next_address() -> String {
+pub(crate) fn next_address() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = std::process::id().wrapping_mul(16).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 0xfd_fffd;
     Ipv4Addr::from(0x7f01_0001 + number).to_string()
 }
 
-fn free_port(address: &str) -> u16 {
+pub(crate) fn free_port(address: &str) -> u16 {
     TcpListener::bind((address, 0)).and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
 

@@ -66,12 +66,16 @@ const ROLLBACK: usize = 7;
 const UNDO: usize = 8;
 
 fn plan(hosts: usize) -> Plan {
+    plan_of(JOB, hosts)
+}
+
+pub(super) fn plan_of(job: &str, hosts: usize) -> Plan {
     let mut inventory = "[customer]\nname = \"Model\"\nlocale = \"en\"\ntime_zone = \"UTC\"\n".to_owned();
     for host in 0..hosts {
         inventory += &format!("[[host]]\nname = \"h{host}\"\naddress = \"h{host}\"\ngroups = [\"all\"]\n");
     }
     let customer = turnus::domain::inventory::parse::parse(&inventory, "inventories/model.toml").unwrap();
-    let job = turnus::domain::job::parse::parse(JOB, "jobs/all.toml").unwrap();
+    let job = turnus::domain::job::parse::parse(job, "jobs/all.toml").unwrap();
     let choice = Choice { hosts: vec!["@all".to_owned()], parallel_hosts: hosts };
     let revision = |text: &str| ContentHash::of(text.as_bytes());
     let plan = build(&customer, &job, &choice).unwrap();
@@ -103,7 +107,7 @@ async fn store_run(store: &Store, plan: &Plan) -> RunId {
 }
 
 /// Drives a run on the model to its end, and returns the state that its record folds into.
-async fn drive(model: &Model, plan: &Plan) -> (End, Run) {
+pub(super) async fn drive(model: &Model, plan: &Plan) -> (End, Run) {
     let database = Database::open().await;
     let store = database.store().await;
     let id = store_run(&store, plan).await;
@@ -145,7 +149,7 @@ fn key(plan: &Plan, host: usize, step: usize) -> StepKey {
 }
 
 /// The steps that were started for each host, in order; none twice.
-fn starts(model: &Model, plan: &Plan) -> Vec<Vec<usize>> {
+pub(super) fn starts(model: &Model, plan: &Plan) -> Vec<Vec<usize>> {
     let mut of_host = vec![Vec::new(); plan.hosts.len()];
     for (_, key) in model.starts() {
         let (host, step) = key.rsplit_once('.').unwrap();
@@ -157,7 +161,7 @@ fn starts(model: &Model, plan: &Plan) -> Vec<Vec<usize>> {
     of_host
 }
 
-fn outcome(run: &Run, host: usize) -> Outcome {
+pub(super) fn outcome(run: &Run, host: usize) -> Outcome {
     match &run.hosts()[host].stage {
         HostStage::Finished(outcome) => outcome.clone(),
         stage => panic!("host {host} is {stage:?}"),
