@@ -77,11 +77,7 @@ impl Root {
     fn build(&self, kept: &Path) -> Result<(), String> {
         eprintln!("building a Debian root in {} (once)", self.0.display());
         let fresh = kept.join("debian-root.new");
-        for old in [&self.0, &fresh] {
-            if old.exists() {
-                fs::remove_dir_all(old).map_err(|error| format!("{} can't be removed: {error}", old.display()))?;
-            }
-        }
+        remove(&fresh)?;
         let packages = kept.join("debian-packages.sh");
         fs::write(&packages, PACKAGES_SCRIPT).expect("written");
         let mut build = Command::new("sh");
@@ -95,6 +91,7 @@ impl Root {
                 last[last.len().saturating_sub(5)..].join(" | ")
             ));
         }
+        remove(&self.0)?;
         fs::rename(&fresh, &self.0).expect("moved");
         Ok(())
     }
@@ -114,6 +111,15 @@ impl Root {
         let content = fs::read(directory.join(&file)).expect("a package");
         let control = fs::read_to_string(directory.join(format!("{file}.control"))).expect("its fields");
         (file, content, control)
+    }
+}
+
+fn remove(directory: &Path) -> Result<(), String> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(format!("{} can't be removed: {error}", directory.display()))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -106,13 +106,14 @@ impl Host {
         String::from_utf8_lossy(&output.stdout).strip_prefix("installed ok ").map(str::to_owned)
     }
 
-    /// dpkg is whole: nothing half done, no journal, no package manager at work.
+    /// dpkg is whole: nothing is half done, and no journal waits to be taken in.
     #[track_caller]
     pub(crate) fn assert_whole(&self) {
         assert_eq!(self.shell("dpkg --audit; ls -A /var/lib/dpkg/updates"), "");
         let states = self.shell("dpkg-query -W -f '${Package} ${db:Status-Abbrev}\n'");
-        let odd: Vec<_> = states.lines().filter(|line| !line.contains(" ii") && !line.contains(" rc")).collect();
-        assert!(odd.is_empty() || odd.iter().all(|line| line.contains(" un") || line.contains(" hi")), "{odd:?}");
+        let is_whole = |line: &&str| [" ii", " hi", " rc", " un"].iter().any(|state| line.trim_end().ends_with(state));
+        let odd: Vec<_> = states.lines().filter(|line| !is_whole(line)).collect();
+        assert!(odd.is_empty(), "{odd:?}");
     }
 
     /// How often the shop was configured in this version, by its own word.
