@@ -202,7 +202,8 @@ async fn without_a_date_the_customer_is_looked_at_and_without_such_a_job_nobody(
     let told = office.fail(2, &["review", "approve", "empty", "--by", "anna"]);
     assert!(told.contains("has no date ahead"), "{told}");
     // Not applied, so there is no date.
-    let weekly = window("weekly", "FREQ=WEEKLY", day(3)).replace("job = \"look\"", "job = \"updates\"");
+    let weekly =
+        window("weekly", "FREQ=WEEKLY", day(3)).replace("job = \"look\"", "job = \"updates\"\nreview = \"2d\"");
     office.customer("fresh", &weekly);
     office.fail(3, &["review", "collect", "fresh"]);
     assert_eq!(office.json(&["review", "show", "fresh"])["occurrence"], Value::Null);
@@ -234,10 +235,18 @@ async fn a_plan_tells_what_is_known_of_packages_and_where_there_is_no_way_back()
 
 const BY_HAND: [&str; 8] = ["run", "nordwind", "quarterly", "--host", "h1", "--yes", "--reason", "x"];
 
-#[test]
-fn a_run_by_hand_needs_somebody_who_answers_for_what_it_installs() {
+/// Its windows ask for a review.
+fn provider() -> Provider {
     let provider = Provider::new(1);
     provider.world.job("quarterly", JOB);
+    let reviewed = provider.inventory().replace("job = \"quarterly\"", "job = \"quarterly\"\nreview = \"3d\"");
+    provider.world.write("configuration/inventories/nordwind.toml", &reviewed);
+    provider
+}
+
+#[test]
+fn a_run_by_hand_needs_somebody_who_answers_for_what_it_installs() {
+    let provider = provider();
     let run = |more: &[&str]| provider.world.run(&[&BY_HAND[..], more].concat());
     assert_eq!(run(&["--approve", "all"]).status.code(), Some(2), "by whom?");
     // The step that comes before the packages fails: nothing is installed on the machine that runs the tests.
@@ -256,8 +265,7 @@ fn a_run_by_hand_needs_somebody_who_answers_for_what_it_installs() {
 
 #[test]
 fn a_run_by_hand_of_hosts_that_can_t_be_reached_approves_nothing() {
-    let provider = Provider::new(1);
-    provider.world.job("quarterly", JOB);
+    let provider = provider();
     let listens = format!("port = {}", provider.world.ssh_port);
     provider
         .world
@@ -270,8 +278,7 @@ fn a_run_by_hand_of_hosts_that_can_t_be_reached_approves_nothing() {
 
 #[test]
 fn inside_a_window_what_was_decided_for_it_counts() {
-    let provider = Provider::new(1);
-    provider.world.job("quarterly", JOB);
+    let provider = provider();
     provider.apply();
     let id = provider.plan("h1", DUE);
     let openssl = security(change("openssl", Some("0.0.1"), Some("0.0.2")));

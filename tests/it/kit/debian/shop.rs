@@ -53,7 +53,7 @@ impl Shop {
     /// Adds a window of the job `quarterly`, and applies all files.
     pub(crate) fn apply_with_window(&self) {
         let window = "\n[[window]]\nname = \"h1\"\nrule = \"FREQ=YEARLY\"\nstarts = 2027-03-27T14:00:00\nduration = \"2h\"\n\
-                      job = \"quarterly\"\nhosts = [\"h1\"]\n";
+                      job = \"quarterly\"\nhosts = [\"h1\"]\nreview = \"3d\"\n";
         let inventory = self.provider.inventory() + window;
         self.world().write("configuration/inventories/nordwind.toml", &inventory);
         self.provider.apply();
