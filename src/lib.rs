@@ -49,6 +49,18 @@
 //! 4. The run is driven as any other. Its plan knows the window: the machine begins no host for which there is not enough time.
 //! 5. The end of the run closes the occurrence, in the transaction of its last event.
 //!
+//! # An update, from list to account
+//!
+//! 1. So long before an occurrence as its window says, the daemon collects what is pending on its hosts ([`app::review`]): texts that
+//!    are sent to the host ask its package manager, parsers beside them read the answer ([`domain::packages`]).
+//! 2. A named person decides on exactly that list ([`domain::review`]). The decision goes into the plan, and is hashed with it.
+//! 3. Before anything is touched on a host, the run takes its list anew, chooses what was approved and is still to be had as it was
+//!    approved ([`domain::packages::choose`]), and asks the package manager what installing that would really do. What would bring
+//!    anything unapproved is left; a host on which nothing approved is left is held back.
+//! 4. The versions that will be replaced are kept with the backup. The step that installs makes sure once more, on the host, that it
+//!    would do what was looked at, and nothing else.
+//! 5. At the end, whatever came of it, the host is looked at again: what counts is what is installed ([`domain::packages::account`]).
+//!
 //! # What holds
 //!
 //! - **Two guards against doing something twice.** The record: its key `(run, seq)` and the epoch in every write stop a controller
@@ -57,6 +69,7 @@
 //! - **An error is not a failure.** A step that failed is an outcome; what can't be told is *unknown*, and only another look at the
 //!   capsule or a person ends that. Nothing that may have been started is started again.
 //! - **What was stopped is started again**: the machine has no way to finish a host before what was quiesced is released.
+//! - **No update unreviewed**: what a run chooses was approved, by name, in that version and from that repository.
 //! - **No update without a verified backup**: by the files' check, by the plan's order, and by the machine itself.
 //! - **Values are data.** They reach a host as environment variables; output of hosts is cleaned before a person sees it.
 
