@@ -37,7 +37,7 @@ pub fn horizon(now: Timestamp) -> Horizon {
     Horizon { now, until: Timestamp::from_second(midnight).unwrap_or(until) }
 }
 
-/// What a window says besides its dates.
+/// What a window says besides its dates; no freezes are known.
 #[must_use]
 pub fn agreed<'a>(customer: &'a Customer, window: &'a Window) -> Agreed<'a> {
     Agreed {
@@ -46,6 +46,7 @@ pub fn agreed<'a>(customer: &'a Customer, window: &'a Window) -> Agreed<'a> {
         cutoff_s: window.cutoff_s,
         announce_s: &window.announce_s,
         review_s: window.review_s,
+        freezes: &[],
     }
 }
 

@@ -22,12 +22,19 @@ pub mod tick;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use self::crew::Crew;
 use self::tick::Pulse;
 use super::controller::drive::Controller;
 use crate::domain::settings::Ssh;
 use crate::edge::store::Store;
+use crate::edge::store::error::Error as StoreError;
+
+/// Tasks that were ended let go of the database within this time.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 /// What all ticks and drivers of this process share.
 pub struct Daemon {
@@ -53,6 +60,23 @@ impl Daemon {
     /// Waits until what a tick of [`tick::Tick::Collect`] has begun is collected.
     pub async fn settle(&self) {
         self.crew.settle_aside().await;
+    }
+
+    /// Closes the database as soon as no task uses it any more; the private one then stops, unless somebody else needs it.
+    ///
+    /// # Errors
+    /// If the private database can't be stopped.
+    pub async fn close(mut daemon: Arc<Self>) -> Result<(), StoreError> {
+        let began = Instant::now();
+        while began.elapsed() < CLOSE_LIMIT {
+            match Arc::try_unwrap(daemon) {
+                Ok(alone) => return alone.store.close().await,
+                Err(shared) => daemon = shared,
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        tracing::debug!("a task still uses the database");
+        Ok(())
     }
 
     /// The name of this controller.

@@ -9,7 +9,7 @@ use jiff::civil::DateTime;
 
 use super::publish::NOT_IN_FILES;
 use super::{Almanac, agreed};
-use crate::domain::calendar::changes::{Ahead, Change, Horizon, Slot, compare, withdraw};
+use crate::domain::calendar::changes::{Agreed, Ahead, Change, Horizon, Slot, compare, withdraw};
 use crate::domain::catalog::Catalog;
 use crate::domain::id::{ContentHash, Name};
 use crate::domain::inventory::{Customer, Receives};
@@ -216,7 +216,8 @@ pub fn compare_customer(
     for window in &customer.windows {
         let Rows { ahead, taken } = rows.remove(&window.name).unwrap_or_default();
         let fresh = dates.date(window, horizon.now..horizon.dated_until());
-        changes.insert(window.name.clone(), compare(&agreed(customer, window), &fresh, ahead, &taken, horizon));
+        let agreed = Agreed { freezes: dates.freezes(), ..agreed(customer, window) };
+        changes.insert(window.name.clone(), compare(&agreed, &fresh, ahead, &taken, horizon));
     }
     changes.extend(withdraw_all(rows));
     changes.retain(|_, changes| !changes.is_empty());

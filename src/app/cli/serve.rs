@@ -47,8 +47,9 @@ pub(super) async fn run(directory: &Path) -> Result<Exit, Failure> {
         () = stop.cancelled() => return Ok(Exit::Done),
     };
     let daemon = Daemon::new(store, &settings.ssh, &state_dir).map_err(Failure::unreachable)?;
-    serve(daemon, &stop, &now).await.map_err(Failure::failed)?;
-    Ok(Exit::Done)
+    let served = serve(daemon.clone(), &stop, &now).await.map_err(Failure::failed);
+    Daemon::close(daemon).await?;
+    served.map(|()| Exit::Done)
 }
 
 fn read_settings(directory: &Path) -> Result<Settings, Failure> {

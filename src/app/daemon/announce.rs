@@ -14,6 +14,7 @@ use crate::domain::notification::Kind;
 use crate::domain::occurrence::{OccurrenceEvent, OccurrenceState};
 use crate::edge::store::DatabaseConnection;
 use crate::edge::store::audit::{Entry, note};
+use crate::edge::store::error::{Error as StoreError, Kind as StoreKind};
 use crate::edge::store::notification::{Message, tell};
 use crate::edge::store::occurrence::StoredOccurrence;
 use crate::edge::store::occurrence::change::{Change, change_occurrence};
@@ -41,6 +42,8 @@ pub async fn tick(daemon: &Daemon, now: Timestamp) -> anyhow::Result<Worked> {
         };
         match announce(&mut transaction, daemon, occurrence, now).await {
             Ok(()) => transaction.commit().await?,
+            // What keeps the database from answering is no fault of this customer: it is told with the next tick.
+            Err(error) if is_of_database(&error) => return Err(error.context("nobody can be told of what is coming")),
             Err(error) => {
                 transaction.rollback().await?;
                 let mut transaction = daemon.store.begin().await?;
@@ -51,6 +54,11 @@ pub async fn tick(daemon: &Daemon, now: Timestamp) -> anyhow::Result<Worked> {
         worked = Worked::Something;
     }
     Ok(worked)
+}
+
+fn is_of_database(error: &anyhow::Error) -> bool {
+    let kind = error.downcast_ref::<StoreError>().map(StoreError::kind);
+    matches!(kind, Some(StoreKind::Busy | StoreKind::Unreachable | StoreKind::NotWritable | StoreKind::Setup))
 }
 
 async fn announce(

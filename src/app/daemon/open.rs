@@ -132,12 +132,10 @@ async fn look_at(
         (_, Err(error)) => {
             wait(&mut transaction, &occurrence, &Cause::Unusable { why: format!("{error:#}") }, now).await?;
         }
-        (_, Ok(settings)) if waits_for_room(&mut transaction, &occurrence, settings).await? => {
-            set_waiting(&mut transaction, id, None, now).await?;
-        }
-        (_, Ok(settings)) => {
-            opening = try_to_open(&mut transaction, daemon, (&occurrence, settings), clock).await?;
-        }
+        (_, Ok(settings)) => match find_no_room(&mut transaction, &occurrence, settings).await? {
+            Some(cause) => wait(&mut transaction, &occurrence, &cause, now).await?,
+            None => opening = try_to_open(&mut transaction, daemon, (&occurrence, settings), clock).await?,
+        },
     }
     transaction.commit().await?;
     if let Some((run, number)) = opening {
@@ -149,17 +147,18 @@ async fn look_at(
     Ok(())
 }
 
-/// Whether it was looked at before, and there is still no room for any run: a plan would be of no use.
-async fn waits_for_room(
+/// That there is no room for any run, if it was looked at before: a plan would be of no use.
+async fn find_no_room(
     connection: &mut DatabaseConnection,
     occurrence: &StoredOccurrence,
     settings: &Settings,
-) -> Result<bool, StoreError> {
+) -> Result<Option<Cause>, StoreError> {
     if occurrence.cause.is_none() {
-        return Ok(false);
+        return Ok(None);
     }
-    let running = count_running(connection, &occurrence.customer).await?;
-    Ok(running.all >= settings.limits.parallel_runs.into())
+    let (running, limit) =
+        (count_running(connection, &occurrence.customer).await?.all, settings.limits.parallel_runs.into());
+    Ok((running >= limit).then_some(Cause::RunsUnderWay { running, limit }))
 }
 
 fn slot_of(occurrence: &StoredOccurrence) -> Slot<'_> {

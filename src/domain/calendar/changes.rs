@@ -2,14 +2,15 @@
 //!
 //! Knows a window's stored dates and its freshly dated ones; does not know the database, other windows, or who agrees.
 //! Invariants: carrying out all changes leaves nothing to change; what the customer has been told changes only by a
-//! change that [needs consent](Change::needs_consent); a date that a person chose stays as long as its window is there.
+//! change that [needs consent](Change::needs_consent); a date that a person chose stays as long as its window is there and no
+//! freeze lies over it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Dated, Reason};
+use super::{Dated, FreezeSpan, Reason, Skip};
 use crate::domain::id::{Name, OccurrenceId};
 use crate::domain::occurrence::OccurrenceState;
 
@@ -73,6 +74,8 @@ pub struct Agreed<'a> {
     pub announce_s: &'a [u64],
     /// How long before the start pending updates are collected, in seconds.
     pub review_s: Option<u64>,
+    /// Spans in which nothing of the customer begins: over dates that a person chose they lie as over others.
+    pub freezes: &'a [FreezeSpan],
 }
 
 /// The span that is looked at.
@@ -291,7 +294,7 @@ fn before(instant: Timestamp, lead_s: u64) -> Option<Timestamp> {
 
 /// Compares the stored dates of one window with its fresh ones, which reach from `horizon.now` to [`Horizon::dated_until`].
 /// `taken` are dates of the rule that have a row which does not lie ahead any more (done, called off by a person …): they don't come
-/// again.
+/// again, nor do they at another time of their day.
 #[must_use]
 pub fn compare(
     agreed: &Agreed<'_>,
@@ -300,9 +303,11 @@ pub fn compare(
     taken: &BTreeSet<DateTime>,
     horizon: Horizon,
 ) -> Vec<Change> {
+    let given: BTreeSet<DateTime> = fresh.iter().map(|dated| dated.recurrence_id).collect();
     let ahead = fresh.iter().filter(|dated| dated.start > horizon.now);
     let mut fresh: BTreeMap<DateTime, Slot> =
         ahead.map(|dated| (dated.recurrence_id, agreed.slot(dated))).filter(|(id, _)| !taken.contains(id)).collect();
+    drop_settled(&mut fresh, &given, &stored, taken);
     let (mut changes, mut gone) = (Vec::new(), Vec::new());
     for row in stored {
         let slot = fresh.remove(&row.slot.recurrence_id);
@@ -324,6 +329,21 @@ pub fn compare(
     changes.extend(fresh.into_values().map(Change::Appear));
     changes.sort_by_key(Change::order);
     changes
+}
+
+/// What a person chose or called off, and what is done, is named by the rule's time of then. When the files give that day another
+/// time, it is the same date, and not one more.
+fn drop_settled(
+    fresh: &mut BTreeMap<DateTime, Slot>,
+    given: &BTreeSet<DateTime>,
+    stored: &[Ahead],
+    taken: &BTreeSet<DateTime>,
+) {
+    let chosen = stored.iter().filter(|row| row.chosen_by.is_some()).map(|row| row.slot.recurrence_id);
+    let settled = taken.iter().copied().chain(chosen).filter(|id| !given.contains(id));
+    let days: BTreeSet<Date> = settled.map(|id| id.date()).collect();
+    let known: BTreeSet<DateTime> = stored.iter().map(|row| row.slot.recurrence_id).collect();
+    fresh.retain(|id, _| known.contains(id) || !days.contains(&id.date()));
 }
 
 /// All that a window without a file leaves behind.
@@ -357,8 +377,19 @@ fn keep_chosen(agreed: &Agreed<'_>, row: Ahead, now: Timestamp) -> Option<Change
         let to = hold_again(agreed, &row.slot);
         return Some(Change::Reinstate { from: row, to });
     }
-    if !row.state.is_ahead() {
-        return None;
+    let freeze = agreed.freezes.iter().find(|freeze| freeze.from < row.slot.end && row.slot.start < freeze.until);
+    match (freeze, row.state.is_ahead()) {
+        (Some(freeze), true) => {
+            let skip = Some(Skip::Frozen { reason: freeze.reason.clone() }.to_string());
+            let to = Slot { skip, next_notice: None, review: None, ..row.slot.clone() };
+            return Some(Change::Skip { from: row, to });
+        }
+        (None, false) => {
+            let to = hold_again(agreed, &row.slot);
+            return Some(Change::Reinstate { from: row, to });
+        }
+        (Some(_), false) => return None,
+        (None, true) => {}
     }
     let mut to = Slot {
         job: agreed.job.clone(),

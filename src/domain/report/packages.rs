@@ -71,12 +71,11 @@ impl PackageCounts {
 }
 
 impl PackagesReport {
-    /// How many changes somebody wanted that are not in effect.
+    /// How many changes somebody wanted that are known not to be in effect.
     #[must_use]
     pub fn outstanding(&self) -> usize {
         let wanted = |left: &&Left| !matches!(left.cause, LeftCause::NotApproved | LeftCause::Gone);
-        let open = if self.is_open { self.chosen.len() } else { 0 };
-        self.not_installed.len() + self.left.iter().filter(wanted).count() + open
+        self.not_installed.len() + self.left.iter().filter(wanted).count()
     }
 }
 

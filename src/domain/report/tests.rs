@@ -421,7 +421,8 @@ fn without_an_account_it_is_not_known_what_is_installed() {
     let mail = host(&failed, "mail01");
     assert!(mail.packages[0].is_open && mail.packages[0].installed.is_empty());
     assert!(open_points(&failed).contains(&"packages_not_known mail01".to_owned()), "{:?}", open_points(&failed));
-    assert_eq!(failed.packages.unwrap().installed, 0, "nothing is guessed");
+    let counts = failed.packages.unwrap();
+    assert_eq!((counts.installed, counts.not_installed), (0, 0), "nothing is guessed");
 }
 
 #[test]
@@ -438,12 +439,15 @@ fn what_was_taken_back_is_not_told_as_installed() {
             .collect(),
         ..account()
     };
-    let report = Story::of_packages()
+    let report = Story::new()
+        .job(super::samples::install_packages)
+        .with("mail01", "packages (look)", looked(StepEnd::Succeeded, look()))
         .with("mail01", "service answers", failure())
         .with("mail01", "packages (account)", accounted(taken_back))
         .report();
     let mail = host(&report, "mail01");
     assert_eq!(mail.outcome.kind, OutcomeKind::FailedAndRolledBack);
+    assert_eq!((mail.packages[0].installed.len(), mail.packages[0].not_installed.len()), (0, look().chosen.len()));
     assert_eq!(labels(mail.rolled_back.iter().map(|back| back.step.clone())), ["packages/run"]);
     assert_eq!(
         labels(mail.released.iter().map(|back| back.step.clone())),

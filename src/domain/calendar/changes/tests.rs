@@ -8,7 +8,7 @@ use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use uuid::Uuid;
 
 use super::{Agreed, Ahead, Change, Horizon, Slot, compare, withdraw, without_consent};
-use crate::domain::calendar::{Dated, Reason, Skip};
+use crate::domain::calendar::{Dated, FreezeSpan, Reason, Skip};
 use crate::domain::id::{Name, OccurrenceId};
 use crate::domain::occurrence::OccurrenceState;
 
@@ -30,7 +30,14 @@ fn job(name: &str) -> Name {
 }
 
 fn agreed(job: &Name) -> Agreed<'_> {
-    Agreed { job, time_zone: "UTC", cutoff_s: 1800, announce_s: &[14 * 86_400, 2 * 86_400], review_s: Some(3 * 86_400) }
+    Agreed {
+        job,
+        time_zone: "UTC",
+        cutoff_s: 1800,
+        announce_s: &[14 * 86_400, 2 * 86_400],
+        review_s: Some(3 * 86_400),
+        freezes: &[],
+    }
 }
 
 fn local(day: i64) -> DateTime {
@@ -88,6 +95,53 @@ fn check(stored: Vec<Ahead>, fresh: &[Dated], expected: &[&str]) {
 }
 
 use OccurrenceState::{Announced, Cancelled, Confirmed, Planned, Skipped};
+
+/// The rule gives its dates at `hour` of their days.
+fn at_hour(day: i64, hour: i64) -> Dated {
+    Dated { recurrence_id: local(day) + SignedDuration::from_hours(hour), ..dated(day, hour) }
+}
+
+#[test]
+fn another_time_of_day_brings_back_nothing_that_a_person_settled_or_that_is_done() {
+    let job = job("update");
+    let taken = BTreeSet::from([at_hour(30, 15).recurrence_id]);
+    let compared = |fresh: &[Dated], stored| words(&compare(&agreed(&job), fresh, stored, &taken, horizon()));
+    assert_eq!(compared(&[at_hour(30, 16), at_hour(37, 16)], vec![]), ["appear 37"], "called off, or done");
+    let chosen = Ahead { chosen_by: Some("anna".to_owned()), ..stored(Announced, &at_hour(44, 15)) };
+    let moved =
+        Ahead { slot: Slot { start: dated(46, 10).start, end: dated(46, 12).start, ..chosen.slot.clone() }, ..chosen };
+    assert_eq!(
+        compared(&[at_hour(44, 16), at_hour(51, 16)], vec![moved]),
+        ["adjust", "appear 51"],
+        "moved by a person"
+    );
+    // Two times of one day are two dates as long as the rule gives both.
+    assert_eq!(compared(&[at_hour(30, 15), at_hour(30, 16)], vec![]), ["appear 30"]);
+    // A date that is stored is compared as ever.
+    assert_eq!(compared(&[at_hour(30, 16)], vec![stored(Planned, &at_hour(30, 16))]), [""; 0]);
+}
+
+#[test]
+fn a_freeze_lies_over_a_date_that_a_person_chose_as_over_others() {
+    let job = job("update");
+    let freeze = FreezeSpan {
+        from: now() + SignedDuration::from_hours(30 * 24),
+        until: now() + SignedDuration::from_hours(31 * 24),
+        reason: "frost".to_owned(),
+    };
+    let freezes = [freeze];
+    let frozen = Agreed { freezes: &freezes, ..agreed(&job) };
+    let chosen = |state| Ahead { chosen_by: Some("anna".to_owned()), ..stored(state, &dated(30, 5)) };
+    let compared = |agreed: &Agreed<'_>, row| compare(agreed, &[], vec![row], &BTreeSet::new(), horizon());
+    assert_eq!(words(&compared(&frozen, chosen(Planned))), ["skip"]);
+    let told = compared(&frozen, chosen(Announced));
+    assert_eq!(words(&told), ["skip told"]);
+    assert!(told[0].needs_consent());
+    assert_eq!(told[0].to().unwrap().skip.as_deref(), Some("frozen: frost"));
+    let skipped = Ahead { slot: told[0].to().unwrap().clone(), ..chosen(Skipped) };
+    assert_eq!(words(&compared(&frozen, skipped.clone())), [""; 0]);
+    assert_eq!(words(&compared(&agreed(&job), skipped)), ["reinstate"], "the freeze is gone");
+}
 
 #[test]
 fn what_is_the_same_is_left_alone() {
