@@ -58,6 +58,10 @@ def resolve(base, pins):
             base.install(pin, strict=True)
     base.resolve(allow_erasing=False)
 
+def moves(base, actions=INCOMING + OUTGOING):
+    """Parts of the transaction; some only change why a package is there, and have none."""
+    return [item for item in base.transaction or () if item.action_name in actions]
+
 def is_for_security(base, package, before):
     """An advisory counts if it names a version that is newer than what is there, and not newer than what comes."""
     if before is None:
@@ -81,11 +85,9 @@ def tell(base):
         if key not in installed or installed[key].evr_lt(package):
             installed[key] = package
     lines = []
-    for item in base.transaction or ():
+    for item in moves(base):
         package = item.pkg
         coming = item.action_name in INCOMING
-        if not coming and item.action_name not in OUTGOING:
-            continue
         before = installed.get((package.name, package.arch))
         security = coming and is_for_security(base, package, before)
         lines.append((item.action_name, package.name, package.arch, version_of(package),
@@ -95,7 +97,7 @@ def tell(base):
 
 def tell_held(base):
     """CAUSE NAME ARCH VERSION of newer versions that would not come."""
-    coming = {str(item.pkg) for item in base.transaction or ()}
+    coming = {str(item.pkg) for item in moves(base, INCOMING)}
     seen = {str(package) for package in base.sack.query().available()}
     lines = set()
     for flags in (hawkey.APPLY_EXCLUDES, hawkey.IGNORE_REGULAR_EXCLUDES):
@@ -107,9 +109,9 @@ def tell_held(base):
 
 def leaving(base):
     """What another version takes the place of, or what goes; not the kernels that are too many."""
-    coming = {(item.pkg.name, item.pkg.arch) for item in base.transaction or () if item.action_name == "Install"}
-    for item in base.transaction or ():
-        if item.action_name in OUTGOING and (item.pkg.name, item.pkg.arch) not in coming:
+    coming = {(item.pkg.name, item.pkg.arch) for item in moves(base, ("Install",))}
+    for item in moves(base, OUTGOING):
+        if (item.pkg.name, item.pkg.arch) not in coming:
             yield item.pkg
 
 def offered(base, package):
@@ -128,7 +130,7 @@ def survey():
     give("held", tell_held(base))
     give("without-way-back", sorted({"%s\t%s" % (package.name, package.arch)
                                      for package in leaving(base) if not offered(base, package)}))
-    sources = {item.pkg.repo for item in base.transaction or () if item.action_name in INCOMING}
+    sources = {item.pkg.repo for item in moves(base, INCOMING)}
     if sources and not any(repository.get_metadata_path("updateinfo") for repository in sources):
         give("warnings", ["no repository of this host says which updates are for security"])
 
@@ -179,7 +181,7 @@ def keep(directory, pins):
     base = open_base(online=True)
     resolve(base, pins)
     lists = {"old": [], "new": [], "missing": []}
-    lists["new"] = [pin_of(item.pkg) for item in base.transaction if item.action_name in INCOMING]
+    lists["new"] = [pin_of(item.pkg) for item in moves(base, INCOMING)]
     for package in leaving(base):
         kept = "missing"
         for candidate in offered(base, package):
@@ -306,6 +308,7 @@ dnf_keep() { dnf_do keep "$@" 2>&1; } # DIRECTORY PIN…
 
 dnf_restore() { # DIRECTORY
     : >"$scratch/stamp"
+    rpm_restore_doubles "$1" || return
     dnf_do restore "$1" 2>&1 || return
     rpm_restore_conffiles "$1"
 }

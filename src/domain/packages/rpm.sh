@@ -35,6 +35,17 @@ rpm_find_half_configured() {
     done
 }
 
+# Who was killed half-way leaves both versions of a package; RPM puts the kept one in place of all others.
+rpm_restore_doubles() { # DIRECTORY
+    rpm_list_installed | awk -F '\t' '{ print $1 "." $2 }' | LC_ALL=C uniq -d >"$scratch/doubles"
+    for file in "$1"/*.rpm; do
+        [ -e "$file" ] || continue
+        if grep -Fqx -e "$(rpm_quiet -qp --qf '%{NAME}.%{ARCH}\n' "$file")" "$scratch/doubles"; then
+            rpm -U --oldpackage --replacepkgs --nodeps "$file" </dev/null || return
+        fi
+    done
+}
+
 # RPM asks nobody: a file that was changed on the host stays, with the package's beside it as .rpmnew, or gives way and becomes
 # .rpmsave, as the package wants it. Here it becomes what the job wants.
 rpm_settle_conffiles() { # keep|replace

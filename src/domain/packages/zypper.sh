@@ -145,6 +145,7 @@ rpm_pin_of() { # FILE
 zypper_restore() { # DIRECTORY
     directory=$1
     : >"$scratch/stamp"
+    rpm_restore_doubles "$directory" || return
     zypper_list_installed | awk -F '\t' '{ print $1 "." $2 "=" $3 }' | LC_ALL=C sort >"$scratch/there"
     touch "$directory/old"
     # What is new and not merely in place of something old goes.

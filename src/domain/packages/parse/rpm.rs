@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn versions_are_ordered_as_rpm_orders_them() {
-        // `rpm --eval '%{lua: print(rpm.vercmp(…))}'` says the same of each.
+        // `rpm --eval '%{lua: print(rpm.vercmp(…))}'` says the same of each but the second, where an advisory names no release.
         let rows = [
             ("1.0-1", "1.0-1", Ordering::Equal),
             ("1.0-1", "1.0", Ordering::Equal),
