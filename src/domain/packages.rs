@@ -130,6 +130,7 @@ impl Change {
     #[must_use]
     pub fn pin(&self, manager: PackageManager) -> String {
         let Package { name, architecture } = &self.package;
+        let from = self.from.as_deref().unwrap_or_default();
         match (manager, &self.to) {
             // apt knows packages for all architectures by their name alone.
             (PackageManager::Apt, Some(version)) if architecture == "all" => format!("{name}={version}"),
@@ -138,7 +139,9 @@ impl Change {
             (PackageManager::Apt, None) => format!("{name}:{architecture}-"),
             (PackageManager::Dnf, Some(version)) => format!("{name}-{version}.{architecture}"),
             (PackageManager::Zypper, Some(version)) => format!("{name}.{architecture}={version}"),
-            (PackageManager::Dnf | PackageManager::Zypper, None) => format!("-{name}.{architecture}"),
+            // Of kernels there are several: what goes has a version, too.
+            (PackageManager::Dnf, None) => format!("-{name}-{from}.{architecture}"),
+            (PackageManager::Zypper, None) => format!("-{name}.{architecture}={from}"),
         }
     }
 }

@@ -13,6 +13,8 @@ for earlier in "${run%/*}"/*/packages; do
     [ "$earlier" = "$directory" ] || rm -rf "$earlier"
 done
 mkdir -p "$directory" || exit
+# An earlier try may have listed some of it already.
+rm -f "$directory/old" "$directory/new" "$directory/missing"
 set -f
 # shellcheck disable=SC2086 # a list of pins, which hold no blank
 set -- $TURNUS_PACKAGES

@@ -9,6 +9,7 @@ use super::{Change, Obstacle, PackageManager, Survey};
 
 mod apt;
 mod dnf;
+mod rpm;
 #[cfg(test)]
 mod tests;
 mod zypper;
@@ -76,6 +77,7 @@ pub fn parse_survey(sections: &Sections) -> Result<Survey, Obstacle> {
     survey.pending.sort();
     survey.held.sort();
     survey.stale_services.sort();
+    survey.without_way_back.sort();
     Ok(survey)
 }
 
@@ -151,4 +153,11 @@ fn is_name(text: &str) -> bool {
 fn is_version(text: &str) -> bool {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b"+.-_~^:".contains(&byte);
     text.starts_with(|first: char| first.is_ascii_alphanumeric()) && text.len() <= 200 && text.bytes().all(good)
+}
+
+/// Whether the change can be handed to a package manager without meaning anything else.
+fn is_sound(change: &Change) -> bool {
+    is_name(&change.package.name)
+        && is_name(&change.package.architecture)
+        && change.from.iter().chain(&change.to).all(|version| is_version(version))
 }

@@ -2,8 +2,13 @@
 //!
 //! POSIX sh, joined from what all share and what each does. In: environment variables and standard input, never pasted text (G9).
 
-const SHARED: &str =
-    concat!(include_str!("shared.sh"), include_str!("apt.sh"), include_str!("dnf.sh"), include_str!("zypper.sh"));
+const SHARED: &str = concat!(
+    include_str!("shared.sh"),
+    include_str!("apt.sh"),
+    include_str!("rpm.sh"),
+    include_str!("dnf.sh"),
+    include_str!("zypper.sh")
+);
 
 /// Refreshes the lists and prints what is pending, in sections. Arguments: `survey NONCE LENGTH LOCK_WAIT_S`.
 #[must_use]

@@ -189,5 +189,7 @@ fn pins_name_exactly_one_version_of_one_architecture() {
     assert_eq!(pin(PackageManager::Apt, "all", "a 1 → 2"), "a=2");
     assert_eq!(pin(PackageManager::Apt, "amd64", "a 1 →"), "a:amd64-");
     assert_eq!(pin(PackageManager::Dnf, "x86_64", "a 1 → 1:2-3"), "a-1:2-3.x86_64");
+    assert_eq!(pin(PackageManager::Dnf, "noarch", "a 1:2-3 →"), "-a-1:2-3.noarch");
     assert_eq!(pin(PackageManager::Zypper, "x86_64", "a 1 → 2-3"), "a.x86_64=2-3");
+    assert_eq!(pin(PackageManager::Zypper, "noarch", "a 1:2-3 →"), "-a.noarch=1:2-3");
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Sections, is_name, is_version, unreadable};
+use super::{Sections, is_sound, unreadable};
 use crate::domain::packages::{
     Change, ChangeKind, Held, HeldCause, Installed, Obstacle, Package, PackageManager, Survey,
 };
@@ -100,12 +100,6 @@ fn read_changes(text: &str, names: &Names<'_>) -> Result<Vec<Change>, Obstacle> 
         changes.push(change);
     }
     Ok(changes)
-}
-
-fn is_sound(change: &Change) -> bool {
-    is_name(&change.package.name)
-        && is_name(&change.package.architecture)
-        && change.from.iter().chain(&change.to).all(|version| is_version(version))
 }
 
 /// `NAME[:ARCH] [OLD] (NEW WHERE, WHERE [ARCH])`, and perhaps more behind it.

@@ -63,6 +63,16 @@ fn apt_is_understood() {
     check_all(PackageManager::Apt);
 }
 
+#[test]
+fn dnf_is_understood() {
+    check_all(PackageManager::Dnf);
+}
+
+#[test]
+fn zypper_is_understood() {
+    check_all(PackageManager::Zypper);
+}
+
 fn sections(sections: &[(&str, &str)]) -> Sections {
     Sections(sections.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect())
 }
@@ -84,6 +94,32 @@ fn what_can_not_be_read_is_told_and_not_passed_over() {
     for line in lines {
         let found = parse_survey(&sections(&[("manager", "apt"), ("architecture", "amd64"), ("pending", line)]));
         assert!(matches!(&found, Err(Obstacle::Unreadable { line: told, .. }) if told == line), "{line}: {found:?}");
+    }
+    let lines = [
+        "Upgrade\tnginx",
+        "Upgrade\tnginx\tx86_64\t1-1\tupdates\tmuch\t-",
+        "Upgrade\t-y\tx86_64\t1-1\tupdates\t10\t-",
+        "Upgrade\tnginx\tx86_64\t*\tupdates\t10\t-",
+        "Swapped\tnginx\tx86_64\t1-1\tupdates\t10\t-",
+        "Removed\tnginx\tx86_64",
+        "Removed\t../nginx\tx86_64\t1-1",
+    ];
+    for line in lines {
+        let found = parse_survey(&sections(&[("manager", "dnf"), ("pending", line)]));
+        assert!(matches!(&found, Err(Obstacle::Unreadable { line: told, .. }) if told == line), "{line}: {found:?}");
+    }
+    let answers = [
+        "",
+        "<stream><install-summary>",
+        "<stream><to-upgrade><solvable type=\"package\" name=\"a\" edition=\"1-1\" arch=\"noarch\"/></to-upgrade></stream>",
+        "<stream><to-swap><solvable type=\"package\" name=\"a\" edition=\"1-1\" arch=\"noarch\"/></to-swap></stream>",
+        "<stream><solvable type=\"package\" name=\"a\" edition=\"1-1\" arch=\"noarch\"/></stream>",
+        "<stream><to-install><solvable type=\"package\" name=\"-a\" edition=\"1-1\" arch=\"noarch\"/></to-install></stream>",
+    ];
+    for answer in answers {
+        let found =
+            parse_survey(&sections(&[("manager", "zypper"), ("pending", answer), ("updates", "<stream></stream>")]));
+        assert!(matches!(found, Err(Obstacle::Unreadable { .. })), "{answer}: {found:?}");
     }
     let found = parse_survey(&sections(&[("manager", "apt"), ("installed", "nginx amd64 1.0")]));
     assert!(matches!(found, Err(Obstacle::Unreadable { .. })), "{found:?}");
