@@ -4,8 +4,6 @@
 //! as texts, and only [`Rule::parse`] reads them. Invariant: a rule that ours can't express is refused, never bent. What
 //! goes is only what repeats the event's own time of day, and a separator at the end.
 
-use std::borrow::Cow;
-
 use calcard::icalendar::ICalendarValue;
 use jiff::ToSpan;
 use jiff::civil::DateTime;
@@ -17,24 +15,15 @@ const RRULE: &str = "RRULE";
 /// Rules that end within so many years are looked through in no time.
 const SOON_YEARS: i32 = 2;
 
-/// The calendar with its rules marked as texts, which calcard leaves as they are. Lines stay where they are. A rule whose
-/// property is folded before the value stays unmarked, and is refused by [`read_rule`].
-pub(super) fn as_texts(text: &str) -> Cow<'_, str> {
-    let has_rule = |line: &str| value_of(line).is_some();
-    if !text.lines().any(has_rule) {
-        return Cow::Borrowed(text);
-    }
-    let mut marked = String::with_capacity(text.len() + text.len() / 8);
-    for line in text.split_inclusive('\n') {
-        match value_of(line) {
-            Some(value) => {
-                marked.push_str("RRULE;VALUE=TEXT:");
-                marked.push_str(value);
-            }
-            None => marked.push_str(line),
+/// Writes a line of a calendar; one with a rule is marked as text, which calcard leaves as it is.
+pub(super) fn push_marked(calendar: &mut String, line: &str) {
+    match value_of(line) {
+        Some(value) => {
+            calendar.push_str("RRULE;VALUE=TEXT:");
+            calendar.push_str(value);
         }
+        None => calendar.push_str(line),
     }
-    Cow::Owned(marked)
 }
 
 /// What the line says of a rule, if it is one. Parameters of a rule say nothing.
@@ -57,7 +46,7 @@ fn value_of(line: &str) -> Option<&str> {
 /// Why it can't be kept to.
 pub(super) fn read_rule(values: &[ICalendarValue], starts: DateTime) -> Result<Rule, String> {
     let [ICalendarValue::Text(text)] = values else {
-        return Err("the rule can't be read: it is empty, or folded before its value".to_owned());
+        return Err("the rule can't be read".to_owned());
     };
     let own = [("BYHOUR", starts.hour()), ("BYMINUTE", starts.minute()), ("BYSECOND", starts.second())];
     let repeats = |part: &&str| {

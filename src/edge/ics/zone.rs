@@ -155,8 +155,10 @@ fn defined(calendar: &ICalendar, component: &ICalendarComponent, budget: &Budget
     budget.spend(component.component_ids.len())?;
     for id in &component.component_ids {
         let part = calendar.component_by_id(*id)?;
-        if matches!(part.component_type, ICalendarComponentType::Standard | ICalendarComponentType::Daylight) {
-            changes.extend(changes_of(part)?);
+        // What is neither may be one of them misspelt: without it the clocks would not change.
+        match part.component_type {
+            ICalendarComponentType::Standard | ICalendarComponentType::Daylight => changes.extend(changes_of(part)?),
+            _ => return None,
         }
     }
     changes.sort_by_key(|change| change.onset);
