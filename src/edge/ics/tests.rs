@@ -393,6 +393,25 @@ fn the_work_is_bounded() {
     assert_eq!(starts(&long).len(), 365);
 }
 
+#[test]
+fn many_events_with_one_uid_cost_no_more_than_others() {
+    let changes: String = (0..20_000)
+        .map(|number| {
+            let day = date(2026, 1, 1).saturating_add((number % 300).days()).strftime("%Y%m%d");
+            event(&format!("RECURRENCE-ID:{day}T{:02}{:02}00Z\nDTSTART:20300101", number % 24, number % 60))
+        })
+        .collect();
+    let body = changes + &event("DTSTART:20260101T100000Z").repeat(20_000);
+    let begun = std::time::Instant::now();
+    assert_eq!(starts(&body).len(), 20_000);
+    // Each event against each change took minutes.
+    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+    let counted = event("DTSTART:19900101T100000Z\nRRULE:FREQ=DAILY;COUNT=10000").repeat(501);
+    let error = calendar(&counted).events(year(), &berlin()).unwrap_err();
+    assert_eq!(error.what, "more than 5000000 dates would have to be looked at up to here");
+    assert_eq!(starts(&event("DTSTART:20250101T100000Z\nRRULE:FREQ=DAILY;COUNT=366").repeat(5_000)).len(), 5_000);
+}
+
 fn own(uid: &str, status: Status) -> OwnEvent {
     let start = date(2026, 3, 27).at(14, 0, 0, 0).to_zoned(berlin()).unwrap().timestamp();
     OwnEvent {
