@@ -19,6 +19,7 @@ use self::read::{Event, read_event, replaced_uid};
 use self::rule::is_sparse;
 use self::zone::{Budget, Zones};
 use crate::domain::calendar::FreezeSpan;
+use crate::domain::calendar::zone::rfc3339;
 use crate::domain::document::MAX_CALENDAR_BYTES;
 
 mod expand;
@@ -79,7 +80,7 @@ pub enum Moment {
 }
 
 impl fmt::Display for Moment {
-    /// As RFC 3339: a day, a local time without offset, or a time with the offset that its zone has then.
+    /// As RFC 3339: a day, a local time without offset, or a time with the offset that its zone has then, if that can be written.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Day(date) => write!(f, "{date}"),
@@ -87,7 +88,7 @@ impl fmt::Display for Moment {
             Self::At(zoned) if *zoned.time_zone() == TimeZone::UTC => {
                 write!(f, "{}", zoned.strftime("%Y-%m-%dT%H:%M:%SZ"))
             }
-            Self::At(zoned) => write!(f, "{}", zoned.strftime("%Y-%m-%dT%H:%M:%S%:z")),
+            Self::At(zoned) => f.write_str(&rfc3339(zoned.timestamp(), zoned.time_zone())),
         }
     }
 }

@@ -39,8 +39,8 @@ pub(super) fn read_civil(read: &PartialDateTime) -> Option<Civil> {
     Some(Civil { date, time, offset: read.tz_hour.and(read_offset(read)) })
 }
 
-/// `+0100`, or the `Z` of a time.
-pub(super) fn read_offset(read: &PartialDateTime) -> Option<Offset> {
+/// The `Z` of a time, or `+0100`.
+fn read_offset(read: &PartialDateTime) -> Option<Offset> {
     let seconds = i32::from(read.tz_hour?) * 3600 + i32::from(read.tz_minute.unwrap_or_default()) * 60;
     Offset::from_seconds(if read.tz_minus { -seconds } else { seconds }).ok()
 }

@@ -11,25 +11,28 @@ use jiff::civil::DateTime;
 use crate::domain::calendar::recurrence::Recurrence;
 use crate::domain::calendar::rule::{Rule, Until};
 
-const RRULE: &str = "RRULE";
+/// What calcard would bend: of offsets it drops the seconds.
+const AS_TEXTS: [&str; 3] = ["RRULE", "TZOFFSETFROM", "TZOFFSETTO"];
 /// Rules that end within so many years are looked through in no time.
 const SOON_YEARS: i32 = 2;
 
-/// Writes a line of a calendar; one with a rule is marked as text, which calcard leaves as it is.
+/// Writes a line of a calendar. One with a rule or an offset is marked as text, which calcard leaves as it is.
 pub(super) fn push_marked(calendar: &mut String, line: &str) {
-    match value_of(line) {
-        Some(value) => {
-            calendar.push_str("RRULE;VALUE=TEXT:");
+    let marked = AS_TEXTS.iter().find_map(|name| Some((name, value_of(line, name)?)));
+    match marked {
+        Some((name, value)) => {
+            calendar.push_str(name);
+            calendar.push_str(";VALUE=TEXT:");
             calendar.push_str(value);
         }
         None => calendar.push_str(line),
     }
 }
 
-/// What the line says of a rule, if it is one. Parameters of a rule say nothing.
-fn value_of(line: &str) -> Option<&str> {
-    let (name, rest) = line.split_at_checked(RRULE.len())?;
-    if !name.eq_ignore_ascii_case(RRULE) || !rest.starts_with([':', ';']) {
+/// What the line says of the property `name`, if it has it. Its parameters say nothing.
+fn value_of<'l>(line: &'l str, name: &str) -> Option<&'l str> {
+    let (start, rest) = line.split_at_checked(name.len())?;
+    if !start.eq_ignore_ascii_case(name) || !rest.starts_with([':', ';']) {
         return None;
     }
     let mut is_quoted = false;

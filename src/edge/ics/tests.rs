@@ -265,6 +265,29 @@ fn a_zone_is_never_guessed() {
     }
 }
 
+#[test]
+fn offsets_have_seconds() {
+    let zone = |offset: &str| {
+        format!(
+            "BEGIN:VTIMEZONE\nTZID:Own\nBEGIN:STANDARD\nDTSTART:19700101T000000\nTZOFFSETFROM:{offset}\n\
+             TZOFFSETTO;X-A=1:{offset}\nEND:STANDARD\nEND:VTIMEZONE\n"
+        )
+    };
+    let lines = event("DTSTART;TZID=Own:20260301T100000");
+    let told = |offset: &str| starts(&format!("{}{lines}", zone(offset)));
+    // RFC 3339 knows no such offsets: the instant is told in UTC.
+    assert_eq!(told("+005328"), ["2026-03-01T09:06:32Z"]);
+    assert_eq!(told("-005328"), ["2026-03-01T10:53:28Z"]);
+    assert_eq!(told("+013000"), ["2026-03-01T10:00:00+01:30"]);
+    assert_eq!(told("-01"), ["2026-03-01T10:00:00-01:00"]);
+    for wrong in ["0100", "+0160", "+010060", "+01:00", "+1", ""] {
+        assert_eq!(calendar(&format!("{}{lines}", zone(wrong))).refused().len(), 1, "{wrong}");
+    }
+    let old = calendar(&event("DTSTART;TZID=Europe/Berlin:18900701T100000"));
+    let always = Timestamp::MIN..Timestamp::MAX;
+    assert_eq!(old.events(always, &berlin()).unwrap()[0].start.to_string(), "1890-07-01T09:06:32Z");
+}
+
 /// A definition whose rule is `rule`, and an event in its zone.
 fn in_own_zone(name: usize, rule: &str) -> String {
     let part = |kind: &str| {

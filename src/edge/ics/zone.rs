@@ -10,7 +10,7 @@ use calcard::icalendar::{ICalendar, ICalendarComponent, ICalendarComponentType, 
 use jiff::civil::{DateTime, date};
 use jiff::tz::{Offset, TimeZone};
 
-use super::point::{read_civil, read_offset};
+use super::point::read_civil;
 use super::read::text_of;
 use super::rule::{is_sparse, read_rule};
 use crate::domain::calendar::recurrence::Recurrence;
@@ -200,9 +200,21 @@ fn changes_of(part: &ICalendarComponent) -> Option<Vec<Change>> {
     Some(std::iter::once(starts).chain(dates).map(|onset| Change { onset, before, after }).collect())
 }
 
+/// `+0100`, `-005328` (RFC 5545 section 3.3.14).
 fn offset(value: &ICalendarValue) -> Option<Offset> {
-    let ICalendarValue::PartialDateTime(read) = value else { return None };
-    read_offset(read)
+    let text = value.as_text()?.trim();
+    let (sign, digits) = match text.split_at_checked(1)? {
+        ("+", digits) => (1, digits),
+        ("-", digits) => (-1, digits),
+        _ => return None,
+    };
+    if !matches!(digits.len(), 2 | 4 | 6) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let part = |at: usize| digits.get(at..at + 2).map_or(Some(0), |part| part.parse::<i32>().ok());
+    let (hours, minutes, seconds) = (part(0)?, part(2)?, part(4)?);
+    let is_clock = minutes < 60 && seconds < 60;
+    Offset::from_seconds(sign * ((hours * 60 + minutes) * 60 + seconds)).ok().filter(|_| is_clock)
 }
 
 fn local(value: &ICalendarValue) -> Option<DateTime> {
