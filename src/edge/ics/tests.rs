@@ -266,6 +266,19 @@ fn a_zone_is_never_guessed() {
 }
 
 #[test]
+fn a_definition_says_more_than_where_it_is_from() {
+    let zone = |offset: &str| {
+        format!(
+            "BEGIN:VTIMEZONE\nTZID:Own\nX-LIC-LOCATION:Asia/Tokyo\nBEGIN:STANDARD\nDTSTART:19700101T000000\n\
+             TZOFFSETFROM:{offset}\nTZOFFSETTO:{offset}\nEND:STANDARD\nEND:VTIMEZONE\n"
+        )
+    };
+    let told = |offset: &str| starts(&(zone(offset) + &event("DTSTART;TZID=Own:20260301T100000")));
+    assert_eq!(told("+0100"), ["2026-03-01T10:00:00+01:00"]);
+    assert_eq!(told("soon"), ["2026-03-01T10:00:00+09:00"]);
+}
+
+#[test]
 fn offsets_have_seconds() {
     let zone = |offset: &str| {
         format!(

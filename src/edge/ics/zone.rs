@@ -70,8 +70,8 @@ impl<'c> Zones<'c> {
     pub(super) fn find(&self, name: &str) -> Option<TimeZone> {
         let read = |definition: &Definition<'_>| {
             named(name)
-                .or_else(|| located(definition.component))
                 .or_else(|| defined(self.calendar, definition.component, self.budget))
+                .or_else(|| located(definition.component))
         };
         let own = self.definitions.get(name);
         // Where the definition can't be read the name may still say enough.
@@ -133,7 +133,8 @@ fn is_known(zone: &TimeZone) -> bool {
     !zone.is_unknown()
 }
 
-/// `X-LIC-LOCATION` names the zone of the tz database that a definition was made from.
+/// `X-LIC-LOCATION` names the zone of the tz database that a definition was made from. It is a comment beside the rules, and says
+/// something only where they can't be read.
 fn located(component: &ICalendarComponent) -> Option<TimeZone> {
     let location = ICalendarProperty::Other("X-LIC-LOCATION".to_owned());
     component.property(&location).and_then(text_of).and_then(named)
