@@ -261,6 +261,9 @@ fn check_times(there: &StoredOccurrence, after: &StoredOccurrence, next: Occurre
     let ended = matches!(next, S::Done | S::Missed | S::Skipped | S::Cancelled | S::Moved);
     assert_eq!(after.finished_at, ended.then(before), "{step}");
     assert_eq!(after.cause.is_some(), ended && next != S::Done, "{step}");
+    // Calendars take in that a date is called off only if its sequence grows.
+    let is_news = matches!(next, S::Cancelled | S::Planned);
+    assert_eq!(after.sequence, there.sequence + u32::from(is_news), "{step}");
     assert_eq!(after.opened_at.is_some(), matches!(next, S::Open | S::Done), "{step}");
     assert_eq!(after.next_notice.is_some(), next.is_ahead() && there.next_notice.is_some(), "{step}");
     assert_eq!(after.review.is_some(), next.is_ahead() && there.review.is_some(), "{step}");
@@ -269,7 +272,7 @@ fn check_times(there: &StoredOccurrence, after: &StoredOccurrence, next: Occurre
         S::Confirmed => {
             assert_eq!((after.confirmed_at, after.confirmed_by.as_deref()), (Some(before()), Some("Frau Petersen")));
         }
-        S::Planned => assert_eq!((after.announced_at, after.confirmed_at, after.sequence), (None, None, 1)),
+        S::Planned => assert_eq!((after.announced_at, after.confirmed_at), (None, None)),
         _ => assert_eq!((after.announced_at, after.confirmed_at), (there.announced_at, there.confirmed_at), "{step}"),
     }
 }
