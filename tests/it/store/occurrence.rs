@@ -17,6 +17,7 @@ use turnus::edge::store::occurrence::insert::{
 };
 use turnus::edge::store::occurrence::{
     History, OccurrenceFilter, StoredOccurrence, find_occurrence, list_ahead, list_around, list_occurrences,
+    list_origins,
 };
 use turnus::edge::store::record::Batch;
 use turnus::edge::store::run::create::{Created, NewRun, create_run};
@@ -389,6 +390,8 @@ async fn a_date_that_moves_twice_leaves_a_chain() {
     assert_eq!((last.sequence, last.moved_from, last.recurrence_id), (2, Some(second), first.recurrence_id));
     assert_eq!(find(&store, second).await.moved_from, Some(first.id));
     assert_eq!(find(&store, first.id).await.state, OccurrenceState::Moved);
+    let origins = list_origins(&mut store.begin().await.expect("begun"), &[first.id, second, third]).await;
+    assert_eq!(origins.expect("listed"), [(second, first.id), (third, first.id)].into());
     assert_eq!(insert(&store, &[on("nordwind", "2027-03-26")]).await, 0, "its date lives on elsewhere");
 
     // The place of what has moved can't be taken a second time.

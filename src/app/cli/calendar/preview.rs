@@ -2,6 +2,7 @@
 
 mod words;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use anyhow::anyhow;
@@ -15,12 +16,12 @@ use crate::app::cli::context::Context;
 use crate::app::cli::exit::{Exit, Failure};
 use crate::app::console::{print, say, show};
 use crate::domain::calendar::zone::named;
-use crate::domain::id::Name;
+use crate::domain::id::{Name, OccurrenceId};
 use crate::domain::inventory::Customer;
 use crate::domain::problem::Problems;
 use crate::edge::store::Store;
 use crate::edge::store::database_now;
-use crate::edge::store::occurrence::{StoredOccurrence, list_around};
+use crate::edge::store::occurrence::{StoredOccurrence, list_around, list_origins};
 
 /// How many dates are shown if nobody says how many.
 const SHOWN: usize = 10;
@@ -105,7 +106,17 @@ async fn preview(
         overview.truncate(count);
     }
     warn_of_unknown_holidays(context, name, &(from..until));
-    tell(context, customer, &overview, arguments.format, now);
+    match arguments.format {
+        PreviewFormat::Table => show(&words::describe(&overview, customer)),
+        PreviewFormat::Json => print(&words::object(&overview).to_string()),
+        PreviewFormat::Ics => {
+            let origins = match store {
+                Some(store) => read_origins(store, &overview).await?,
+                None => BTreeMap::new(),
+            };
+            print(words::feed(&overview.entries, customer, &context.catalog, &origins, now).trim_end());
+        }
+    }
     Ok(Exit::Done)
 }
 
@@ -114,25 +125,14 @@ async fn read_rows(store: &Store, from: Timestamp, until: Timestamp) -> Result<V
     Ok(list_around(&mut transaction, from, until).await?)
 }
 
+async fn read_origins(store: &Store, overview: &Overview<'_>) -> Result<BTreeMap<OccurrenceId, OccurrenceId>, Failure> {
+    let ids: Vec<OccurrenceId> = overview.entries.iter().filter_map(|entry| entry.id).collect();
+    Ok(list_origins(&mut *store.begin().await?, &ids).await?)
+}
+
 fn unusable(problems: Problems) -> Failure {
     say(&problems.to_string());
     Failure::usage(anyhow!("the calendars can't be used")).hint("`turnus check` shows each mistake with its line")
-}
-
-fn tell(
-    context: &Context,
-    customer: Option<&Customer>,
-    overview: &Overview<'_>,
-    format: PreviewFormat,
-    now: Timestamp,
-) {
-    match format {
-        PreviewFormat::Table => show(&words::describe(overview, customer)),
-        PreviewFormat::Json => print(&words::object(overview).to_string()),
-        PreviewFormat::Ics => {
-            print(words::feed(&overview.entries, customer, &context.catalog, now).trim_end());
-        }
-    }
 }
 
 /// Where the tables end, that there is no holiday means nothing.
