@@ -141,6 +141,22 @@ async fn without_a_database_the_dates_of_the_files_are_shown() {
 }
 
 #[tokio::test]
+async fn a_span_to_the_end_of_time_is_shown_as_far_as_it_is_of_use() {
+    let office = Office::open().await;
+    office.customer("nordwind", &window("daily", "FREQ=DAILY", day(3)));
+    office.write("url", "postgres://nobody@127.0.0.1:1/nothing");
+    let shown = |to: &str| {
+        let output = office.turnus(&["calendar", "nordwind", "--to", to, "--format", "json"]);
+        assert!(output.status.success());
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (column(&answer, "date").len(), String::from_utf8_lossy(&output.stderr).contains("there are too many dates"))
+    };
+    assert_eq!(shown("9999-12-31"), (10_000, true));
+    assert_eq!(shown(&day(5 * 365).date().to_string()), (5 * 365 - 2, false));
+    office.close().await;
+}
+
+#[tokio::test]
 async fn a_feed_for_calendars_keeps_the_identity_of_a_date_that_moves() {
     let office = office().await;
     let read = |office: &Office| office.succeed(&["calendar", "nordwind", "--count", "1", "--format", "ics"]);
