@@ -96,6 +96,7 @@ impl<'c> Almanac<'c> {
         for calendar in &customer.calendars {
             freezes.extend(self.events_of(calendar, &customer.time_zone, &zone)?);
         }
+        freezes.sort();
         Ok(CustomerDates { customer, zone, freezes })
     }
 

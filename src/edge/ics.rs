@@ -14,13 +14,16 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
+use self::lines::{Layout, Place};
 use self::read::{Event, read_event, replaced_uid};
 use self::rule::is_sparse;
 use self::zone::{Budget, Zones};
 use crate::domain::calendar::FreezeSpan;
+use crate::domain::calendar::zone::rfc3339;
 use crate::domain::document::MAX_CALENDAR_BYTES;
 
 mod expand;
+mod lines;
 mod point;
 mod read;
 mod rule;
@@ -77,7 +80,7 @@ pub enum Moment {
 }
 
 impl fmt::Display for Moment {
-    /// As RFC 3339: a day, a local time without offset, or a time with the offset that its zone has then.
+    /// As RFC 3339: a day, a local time without offset, or a time with the offset that its zone has then, if that can be written.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Day(date) => write!(f, "{date}"),
@@ -85,7 +88,7 @@ impl fmt::Display for Moment {
             Self::At(zoned) if *zoned.time_zone() == TimeZone::UTC => {
                 write!(f, "{}", zoned.strftime("%Y-%m-%dT%H:%M:%SZ"))
             }
-            Self::At(zoned) => write!(f, "{}", zoned.strftime("%Y-%m-%dT%H:%M:%S%:z")),
+            Self::At(zoned) => f.write_str(&rfc3339(zoned.timestamp(), zoned.time_zone())),
         }
     }
 }
@@ -112,7 +115,7 @@ fn check_size(text: &str) -> Result<(), Error> {
     if text.len() > MAX_CALENDAR_BYTES {
         return Err(whole(format!("the file has more than {MAX_CALENDAR_BYTES} bytes")));
     }
-    let values = text.bytes().filter(|byte| matches!(byte, b'\n' | b',' | b';')).count();
+    let values = lines::written(text).count() + text.bytes().filter(|byte| matches!(byte, b',' | b';')).count();
     if values > MAX_VALUES {
         return Err(whole(format!("the file has more than {MAX_VALUES} lines and values")));
     }
@@ -126,35 +129,12 @@ impl ForeignCalendar {
     /// The text is no calendar, or too large.
     pub fn parse(text: &str) -> Result<Self, Error> {
         check_size(text)?;
-        let places = Places::of(text);
-        if places.begins > MAX_COMPONENTS || places.events.len() > MAX_EVENTS {
+        let layout = Layout::of(text);
+        if layout.begins > MAX_COMPONENTS || layout.events.len() > MAX_EVENTS {
             return Err(whole(format!("the file has more than {MAX_EVENTS} events")));
         }
         let mut calendar = Self { events: Vec::new(), refused: Vec::new() };
-        let (marked, budget, mut broken) = (rule::as_texts(text), Budget::default(), HashMap::new());
-        let (mut parser, mut has_calendar, mut seen) = (Parser::new(&marked), false, 0);
-        loop {
-            match parser.entry() {
-                Entry::ICalendar(read) => {
-                    has_calendar = true;
-                    let zones = Zones::of(&read, &budget);
-                    let is_event = |kind: &ICalendarComponentType| *kind == ICalendarComponentType::VEvent;
-                    for component in read.components.iter().filter(|component| is_event(&component.component_type)) {
-                        let place = places.events.get(seen);
-                        let (line, refused) = (place.map_or(1, |place| place.line), calendar.refused.len());
-                        calendar.add(place, |line| read_event(component, line, &zones));
-                        if let Some(uid) = replaced_uid(component).filter(|_| calendar.refused.len() > refused) {
-                            broken.insert(uid.to_owned(), line);
-                        }
-                        seen += 1;
-                        calendar.check_number_refused()?;
-                    }
-                }
-                Entry::Eof => break,
-                Entry::TooManyComponents => return Err(whole("the file has too many parts".to_owned())),
-                _ => {}
-            }
-        }
+        let broken = calendar.read(&layout)?;
         calendar.drop_broken_series(&broken);
         calendar.check_number_refused()?;
         let sparse =
@@ -162,13 +142,47 @@ impl ForeignCalendar {
         if sparse.take(MAX_SPARSE + 1).count() > MAX_SPARSE {
             return Err(whole(format!("the rules of more than {MAX_SPARSE} events give a date in 30 years, or none")));
         }
-        if !has_calendar {
-            return Err(whole("this is no calendar: there is no `BEGIN:VCALENDAR`".to_owned()));
-        }
-        if let Some(line) = places.cut_off {
+        if let Some(line) = layout.cut_off {
             calendar.refused.push(Error { line, what: "the file is cut off: there is no `END:VCALENDAR`".to_owned() });
         }
         Ok(calendar)
+    }
+
+    /// Reads all events. Returns the UIDs of series of which a date is replaced by something unreadable, each with its line.
+    fn read(&mut self, layout: &Layout) -> Result<HashMap<String, usize>, Error> {
+        let (budget, mut broken) = (Budget::default(), HashMap::new());
+        let (mut parser, mut has_calendar, mut seen) = (Parser::new(&layout.text), false, 0);
+        loop {
+            match parser.entry() {
+                Entry::ICalendar(read) => {
+                    has_calendar = true;
+                    let zones = Zones::of(&read, &budget);
+                    let is_event = |kind: &ICalendarComponentType| *kind == ICalendarComponentType::VEvent;
+                    for component in read.components.iter().filter(|component| is_event(&component.component_type)) {
+                        let place = layout.events.get(seen);
+                        let (line, refused) = (place.map_or(1, |place| place.line), self.refused.len());
+                        self.add(place, |line| read_event(component, line, &zones));
+                        if let Some(uid) = replaced_uid(component).filter(|_| self.refused.len() > refused) {
+                            broken.insert(uid.to_owned(), line);
+                        }
+                        seen += 1;
+                        self.check_number_refused()?;
+                    }
+                }
+                Entry::Eof => break,
+                Entry::TooManyComponents => return Err(whole("the file has too many parts".to_owned())),
+                _ => {}
+            }
+        }
+        if !has_calendar {
+            return Err(whole("this is no calendar: there is no `BEGIN:VCALENDAR`".to_owned()));
+        }
+        // One that is not seen would be a date that is silently not there, and all behind it have the lines of others.
+        let begun = layout.events.len();
+        if seen != begun {
+            return Err(whole(format!("{begun} events begin in the file, but {seen} can be told apart")));
+        }
+        Ok(broken)
     }
 
     fn check_number_refused(&self) -> Result<(), Error> {
@@ -230,45 +244,5 @@ impl ForeignCalendar {
         // What takes no time freezes nothing.
         let spans = self.events(range, zone)?.into_iter().map(span).filter(|span| span.from < span.until);
         Ok(spans.collect())
-    }
-}
-
-/// Where a VEVENT begins, and whether it ends.
-struct Place {
-    line: usize,
-    ended: bool,
-}
-
-/// Lines of the file, which calcard does not tell.
-struct Places {
-    events: Vec<Place>,
-    begins: usize,
-    /// The last line of a file whose calendar does not end.
-    cut_off: Option<usize>,
-}
-
-impl Places {
-    fn of(text: &str) -> Self {
-        let mut places = Self { events: Vec::new(), begins: 0, cut_off: None };
-        let (mut open, mut last) = (false, 1);
-        for (line, number) in text.strip_prefix('\u{feff}').unwrap_or(text).lines().zip(1..) {
-            last = number;
-            let Some((key, kind)) = line.split_once(':') else { continue };
-            let (begins, ends) = (key.eq_ignore_ascii_case("BEGIN"), key.eq_ignore_ascii_case("END"));
-            let kind = kind.trim();
-            places.begins += usize::from(begins);
-            if kind.eq_ignore_ascii_case("VCALENDAR") && (begins || ends) {
-                open = begins;
-            }
-            if kind.eq_ignore_ascii_case("VEVENT") {
-                if begins {
-                    places.events.push(Place { line: number, ended: false });
-                } else if let (true, Some(event)) = (ends, places.events.last_mut()) {
-                    event.ended = true;
-                }
-            }
-        }
-        places.cut_off = open.then_some(last);
-        places
     }
 }

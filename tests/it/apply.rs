@@ -213,7 +213,7 @@ async fn a_removed_customer_loses_planned_dates_and_hears_of_announced_ones() {
     assert!(told.contains("is held again"), "{told}");
     let first = "select state || ' ' || sequence || ' ' || (announced_at is null) from occurrence
                  where customer = 'nordwind' order by start_at limit 1";
-    assert_eq!(texts(&mut connection, first).await, ["planned 1 true"]);
+    assert_eq!(texts(&mut connection, first).await, ["planned 2 true"]);
     assert_eq!(number(&mut connection, "select count(*) from occurrence where customer = 'nordwind'").await, DATES);
     assert_eq!(office.succeed(&["apply", "--yes"]).trim(), "nothing to change");
     office.close().await;

@@ -1,5 +1,7 @@
 //! `turnus calendar`, its commands for single dates, and `turnus outbox`, through the real binary and a real Postgres.
 
+use std::collections::BTreeSet;
+
 use jiff::civil::DateTime;
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -139,6 +141,22 @@ async fn without_a_database_the_dates_of_the_files_are_shown() {
 }
 
 #[tokio::test]
+async fn a_span_to_the_end_of_time_is_shown_as_far_as_it_is_of_use() {
+    let office = Office::open().await;
+    office.customer("nordwind", &window("daily", "FREQ=DAILY", day(3)));
+    office.write("url", "postgres://nobody@127.0.0.1:1/nothing");
+    let shown = |to: &str| {
+        let output = office.turnus(&["calendar", "nordwind", "--to", to, "--format", "json"]);
+        assert!(output.status.success());
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (column(&answer, "date").len(), String::from_utf8_lossy(&output.stderr).contains("there are too many dates"))
+    };
+    assert_eq!(shown("9999-12-31"), (10_000, true));
+    assert_eq!(shown(&day(5 * 365).date().to_string()), (5 * 365 - 2, false));
+    office.close().await;
+}
+
+#[tokio::test]
 async fn a_feed_for_calendars_keeps_the_identity_of_a_date_that_moves() {
     let office = office().await;
     let read = |office: &Office| office.succeed(&["calendar", "nordwind", "--count", "1", "--format", "ics"]);
@@ -150,6 +168,34 @@ async fn a_feed_for_calendars_keeps_the_identity_of_a_date_that_moves() {
     assert!(after.contains("SEQUENCE:1"), "{after}");
     let uid = |feed: &str| feed.lines().find(|line| line.starts_with("UID:")).map(str::to_owned);
     assert_eq!(uid(&before), uid(&after));
+    office.succeed(&["calendar", "cancel", "nordwind", &named(day(4)), "--reason", "fair"]);
+    let called_off = read(&office);
+    assert!(called_off.contains("SEQUENCE:2") && called_off.contains("STATUS:CANCELLED"), "{called_off}");
+    assert_eq!(uid(&before), uid(&called_off));
+    office.close().await;
+}
+
+#[tokio::test]
+async fn no_two_dates_of_a_feed_have_one_identity() {
+    let office = Office::open().await;
+    office.customer("acme", &window("web-shop", "FREQ=WEEKLY", day(3)));
+    office.customer("shop-acme", &window("web", "FREQ=WEEKLY", day(3)));
+    let uids = || {
+        let feed = office.succeed(&["calendar", "--count", "4", "--format", "ics"]);
+        let uids: Vec<String> =
+            feed.lines().filter_map(|line| line.strip_prefix("UID:")).map(|uid| uid.trim().to_owned()).collect();
+        assert_eq!(uids.iter().collect::<BTreeSet<_>>().len(), 4, "{feed}");
+        uids
+    };
+    office.settle("[provider]\nemail = \"it@systemhaus.example\"\n");
+    assert!(uids().iter().all(|uid| uid.ends_with("@systemhaus.example")));
+    office.succeed(&["apply", "--yes"]);
+    // Those of two installations with the same names differ, too.
+    let stored = office.json(&["calendar", "--count", "4"]);
+    let ids: Vec<String> = column(&stored, "id").iter().map(|id| format!("{id}@turnus")).collect();
+    assert_eq!(uids(), ids);
+    office.succeed(&["apply", "--yes"]);
+    assert_eq!(uids(), ids);
     office.close().await;
 }
 

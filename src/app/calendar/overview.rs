@@ -21,6 +21,9 @@ use crate::edge::store::occurrence::StoredOccurrence;
 /// A stored date has its fresh one within this time, if there is one at all.
 const EDGE: SignedDuration = SignedDuration::from_hours(70 * 24);
 
+/// No further step is taken behind so many dates: each takes time and memory.
+const MOST_LOOKED_AT: usize = 1_000_000;
+
 /// So many dates more are looked at than were asked for.
 const SPARE: usize = 8;
 
@@ -120,15 +123,6 @@ impl Entry<'_> {
     }
 }
 
-/// Which dates are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
-    /// All that open before.
-    Until(Timestamp),
-    /// So many.
-    Count(usize),
-}
-
 /// What was asked for.
 #[derive(Debug)]
 pub struct Overview<'c> {
@@ -136,6 +130,8 @@ pub struct Overview<'c> {
     pub entries: Vec<Entry<'c>>,
     /// What is in the way of each other; of one customer, if one was asked for.
     pub collisions: Vec<Collision>,
+    /// How many dates of all customers were looked at.
+    pub looked_at: usize,
 }
 
 impl Overview<'_> {
@@ -149,7 +145,7 @@ impl Overview<'_> {
     }
 }
 
-/// Up to where dates are to be looked at so that `extent` is filled, for `customer` or all.
+/// Up to where dates are to be looked at to find `count`, for `customer` or all.
 ///
 /// # Errors
 /// A calendar or time zone that can't be used.
@@ -157,13 +153,10 @@ pub fn find_end(
     catalog: &Catalog,
     customer: Option<&Name>,
     from: Timestamp,
-    extent: Extent,
+    count: usize,
 ) -> Result<Timestamp, Problems> {
-    let count = match extent {
-        Extent::Until(until) => return Ok(until),
-        // Some of the dates may have been moved away: what is stored takes their places.
-        Extent::Count(count) => 2 * count + SPARE,
-    };
+    // Some of the dates may have been moved away: what is stored takes their places.
+    let count = 2 * count + SPARE;
     // Windows come once in thirty years at least; freezes of foreign calendars matter little for how far to look.
     let range = from..from.saturating_add(super::HORIZON).unwrap_or(Timestamp::MAX);
     let mut almanac = Almanac::read(catalog, &range)?;
@@ -218,9 +211,33 @@ pub fn look<'c>(
     entries.sort_by(|left, right| {
         (left.start, &left.customer, &left.window).cmp(&(right.start, &right.customer, &right.window))
     });
+    let looked_at = entries.len();
     let collisions = find_collisions(&entries, customer, usize::from(catalog.settings.limits.parallel_runs));
     entries.retain(|entry| customer.is_none_or(|customer| entry.customer == *customer));
-    Ok(Overview { entries, collisions })
+    Ok(Overview { entries, collisions, looked_at })
+}
+
+/// [`look`] in growing steps, because a range may reach to the end of time: it ends behind the step that gives more than `most` dates,
+/// or [`MOST_LOOKED_AT`] of all customers. Returns where that was, too.
+///
+/// # Errors
+/// A calendar or time zone that can't be used.
+pub fn look_ahead<'c>(
+    catalog: &'c Catalog,
+    customer: Option<&Name>,
+    range: &Range<Timestamp>,
+    stored: Option<&[StoredOccurrence]>,
+    (most, now): (usize, Timestamp),
+) -> Result<(Overview<'c>, Timestamp), Problems> {
+    let mut step = super::HORIZON;
+    loop {
+        let until = range.start.saturating_add(step).map_or(range.end, |until| until.min(range.end));
+        let overview = look(catalog, customer, &(range.start..until), stored.map(<[_]>::to_vec), now)?;
+        if until == range.end || overview.entries.len() > most || overview.looked_at > MOST_LOOKED_AT {
+            return Ok((overview, until));
+        }
+        step = step.saturating_mul(2);
+    }
 }
 
 fn chosen<'c>(catalog: &'c Catalog, customer: Option<&Name>) -> impl Iterator<Item = &'c Customer> {
@@ -317,7 +334,6 @@ fn fresh_entry<'c>(customer: &'c Customer, window: &'c Window, dated: Dated, sta
 
 fn find_collisions(entries: &[Entry<'_>], customer: Option<&Name>, parallel_runs: usize) -> Vec<Collision> {
     let held = entries.iter().filter(|entry| entry.is_held());
-    let booked = |entry: &'_ Entry<'_>| (entry.start, entry.end);
     let all: Vec<Booked<'_>> = held
         .map(|entry| Booked {
             customer: &entry.customer,
@@ -329,11 +345,21 @@ fn find_collisions(entries: &[Entry<'_>], customer: Option<&Name>, parallel_runs
         .collect();
     let mut found = collisions(&all, parallel_runs);
     let Some(customer) = customer else { return found };
-    let own: Vec<_> =
-        entries.iter().filter(|entry| entry.customer == *customer && entry.is_held()).map(booked).collect();
+    // By their beginning, each with the latest end up to it.
+    let mut latest = Timestamp::MIN;
+    let mut ends_so_far = |entry: &Entry<'_>| {
+        latest = latest.max(entry.end);
+        (entry.start, latest)
+    };
+    let own = entries.iter().filter(|entry| entry.customer == *customer && entry.is_held());
+    let own: Vec<(Timestamp, Timestamp)> = own.map(&mut ends_so_far).collect();
+    let has_part = |from: Timestamp, until: Timestamp| {
+        let opened = own.partition_point(|(start, _)| *start < until);
+        own[..opened].last().is_some_and(|(_, latest)| from < *latest)
+    };
     found.retain(|collision| match collision {
         Collision::SameHost { customer: of, .. } => of == customer,
-        Collision::TooManyParallel { from, until, .. } => own.iter().any(|(start, end)| start < until && from < end),
+        Collision::TooManyParallel { from, until, .. } => has_part(*from, *until),
     });
     found
 }

@@ -4,20 +4,12 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
+use crate::domain::calendar::zone::rfc3339;
 use crate::domain::calendar::{DstNote, Reason};
 
 /// An instant in the zone of this name, as RFC 3339 has it; in UTC if the zone is not known here.
 pub(super) fn with_offset(at: Timestamp, zone: &str) -> String {
     rfc3339(at, &TimeZone::get(zone).unwrap_or(TimeZone::UTC))
-}
-
-/// An instant in a zone, as RFC 3339 has it. That knows no seconds in offsets; where a zone has some, as all had before
-/// there was a common time, the instant is given in UTC.
-pub(super) fn rfc3339(at: Timestamp, zone: &TimeZone) -> String {
-    match zone.to_offset(at).seconds() % 60 {
-        0 => at.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
-        _ => at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-    }
 }
 
 /// `Fri 2027-03-26 14:00 +01:00`.

@@ -33,7 +33,7 @@ pub struct Terms<'a> {
     pub zone: &'a TimeZone,
     /// Whose public holidays count; none: no day is one.
     pub region: Option<&'a Region>,
-    /// When nothing may be open; in any order.
+    /// When nothing may be open, by the beginning.
     pub freezes: &'a [FreezeSpan],
 }
 
@@ -104,6 +104,8 @@ struct Dating<'a> {
     shift: Reach,
     /// How many days a move off a holiday may reach.
     holiday: Reach,
+    /// The length of the longest freeze: only those that begin so long before a window can touch it.
+    longest_freeze: SignedDuration,
 }
 
 /// Days before and after.
@@ -115,7 +117,13 @@ struct Reach {
 
 impl<'a> Dating<'a> {
     fn new(terms: &Terms<'a>) -> Self {
-        Self { terms: *terms, shift: reach_of_shift(terms.recurrence), holiday: reach_of_moves(terms) }
+        let longest_freeze = terms.freezes.iter().map(|freeze| freeze.until.duration_since(freeze.from)).max();
+        Self {
+            terms: *terms,
+            shift: reach_of_shift(terms.recurrence),
+            holiday: reach_of_moves(terms),
+            longest_freeze: longest_freeze.unwrap_or_default(),
+        }
     }
 
     /// All agreed dates that may open at `from` or later.
@@ -240,7 +248,10 @@ impl<'a> Dating<'a> {
     /// The freeze that a window which opens at `start` would touch.
     fn freeze_over(&self, start: Timestamp) -> Option<&'a FreezeSpan> {
         let end = self.end_of(start).unwrap_or(Timestamp::MAX);
-        self.terms.freezes.iter().find(|freeze| freeze.from < end && start < freeze.until)
+        let freezes = self.terms.freezes;
+        let earliest = start.saturating_sub(self.longest_freeze).unwrap_or(Timestamp::MIN);
+        let first = freezes.partition_point(|freeze| freeze.from < earliest);
+        freezes[first..].iter().take_while(|freeze| freeze.from < end).find(|freeze| start < freeze.until)
     }
 
     fn holiday_on(&self, day: i32) -> Option<String> {

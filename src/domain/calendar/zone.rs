@@ -62,5 +62,15 @@ pub fn locate(local: DateTime, zone: &TimeZone) -> Option<Placed> {
     })
 }
 
+/// An instant in a zone, as RFC 3339 has it. That knows no seconds in offsets; where a zone has some, as all had before
+/// there was a common time, the instant is given in UTC.
+#[must_use]
+pub fn rfc3339(at: Timestamp, zone: &TimeZone) -> String {
+    match zone.to_offset(at).seconds() % 60 {
+        0 => at.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+        _ => at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests;

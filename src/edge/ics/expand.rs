@@ -10,10 +10,14 @@ use jiff::{Timestamp, ToSpan};
 use super::point::{Length, Named, Point};
 use super::read::Event;
 use super::{Error, ForeignEvent, Moment};
-use crate::domain::calendar::recurrence::Given;
+use crate::domain::calendar::recurrence::{Given, Recurrence};
+use crate::domain::calendar::rule::Rule;
 
 /// Most dates that one file may have in a range.
 const MAX_INSTANCES: usize = 50_000;
+
+/// Most dates that may be looked at to find them, with those that are replaced and those before the range that `COUNT` counts.
+const MAX_LOOKED_AT: usize = 5_000_000;
 
 /// What touches `range`, by start. Floating times and whole days count in `floating`.
 pub(super) fn expand(
@@ -22,26 +26,26 @@ pub(super) fn expand(
     floating: &TimeZone,
 ) -> Result<Vec<ForeignEvent>, Error> {
     let latest = latest(events, floating);
-    let mut replaced: HashMap<&str, Vec<&Point>> = HashMap::new();
-    for event in events {
-        if let (Some(uid), Some(point)) = (&event.uid, &event.replaces) {
-            replaced.entry(uid).or_default().push(point);
-        }
-    }
-    let mut found = Vec::new();
+    let mut replaced = Replaced::of(events, floating);
+    let (mut found, mut looked_at) = (Vec::new(), 0);
     for event in events.iter().filter(|event| !event.cancelled && is_latest(event, &latest, floating)) {
-        let replaced = event.uid.as_deref().filter(|_| event.replaces.is_none()).and_then(|uid| replaced.get(uid));
-        let gone = event.exdates.iter().chain(replaced.into_iter().flatten().copied());
-        let gone = Named::of(gone, &event.start, floating);
-        for (local, length) in dates(event, range, floating) {
-            let start = event.start.at(local);
-            let dated = dated(event, &start, length);
-            if !gone.contains(local) && touches(&dated, range, floating) {
+        let too_many = |what| Err(Error { line: event.line, what });
+        let zone = event.start.zone(floating);
+        let excluded = Named::of(event.exdates.iter(), &event.start, floating);
+        let replaced = replaced.by(event);
+        let dates = dates(event, range, floating);
+        looked_at += dates.looked_at;
+        if looked_at > MAX_LOOKED_AT {
+            return too_many(format!("more than {MAX_LOOKED_AT} dates would have to be looked at up to here"));
+        }
+        for (local, length) in dates.found {
+            let dated = dated(event, &event.start.at(local), length);
+            let is_gone = excluded.contains(local, zone) || replaced.is_some_and(|by| by.contains(local, zone));
+            if !is_gone && touches(&dated, range, floating) {
                 found.push(dated);
             }
             if found.len() > MAX_INSTANCES {
-                let what = format!("there are more than {MAX_INSTANCES} dates in the range");
-                return Err(Error { line: event.line, what });
+                return too_many(format!("there are more than {MAX_INSTANCES} dates in the range"));
             }
         }
     }
@@ -49,6 +53,35 @@ pub(super) fn expand(
         (event.start.instant(floating), event.end.instant(floating), event.summary.clone())
     });
     Ok(found)
+}
+
+/// The dates that other events stand for, by UID. Many events may share one, so that they are gathered once.
+struct Replaced<'e> {
+    points: HashMap<&'e str, Vec<&'e Point>>,
+    /// By UID, and whether the event takes whole days.
+    named: HashMap<(&'e str, bool), Named>,
+    floating: &'e TimeZone,
+}
+
+impl<'e> Replaced<'e> {
+    fn of(events: &'e [Event], floating: &'e TimeZone) -> Self {
+        let mut points: HashMap<&str, Vec<&Point>> = HashMap::new();
+        for event in events {
+            if let (Some(uid), Some(point)) = (&event.uid, &event.replaces) {
+                points.entry(uid).or_default().push(point);
+            }
+        }
+        Self { points, named: HashMap::new(), floating }
+    }
+
+    /// What is replaced of an event that replaces nothing itself.
+    fn by(&mut self, event: &'e Event) -> Option<&Named> {
+        let uid = event.uid.as_deref().filter(|_| event.replaces.is_none())?;
+        let points = self.points.get(uid)?;
+        let key = (uid, matches!(event.start, Point::Day(_)));
+        let gather = || Named::of(points.iter().copied(), &event.start, self.floating);
+        Some(self.named.entry(key).or_insert_with(gather))
+    }
 }
 
 /// By UID and the date that is replaced: a date may have been changed more than once, and so may the whole event.
@@ -78,20 +111,29 @@ fn is_latest(event: &Event, latest: &Versions<'_>, floating: &TimeZone) -> bool 
     version_key(event, floating).is_none_or(|key| latest.get(&key).is_none_or(|sequence| event.sequence >= *sequence))
 }
 
-/// The local starts of an event that may touch the range, each with its length. `DTSTART` is a date whatever the rule says.
-fn dates(event: &Event, range: &Range<Timestamp>, floating: &TimeZone) -> BTreeMap<DateTime, Length> {
+/// Dates of an event.
+struct Dates {
+    /// The local starts that may touch the range, each with its length.
+    found: BTreeMap<DateTime, Length>,
+    /// How many had to be looked at.
+    looked_at: usize,
+}
+
+/// The dates of an event. `DTSTART` is one whatever the rule says.
+fn dates(event: &Event, range: &Range<Timestamp>, floating: &TimeZone) -> Dates {
     let zone = event.start.zone(floating);
     // A day more at both ends: offsets, and midnights that there are not.
     let longest = event.rdates.iter().filter_map(|(_, length)| *length).chain([event.length]);
     let earliest = longest.map(|length| zone.to_datetime(range.start).saturating_sub(length.days_at_most())).min();
     let from = earliest.unwrap_or(DateTime::MIN).saturating_sub(1.day());
     let until = zone.to_datetime(range.end).saturating_add(1.day());
-    let mut dates = BTreeMap::from([(event.start.local(), event.length)]);
+    let (mut found, mut counted) = (BTreeMap::from([(event.start.local(), event.length)]), 0);
     if let Some(recurrence) = event.recurrence.as_ref().filter(|_| event.replaces.is_none()) {
+        counted = counted_before(recurrence, from);
         let from = from.max(event.start.local());
         let mut bounded = |by_rule: &mut dyn Iterator<Item = (DateTime, Given)>| {
             let locals = by_rule.map(|(local, _)| local).take_while(|local| *local <= until);
-            dates.extend(locals.take(MAX_INSTANCES + 1).map(|local| (local, event.length)));
+            found.extend(locals.take(MAX_INSTANCES + 1).map(|local| (local, event.length)));
         };
         match &event.start {
             Point::Zoned(_, zone) => bounded(&mut recurrence.instances_in(from, zone)),
@@ -99,10 +141,18 @@ fn dates(event: &Event, range: &Range<Timestamp>, floating: &TimeZone) -> BTreeM
         }
     }
     for (point, length) in &event.rdates {
-        dates.insert(point.local_for(&event.start, floating), length.unwrap_or(event.length));
+        found.insert(point.local_for(&event.start, floating), length.unwrap_or(event.length));
     }
-    dates.retain(|local, _| (from..=until).contains(local));
-    dates
+    let looked_at = counted + found.len();
+    found.retain(|local, _| (from..=until).contains(local));
+    Dates { found, looked_at }
+}
+
+/// No fewer than the dates that the rule has to count before it gives one from `from` on.
+fn counted_before(recurrence: &Recurrence, from: DateTime) -> usize {
+    let Some(count) = recurrence.rule.as_ref().and_then(Rule::count) else { return 0 };
+    let days = recurrence.starts.duration_until(from).as_hours() / 24 + 1;
+    usize::try_from(days.clamp(0, i64::from(count))).unwrap_or(usize::MAX)
 }
 
 fn dated(event: &Event, start: &Point, length: Length) -> ForeignEvent {

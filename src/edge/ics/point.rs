@@ -39,8 +39,8 @@ pub(super) fn read_civil(read: &PartialDateTime) -> Option<Civil> {
     Some(Civil { date, time, offset: read.tz_hour.and(read_offset(read)) })
 }
 
-/// `+0100`, or the `Z` of a time.
-pub(super) fn read_offset(read: &PartialDateTime) -> Option<Offset> {
+/// The `Z` of a time, or `+0100`.
+fn read_offset(read: &PartialDateTime) -> Option<Offset> {
     let seconds = i32::from(read.tz_hour?) * 3600 + i32::from(read.tz_minute.unwrap_or_default()) * 60;
     Offset::from_seconds(if read.tz_minus { -seconds } else { seconds }).ok()
 }
@@ -194,22 +194,19 @@ fn days_between(first: Date, after: Date) -> i64 {
 }
 
 /// Points that name dates of an event: EXDATE, or what RECURRENCE-IDs replace.
-#[derive(Debug)]
-pub(super) struct Named<'z> {
+#[derive(Debug, Default)]
+pub(super) struct Named {
     days: HashSet<Date>,
     /// Local times without zone.
     times: HashSet<DateTime>,
     /// Times in a zone name instants: a local time may be none in the event's own zone, or two.
     instants: HashSet<Timestamp>,
-    /// Where the event's local times count.
-    zone: &'z TimeZone,
 }
 
-impl<'z> Named<'z> {
-    /// The points for an event that starts at `start`.
-    pub(super) fn of<'p>(points: impl Iterator<Item = &'p Point>, start: &'z Point, floating: &'z TimeZone) -> Self {
-        let zone = start.zone(floating);
-        let mut named = Self { days: HashSet::new(), times: HashSet::new(), instants: HashSet::new(), zone };
+impl Named {
+    /// The points for events that start as `start` does: on a whole day, or at a time.
+    pub(super) fn of<'p>(points: impl Iterator<Item = &'p Point>, start: &Point, floating: &TimeZone) -> Self {
+        let mut named = Self::default();
         for point in points {
             match (point, start) {
                 (Point::Day(day), _) => {
@@ -229,9 +226,10 @@ impl<'z> Named<'z> {
         named
     }
 
-    pub(super) fn contains(&self, local: DateTime) -> bool {
+    /// Whether it names a local time of `zone`.
+    pub(super) fn contains(&self, local: DateTime, zone: &TimeZone) -> bool {
         self.times.contains(&local)
             || self.days.contains(&local.date())
-            || !self.instants.is_empty() && self.instants.contains(&place(local, self.zone).at)
+            || !self.instants.is_empty() && self.instants.contains(&place(local, zone).at)
     }
 }

@@ -76,7 +76,7 @@ pub(super) fn read_event(component: &ICalendarComponent, line: usize, zones: &Zo
         uid: text(&ICalendarProperty::Uid).map(str::to_owned),
         sequence,
         summary: clean_line(text(&ICalendarProperty::Summary).unwrap_or_default().as_bytes(), MAX_SUMMARY),
-        cancelled: component.status() == Some(&ICalendarStatus::Cancelled),
+        cancelled: first(&ICalendarProperty::Status).is_some_and(says_cancelled),
         start,
         length,
         recurrence,
@@ -84,6 +84,15 @@ pub(super) fn read_event(component: &ICalendarComponent, line: usize, zones: &Zo
         rdates,
         replaces,
     })
+}
+
+fn says_cancelled(entry: &ICalendarEntry) -> bool {
+    match entry.values.first() {
+        Some(ICalendarValue::Status(status)) => *status == ICalendarStatus::Cancelled,
+        // With a blank before the word, calcard does not know it.
+        Some(ICalendarValue::Text(text)) => text.trim().eq_ignore_ascii_case("CANCELLED"),
+        _ => false,
+    }
 }
 
 /// The UID of the event of which this one replaces a date, if it does.

@@ -4,8 +4,6 @@
 //! as texts, and only [`Rule::parse`] reads them. Invariant: a rule that ours can't express is refused, never bent. What
 //! goes is only what repeats the event's own time of day, and a separator at the end.
 
-use std::borrow::Cow;
-
 use calcard::icalendar::ICalendarValue;
 use jiff::ToSpan;
 use jiff::civil::DateTime;
@@ -13,34 +11,28 @@ use jiff::civil::DateTime;
 use crate::domain::calendar::recurrence::Recurrence;
 use crate::domain::calendar::rule::{Rule, Until};
 
-const RRULE: &str = "RRULE";
+/// What calcard would bend: of offsets it drops the seconds.
+const AS_TEXTS: [&str; 3] = ["RRULE", "TZOFFSETFROM", "TZOFFSETTO"];
 /// Rules that end within so many years are looked through in no time.
 const SOON_YEARS: i32 = 2;
 
-/// The calendar with its rules marked as texts, which calcard leaves as they are. Lines stay where they are. A rule whose
-/// property is folded before the value stays unmarked, and is refused by [`read_rule`].
-pub(super) fn as_texts(text: &str) -> Cow<'_, str> {
-    let has_rule = |line: &str| value_of(line).is_some();
-    if !text.lines().any(has_rule) {
-        return Cow::Borrowed(text);
-    }
-    let mut marked = String::with_capacity(text.len() + text.len() / 8);
-    for line in text.split_inclusive('\n') {
-        match value_of(line) {
-            Some(value) => {
-                marked.push_str("RRULE;VALUE=TEXT:");
-                marked.push_str(value);
-            }
-            None => marked.push_str(line),
+/// Writes a line of a calendar. One with a rule or an offset is marked as text, which calcard leaves as it is.
+pub(super) fn push_marked(calendar: &mut String, line: &str) {
+    let marked = AS_TEXTS.iter().find_map(|name| Some((name, value_of(line, name)?)));
+    match marked {
+        Some((name, value)) => {
+            calendar.push_str(name);
+            calendar.push_str(";VALUE=TEXT:");
+            calendar.push_str(value);
         }
+        None => calendar.push_str(line),
     }
-    Cow::Owned(marked)
 }
 
-/// What the line says of a rule, if it is one. Parameters of a rule say nothing.
-fn value_of(line: &str) -> Option<&str> {
-    let (name, rest) = line.split_at_checked(RRULE.len())?;
-    if !name.eq_ignore_ascii_case(RRULE) || !rest.starts_with([':', ';']) {
+/// What the line says of the property `name`, if it has it. Its parameters say nothing.
+fn value_of<'l>(line: &'l str, name: &str) -> Option<&'l str> {
+    let (start, rest) = line.split_at_checked(name.len())?;
+    if !start.eq_ignore_ascii_case(name) || !rest.starts_with([':', ';']) {
         return None;
     }
     let mut is_quoted = false;
@@ -57,7 +49,7 @@ fn value_of(line: &str) -> Option<&str> {
 /// Why it can't be kept to.
 pub(super) fn read_rule(values: &[ICalendarValue], starts: DateTime) -> Result<Rule, String> {
     let [ICalendarValue::Text(text)] = values else {
-        return Err("the rule can't be read: it is empty, or folded before its value".to_owned());
+        return Err("the rule can't be read".to_owned());
     };
     let own = [("BYHOUR", starts.hour()), ("BYMINUTE", starts.minute()), ("BYSECOND", starts.second())];
     let repeats = |part: &&str| {

@@ -81,6 +81,50 @@ fn calendars_of_other_programs() {
 }
 
 #[test]
+fn blanks_behind_a_line_are_no_part_of_it() {
+    let zone = "BEGIN:VTIMEZONE\nTZID:Own\nBEGIN:STANDARD\nDTSTART:19701025T030000\nTZOFFSETFROM:+0200\nTZOFFSETTO:+0100\n\
+                RRULE:FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU\nEND:STANDARD\nBEGIN:DAYLIGHT\nDTSTART:19700329T020000\n\
+                TZOFFSETFROM:+0100\nTZOFFSETTO:+0200\nRRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU\nEND:DAYLIGHT\nEND:VTIMEZONE\n";
+    let called_off = event("DTSTART;TZID=Own:20260703T100000\nSTATUS:CANCELLED");
+    let text = wrap(&format!("{zone}{}{called_off}{}", event("DTSTART;TZID=Own:20260702T100000"), event("nothing")));
+    let told = |text: &str| {
+        let calendar = ForeignCalendar::parse(text).unwrap();
+        let events = calendar.events(year(), &TimeZone::UTC).unwrap();
+        let starts: Vec<_> = events.iter().map(|event| event.start.to_string()).collect();
+        (starts, calendar.refused().iter().map(|error| error.line).collect::<Vec<_>>())
+    };
+    let plain = told(&text);
+    assert_eq!(plain, (vec!["2026-07-02T10:00:00+02:00".to_owned()], vec![29]));
+    for end in [" \n", "\t\n", " \t \r\n", "\r", "\r\r\n", " \r"] {
+        assert_eq!(told(&text.replace('\n', end)), plain, "{end:?}");
+    }
+    assert_eq!(told(&text.replace("BEGIN:VEVENT", "BEGIN:VEV\n ENT")).0, plain.0);
+    assert_eq!(told(&text.replace("STATUS:", "STATUS: ")).0, plain.0);
+    // A blank before a fold belongs to the text.
+    let folded = calendar(&event("DTSTART:20260101\nDESCRIPTION:a\n b").replace("SUMMARY:x", "SUMMARY:x \n  y"));
+    assert_eq!(folded.events(year(), &berlin()).unwrap()[0].summary, "x  y");
+}
+
+#[test]
+fn no_event_vanishes() {
+    let fine = event("DTSTART:20260101");
+    let all = |text: &str| ForeignCalendar::parse(text)?.events(year(), &berlin()).map(|events| events.len());
+    for begin in ["BEGIN: VEVENT", "BEGIN:VEVENT\u{a0}"] {
+        let error = all(&wrap(&(fine.replace("BEGIN:VEVENT", begin) + &fine))).unwrap_err();
+        assert_eq!(error.what, "2 events begin in the file, but 1 can be told apart", "{begin}");
+    }
+    let outside = wrap(&fine).replace("END:VEVENT", "END:VEVENT\nEND:X") + &fine;
+    assert_eq!(all(&outside), Ok(2));
+    assert_eq!(starts(&fine.replace("BEGIN:VEVENT", "begin ;X-A=1:vevent")).len(), 1);
+    let part = |kind: &str| {
+        format!("BEGIN:{kind}\nDTSTART:19700101T000000\nTZOFFSETFROM:+0000\nTZOFFSETTO:+0100\nEND:{kind}\n")
+    };
+    let zone = format!("BEGIN:VTIMEZONE\nTZID:Own\n{}{}END:VTIMEZONE\n", part("STANDARD"), part("DAYLIGHTS"));
+    let unclear = calendar(&format!("{zone}{}", event("DTSTART;TZID=Own:20260702T100000")));
+    assert!(unclear.refused()[0].what.contains("time zone `Own`"), "{:?}", unclear.refused());
+}
+
+#[test]
 fn exclusions_in_every_notation() {
     let series = "DTSTART;TZID=Europe/Berlin:20260301T100000\nRRULE:FREQ=DAILY;COUNT=3\n";
     let without = |exdate: &str| starts(&event(&format!("{series}{exdate}"))).len();
@@ -191,7 +235,7 @@ fn rules_are_never_bent() {
     let written = |rule: &str| starts(&event(&format!("DTSTART:20260302T090000Z\n{rule}"))).len();
     assert_eq!(written("RRULE:FREQ=WEEKLY;CO\r\n UNT=2;"), 2);
     assert_eq!(written("rrule;VALUE=RECUR;X-A=\":\":freq=weekly;count=2 "), 2);
-    assert!(refusal(&with("COUNT=2").replace("RRULE:", "RRU\n LE:")).contains("can't be read"));
+    assert_eq!(written("RRU\n LE:FREQ=WEEKLY;COUNT=2"), 2);
     assert!(refusal("DTSTART:20260302T090000Z\nRRULE:").contains("can't be read"));
     let until = "DTSTART;TZID=Europe/Berlin:20260328T023000\nRRULE:FREQ=DAILY;UNTIL=20260329T013000Z";
     assert_eq!(starts(&event(until)).len(), 2, "the second lies in the gap, and at that instant");
@@ -219,6 +263,42 @@ fn a_zone_is_never_guessed() {
     for unclear in ["GMT+1", "UTC+1", "GMT+0175", "GMT+9900", "GMT+", "GMT+01", "CEST", "Ümläut", "GMTü"] {
         assert_eq!(summer(unclear), None, "{unclear}");
     }
+}
+
+#[test]
+fn a_definition_says_more_than_where_it_is_from() {
+    let zone = |offset: &str| {
+        format!(
+            "BEGIN:VTIMEZONE\nTZID:Own\nX-LIC-LOCATION:Asia/Tokyo\nBEGIN:STANDARD\nDTSTART:19700101T000000\n\
+             TZOFFSETFROM:{offset}\nTZOFFSETTO:{offset}\nEND:STANDARD\nEND:VTIMEZONE\n"
+        )
+    };
+    let told = |offset: &str| starts(&(zone(offset) + &event("DTSTART;TZID=Own:20260301T100000")));
+    assert_eq!(told("+0100"), ["2026-03-01T10:00:00+01:00"]);
+    assert_eq!(told("soon"), ["2026-03-01T10:00:00+09:00"]);
+}
+
+#[test]
+fn offsets_have_seconds() {
+    let zone = |offset: &str| {
+        format!(
+            "BEGIN:VTIMEZONE\nTZID:Own\nBEGIN:STANDARD\nDTSTART:19700101T000000\nTZOFFSETFROM:{offset}\n\
+             TZOFFSETTO;X-A=1:{offset}\nEND:STANDARD\nEND:VTIMEZONE\n"
+        )
+    };
+    let lines = event("DTSTART;TZID=Own:20260301T100000");
+    let told = |offset: &str| starts(&format!("{}{lines}", zone(offset)));
+    // RFC 3339 knows no such offsets: the instant is told in UTC.
+    assert_eq!(told("+005328"), ["2026-03-01T09:06:32Z"]);
+    assert_eq!(told("-005328"), ["2026-03-01T10:53:28Z"]);
+    assert_eq!(told("+013000"), ["2026-03-01T10:00:00+01:30"]);
+    assert_eq!(told("-01"), ["2026-03-01T10:00:00-01:00"]);
+    for wrong in ["0100", "+0160", "+010060", "+01:00", "+1", ""] {
+        assert_eq!(calendar(&format!("{}{lines}", zone(wrong))).refused().len(), 1, "{wrong}");
+    }
+    let old = calendar(&event("DTSTART;TZID=Europe/Berlin:18900701T100000"));
+    let always = Timestamp::MIN..Timestamp::MAX;
+    assert_eq!(old.events(always, &berlin()).unwrap()[0].start.to_string(), "1890-07-01T09:06:32Z");
 }
 
 /// A definition whose rule is `rule`, and an event in its zone.
@@ -347,6 +427,25 @@ fn the_work_is_bounded() {
     assert!(calendar(&endless).events(year(), &berlin()).unwrap_err().what.contains("more than 50000 dates"));
     let long = event("DTSTART:00010101T000000Z\nRRULE:FREQ=DAILY");
     assert_eq!(starts(&long).len(), 365);
+}
+
+#[test]
+fn many_events_with_one_uid_cost_no_more_than_others() {
+    let changes: String = (0..20_000)
+        .map(|number| {
+            let day = date(2026, 1, 1).saturating_add((number % 300).days()).strftime("%Y%m%d");
+            event(&format!("RECURRENCE-ID:{day}T{:02}{:02}00Z\nDTSTART:20300101", number % 24, number % 60))
+        })
+        .collect();
+    let body = changes + &event("DTSTART:20260101T100000Z").repeat(20_000);
+    let begun = std::time::Instant::now();
+    assert_eq!(starts(&body).len(), 20_000);
+    // Each event against each change took minutes.
+    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+    let counted = event("DTSTART:19900101T100000Z\nRRULE:FREQ=DAILY;COUNT=10000").repeat(501);
+    let error = calendar(&counted).events(year(), &berlin()).unwrap_err();
+    assert_eq!(error.what, "more than 5000000 dates would have to be looked at up to here");
+    assert_eq!(starts(&event("DTSTART:20250101T100000Z\nRRULE:FREQ=DAILY;COUNT=366").repeat(5_000)).len(), 5_000);
 }
 
 fn own(uid: &str, status: Status) -> OwnEvent {

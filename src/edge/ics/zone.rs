@@ -10,7 +10,7 @@ use calcard::icalendar::{ICalendar, ICalendarComponent, ICalendarComponentType, 
 use jiff::civil::{DateTime, date};
 use jiff::tz::{Offset, TimeZone};
 
-use super::point::{read_civil, read_offset};
+use super::point::read_civil;
 use super::read::text_of;
 use super::rule::{is_sparse, read_rule};
 use crate::domain::calendar::recurrence::Recurrence;
@@ -70,8 +70,8 @@ impl<'c> Zones<'c> {
     pub(super) fn find(&self, name: &str) -> Option<TimeZone> {
         let read = |definition: &Definition<'_>| {
             named(name)
-                .or_else(|| located(definition.component))
                 .or_else(|| defined(self.calendar, definition.component, self.budget))
+                .or_else(|| located(definition.component))
         };
         let own = self.definitions.get(name);
         // Where the definition can't be read the name may still say enough.
@@ -133,7 +133,8 @@ fn is_known(zone: &TimeZone) -> bool {
     !zone.is_unknown()
 }
 
-/// `X-LIC-LOCATION` names the zone of the tz database that a definition was made from.
+/// `X-LIC-LOCATION` names the zone of the tz database that a definition was made from. It is a comment beside the rules, and says
+/// something only where they can't be read.
 fn located(component: &ICalendarComponent) -> Option<TimeZone> {
     let location = ICalendarProperty::Other("X-LIC-LOCATION".to_owned());
     component.property(&location).and_then(text_of).and_then(named)
@@ -155,8 +156,10 @@ fn defined(calendar: &ICalendar, component: &ICalendarComponent, budget: &Budget
     budget.spend(component.component_ids.len())?;
     for id in &component.component_ids {
         let part = calendar.component_by_id(*id)?;
-        if matches!(part.component_type, ICalendarComponentType::Standard | ICalendarComponentType::Daylight) {
-            changes.extend(changes_of(part)?);
+        // What is neither may be one of them misspelt: without it the clocks would not change.
+        match part.component_type {
+            ICalendarComponentType::Standard | ICalendarComponentType::Daylight => changes.extend(changes_of(part)?),
+            _ => return None,
         }
     }
     changes.sort_by_key(|change| change.onset);
@@ -198,9 +201,21 @@ fn changes_of(part: &ICalendarComponent) -> Option<Vec<Change>> {
     Some(std::iter::once(starts).chain(dates).map(|onset| Change { onset, before, after }).collect())
 }
 
+/// `+0100`, `-005328` (RFC 5545 section 3.3.14).
 fn offset(value: &ICalendarValue) -> Option<Offset> {
-    let ICalendarValue::PartialDateTime(read) = value else { return None };
-    read_offset(read)
+    let text = value.as_text()?.trim();
+    let (sign, digits) = match text.split_at_checked(1)? {
+        ("+", digits) => (1, digits),
+        ("-", digits) => (-1, digits),
+        _ => return None,
+    };
+    if !matches!(digits.len(), 2 | 4 | 6) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let part = |at: usize| digits.get(at..at + 2).map_or(Some(0), |part| part.parse::<i32>().ok());
+    let (hours, minutes, seconds) = (part(0)?, part(2)?, part(4)?);
+    let is_clock = minutes < 60 && seconds < 60;
+    Offset::from_seconds(sign * ((hours * 60 + minutes) * 60 + seconds)).ok().filter(|_| is_clock)
 }
 
 fn local(value: &ICalendarValue) -> Option<DateTime> {

@@ -3,6 +3,8 @@
 //! Knows how an occurrence lies in columns; what may follow what is [`crate::domain::occurrence`]'s. Does not know rules or windows.
 //! Invariant: every decision is taken at a `now` that the caller passes, which is the database's ([`super::database_now`]).
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff_sqlx::ToSqlx;
@@ -166,6 +168,31 @@ pub async fn list_around(
         until.to_sqlx() as _,
     );
     rows.fetch_all(connection).await?.into_iter().map(StoredOccurrence::try_from).collect()
+}
+
+/// What those of `ids` that took the place of others were at first: the date that a person may have in a calendar.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn list_origins(
+    connection: &mut PgConnection,
+    ids: &[OccurrenceId],
+) -> Result<BTreeMap<OccurrenceId, OccurrenceId>, Error> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let found = sqlx::query!(
+        r#"with recursive chain as (
+             select id, moved_from as earlier from occurrence where id = any($1) and moved_from is not null
+             union all
+             select chain.id, occurrence.moved_from from chain join occurrence on occurrence.id = chain.earlier
+             where occurrence.moved_from is not null
+           )
+           select chain.id as "id!", chain.earlier as "origin!"
+           from chain join occurrence on occurrence.id = chain.earlier
+           where occurrence.moved_from is null"#,
+        &ids,
+    );
+    let rows = found.fetch_all(connection).await?;
+    Ok(rows.into_iter().map(|row| (OccurrenceId(row.id), OccurrenceId(row.origin))).collect())
 }
 
 /// The occurrence of this identity.

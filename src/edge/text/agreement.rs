@@ -276,7 +276,9 @@ fn single_dates(recurrence: &Recurrence, reader: &Reader<'_>) -> Result<Vec<Stri
     let mut clauses = Vec::new();
     let never: Vec<String> = recurrence.exdates.iter().take(SHOWN_DATES).map(excluded).collect::<Result<_, Error>>()?;
     let also: Vec<String> = recurrence.rdates.iter().take(SHOWN_DATES).map(moment).collect::<Result<_, Error>>()?;
-    let all = [("rule.never", never, recurrence.exdates.len()), ("rule.also", also, recurrence.rdates.len())];
+    // What is left out is named as the rule gives it: with a shift no window would have opened on that day.
+    let never_key = if recurrence.shift.is_some() { "rule.never_before_shift" } else { "rule.never" };
+    let all = [(never_key, never, recurrence.exdates.len()), ("rule.also", also, recurrence.rdates.len())];
     for (key, dates, number) in all.into_iter().filter(|(_, dates, _)| !dates.is_empty()) {
         let mut told = dates.join(", ");
         if number > SHOWN_DATES {

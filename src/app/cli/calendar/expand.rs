@@ -9,14 +9,13 @@ use serde_json::{Value, json};
 use super::moment::{self, Moment};
 use crate::app::cli::Format;
 use crate::app::cli::check::render_problem;
-use crate::app::cli::dates::rfc3339;
 use crate::app::cli::exit::{Exit, Failure};
 use crate::app::cli::show::table;
 use crate::app::console::{print, say, show};
 use crate::domain::calendar::dating::{Terms, next};
 use crate::domain::calendar::recurrence::{Excluded, Recurrence};
 use crate::domain::calendar::rule::{Rule, RuleError};
-use crate::domain::calendar::zone::place;
+use crate::domain::calendar::zone::{place, rfc3339};
 use crate::domain::calendar::{Dated, DstNote, HolidayRule, Reason};
 use crate::domain::problem::Problem;
 

@@ -2,6 +2,7 @@
 
 mod words;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use anyhow::anyhow;
@@ -10,20 +11,22 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::moment::Moment;
-use crate::app::calendar::overview::{Extent, Overview, find_end, look};
+use crate::app::calendar::overview::{Overview, find_end, look, look_ahead};
 use crate::app::cli::context::Context;
 use crate::app::cli::exit::{Exit, Failure};
 use crate::app::console::{print, say, show};
 use crate::domain::calendar::zone::named;
-use crate::domain::id::Name;
+use crate::domain::id::{Name, OccurrenceId};
 use crate::domain::inventory::Customer;
 use crate::domain::problem::Problems;
 use crate::edge::store::Store;
 use crate::edge::store::database_now;
-use crate::edge::store::occurrence::{StoredOccurrence, list_around};
+use crate::edge::store::occurrence::{StoredOccurrence, list_around, list_origins};
 
 /// How many dates are shown if nobody says how many.
 const SHOWN: usize = 10;
+/// Most dates that are shown.
+const MOST_SHOWN: usize = 10_000;
 
 #[derive(Debug, Args)]
 // The group of this name is that of the command that has these arguments as its own.
@@ -87,12 +90,12 @@ async fn preview(
     // Days of one customer are its own; of all, those of this machine.
     let zone = customer.map_or_else(|| Ok(TimeZone::system()), |customer| super::moment::zone(&customer.time_zone))?;
     let from = arguments.from.map_or(now, |from| from.first(&zone));
-    let extent = match (arguments.to, arguments.count) {
-        (Some(to), _) => Extent::Until(to.after(&zone)),
-        (None, count) => Extent::Count(count.map_or(SHOWN, usize::from)),
-    };
     let name = customer.map(|customer| &customer.name);
-    let until = find_end(&context.catalog, name, from, extent).map_err(unusable)?;
+    let most = arguments.count.map_or(SHOWN, usize::from);
+    let until = match arguments.to {
+        Some(to) => to.after(&zone),
+        None => find_end(&context.catalog, name, from, most).map_err(unusable)?,
+    };
     if until <= from {
         return Err(Failure::usage(anyhow!("`--to` is before the first day")));
     }
@@ -100,13 +103,49 @@ async fn preview(
         Some(store) => Some(read_rows(store, from, until).await?),
         None => None,
     };
-    let mut overview = look(&context.catalog, name, &(from..until), stored, now).map_err(unusable)?;
-    if let Extent::Count(count) = extent {
-        overview.truncate(count);
-    }
+    let (overview, until) = match arguments.to {
+        Some(_) => look_to(context, name, from..until, (stored, now), &zone)?,
+        None => {
+            let mut overview = look(&context.catalog, name, &(from..until), stored, now).map_err(unusable)?;
+            overview.truncate(most);
+            (overview, until)
+        }
+    };
     warn_of_unknown_holidays(context, name, &(from..until));
-    tell(context, customer, &overview, arguments.format, now);
+    match arguments.format {
+        PreviewFormat::Table => show(&words::describe(&overview, customer)),
+        PreviewFormat::Json => print(&words::object(&overview).to_string()),
+        PreviewFormat::Ics => {
+            let origins = match store {
+                Some(store) => read_origins(store, &overview).await?,
+                None => BTreeMap::new(),
+            };
+            print(words::feed(&overview.entries, customer, &context.catalog, &origins, now).trim_end());
+        }
+    }
     Ok(Exit::Done)
+}
+
+/// All dates of a range, if there are not too many. Returns where they end, too.
+fn look_to<'c>(
+    context: &'c Context,
+    customer: Option<&Name>,
+    range: Range<Timestamp>,
+    (stored, now): (Option<Vec<StoredOccurrence>>, Timestamp),
+    zone: &TimeZone,
+) -> Result<(Overview<'c>, Timestamp), Failure> {
+    let most = (MOST_SHOWN, now);
+    let (mut overview, mut until) =
+        look_ahead(&context.catalog, customer, &range, stored.as_deref(), most).map_err(unusable)?;
+    if let Some(left_out) = overview.entries.get(MOST_SHOWN) {
+        until = left_out.start;
+        overview.truncate(MOST_SHOWN);
+    }
+    if until < range.end {
+        let day = until.to_zoned(zone.clone()).date();
+        say(&format!("there are too many dates to show them all: for more, ask `--from {day}`"));
+    }
+    Ok((overview, until))
 }
 
 async fn read_rows(store: &Store, from: Timestamp, until: Timestamp) -> Result<Vec<StoredOccurrence>, Failure> {
@@ -114,25 +153,14 @@ async fn read_rows(store: &Store, from: Timestamp, until: Timestamp) -> Result<V
     Ok(list_around(&mut transaction, from, until).await?)
 }
 
+async fn read_origins(store: &Store, overview: &Overview<'_>) -> Result<BTreeMap<OccurrenceId, OccurrenceId>, Failure> {
+    let ids: Vec<OccurrenceId> = overview.entries.iter().filter_map(|entry| entry.id).collect();
+    Ok(list_origins(&mut *store.begin().await?, &ids).await?)
+}
+
 fn unusable(problems: Problems) -> Failure {
     say(&problems.to_string());
     Failure::usage(anyhow!("the calendars can't be used")).hint("`turnus check` shows each mistake with its line")
-}
-
-fn tell(
-    context: &Context,
-    customer: Option<&Customer>,
-    overview: &Overview<'_>,
-    format: PreviewFormat,
-    now: Timestamp,
-) {
-    match format {
-        PreviewFormat::Table => show(&words::describe(overview, customer)),
-        PreviewFormat::Json => print(&words::object(overview).to_string()),
-        PreviewFormat::Ics => {
-            print(words::feed(&overview.entries, customer, &context.catalog, now).trim_end());
-        }
-    }
 }
 
 /// Where the tables end, that there is no holiday means nothing.

@@ -53,6 +53,7 @@ impl Agreement {
         let day = |(month, day)| date(2026, month, day);
         let freeze = Freeze { from: day(from), to: day(to), reason: "stocktaking".to_owned() };
         self.freezes.extend(spans(&[freeze], &self.zone));
+        self.freezes.sort();
         self
     }
 
@@ -353,7 +354,9 @@ fn agreements() -> impl Strategy<Value = Agreement> {
     let second = |day: i64| Timestamp::from_second(1_767_225_600 + day * 86_400).expect("in range");
     let freezes = prop::collection::vec((0..800_i64, 1..20_i64), 0..4).prop_map(move |freezes| {
         let span = |(from, days)| FreezeSpan { from: second(from), until: second(from + days), reason: "f".to_owned() };
-        freezes.into_iter().map(span).collect::<Vec<_>>()
+        let mut freezes: Vec<_> = freezes.into_iter().map(span).collect();
+        freezes.sort();
+        freezes
     });
     let rdates = prop::collection::vec((0..700_i32, 0..24_i8), 0..4);
     let starts = (0..60_i32, 0..24_i8);

@@ -78,6 +78,9 @@ pub(in crate::edge::text) fn samples() -> Vec<Sample> {
         rule("FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,WE,FR;UNTIL=20261231T225959Z").holiday(HolidayRule::Skip),
         rule("FREQ=WEEKLY;INTERVAL=2;BYDAY=SU;WKST=SU;COUNT=12").holiday(HolidayRule::NextWeek).lasting(60),
         rule("FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1").holiday(HolidayRule::Keep),
+        rule("FREQ=MONTHLY;BYDAY=2TU")
+            .shifted("+2d")
+            .but(&[Excluded::Day(date(2026, 8, 11))], &[date(2026, 11, 27).at(14, 0, 0, 0)]),
         rule("FREQ=MONTHLY;BYMONTHDAY=1,15,-1").shifted("-1d").lasting(3661),
         rule("FREQ=MONTHLY;BYMONTHDAY=13;BYDAY=FR"),
         rule("FREQ=MONTHLY;BYDAY=SU,1WE,2TH,3SA,-2SU;COUNT=1").shifted("+3d"),

@@ -1,5 +1,7 @@
 //! Dates for people, for programs, and for calendars.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -8,6 +10,7 @@ use crate::app::cli::dates::{explain_all, moment, span, with_offset};
 use crate::app::cli::show::table;
 use crate::domain::calendar::collision::Collision;
 use crate::domain::catalog::Catalog;
+use crate::domain::id::OccurrenceId;
 use crate::domain::inventory::Customer;
 use crate::domain::occurrence::OccurrenceState;
 use crate::edge::ics::{OwnEvent, Status, write};
@@ -129,16 +132,28 @@ fn collision_object(collision: &Collision) -> Value {
     }
 }
 
-/// As a feed. What is left out or missed is not in it; what was called off is, so that calendars take it out.
-pub(super) fn feed(entries: &[Entry<'_>], customer: Option<&Customer>, catalog: &Catalog, now: Timestamp) -> String {
+/// As a feed. What is left out or missed is not in it; what was called off is, so that calendars take it out. `origins` are the dates
+/// that moved ones were at first.
+pub(super) fn feed(
+    entries: &[Entry<'_>],
+    customer: Option<&Customer>,
+    catalog: &Catalog,
+    origins: &BTreeMap<OccurrenceId, OccurrenceId>,
+    now: Timestamp,
+) -> String {
     let provider = catalog.settings.provider.name.as_deref().unwrap_or("turnus");
     let name =
         customer.map_or_else(|| provider.to_owned(), |customer| format!("{provider}: {}", customer.display_name));
-    let events: Vec<OwnEvent> = entries.iter().filter_map(|entry| event(entry, catalog, now)).collect();
+    let events: Vec<OwnEvent> = entries.iter().filter_map(|entry| event(entry, catalog, origins, now)).collect();
     write(&events, &name)
 }
 
-fn event(entry: &Entry<'_>, catalog: &Catalog, now: Timestamp) -> Option<OwnEvent> {
+fn event(
+    entry: &Entry<'_>,
+    catalog: &Catalog,
+    origins: &BTreeMap<OccurrenceId, OccurrenceId>,
+    now: Timestamp,
+) -> Option<OwnEvent> {
     let status = match entry.standing {
         Standing::Stored(OccurrenceState::Cancelled) => Status::Cancelled,
         Standing::Stored(OccurrenceState::Skipped | OccurrenceState::Missed | OccurrenceState::Moved) => return None,
@@ -150,7 +165,10 @@ fn event(entry: &Entry<'_>, catalog: &Catalog, now: Timestamp) -> Option<OwnEven
     let whose = catalog.customers.get(&entry.customer).map_or(entry.customer.as_str(), |known| &known.display_name);
     let job = catalog.jobs.get(&entry.job).map_or(entry.job.as_str(), |job| &job.description);
     Some(OwnEvent {
-        uid: format!("{}-{}-{}@turnus", entry.recurrence_id.strftime("%Y%m%dT%H%M%S"), entry.window, entry.customer),
+        uid: match entry.id {
+            Some(id) => format!("{}@turnus", origins.get(&id).unwrap_or(&id)),
+            None => preliminary_uid(entry, catalog),
+        },
         sequence: entry.sequence,
         stamp: now,
         summary: format!("{whose}: {}", entry.window),
@@ -159,4 +177,12 @@ fn event(entry: &Entry<'_>, catalog: &Catalog, now: Timestamp) -> Option<OwnEven
         end: entry.end,
         status,
     })
+}
+
+/// Names a date that is not stored, until it is. No name has a dot or an `@`.
+fn preliminary_uid(entry: &Entry<'_>, catalog: &Catalog) -> String {
+    let provider = &catalog.settings.provider;
+    let whose = provider.email.as_deref().and_then(|email| email.rsplit_once('@')).map(|(_, domain)| domain);
+    let whose = whose.or(provider.name.as_deref()).unwrap_or("turnus");
+    format!("{}.{}.{}@{whose}", entry.recurrence_id.strftime("%Y%m%dT%H%M%S"), entry.window, entry.customer)
 }
