@@ -218,7 +218,7 @@ pub fn look<'c>(
 }
 
 /// [`look`] in growing steps, because a range may reach to the end of time: it ends behind the step that gives more than `most` dates,
-/// or [`MOST_LOOKED_AT`] of all customers. Returns where that was, too.
+/// or `MOST_LOOKED_AT` of all customers. Returns where that was, too.
 ///
 /// # Errors
 /// A calendar or time zone that can't be used.
