@@ -34,10 +34,15 @@ impl Schedule {
     pub(super) async fn start(daemon: &Arc<Daemon>) -> Result<Self, JobSchedulerError> {
         let scheduler = JobScheduler::new().await?;
         for (tick, entry) in ENTRIES {
-            let daemon = daemon.clone();
+            // The scheduler keeps its entries for good, even when it has been shut down: they must not keep the daemon's database.
+            let daemon = Arc::downgrade(daemon);
             let job = Job::new_async(entry, move |_, _| {
                 let daemon = daemon.clone();
-                Box::pin(async move { run(&daemon, tick).await })
+                Box::pin(async move {
+                    if let Some(daemon) = daemon.upgrade() {
+                        run(&daemon, tick).await;
+                    }
+                })
             })?;
             scheduler.add(job).await?;
         }
