@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use turnus::edge::store::revision::RevisionKind;
 
 use crate::kit::provider::{DUE, Provider, Span};
-use crate::kit::world::{text, wait_until};
+use crate::kit::world::{World, text, wait_until};
 
 #[test]
 fn systemd_is_told_of_begin_life_and_end() {
@@ -81,4 +81,14 @@ fn a_daemon_that_was_killed_is_a_warning_in_doctor() {
     let doctor = provider.world.run(&["doctor"]);
     assert!(doctor.status.success(), "{}", text(&doctor));
     assert!(text(&doctor).contains("last heard of 30"), "{}", text(&doctor));
+}
+
+#[test]
+fn the_private_database_stops_with_the_last_daemon() {
+    let world = World::new(1);
+    let daemon = world.start(&["serve"]);
+    daemon.wait_for_text("serving");
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.finish().0, 0);
+    assert!(!world.path("state/postgres/data/postmaster.pid").exists(), "nobody uses it any more");
 }
