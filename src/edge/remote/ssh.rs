@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use openssh::{Child, Session, Stdio};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 use super::backoff::Backoff;
 use super::error::{Error, Refusal, excerpt};
@@ -19,8 +20,8 @@ use super::ssh_config::{KeyCheck, SshSettings, render};
 use super::trust;
 use crate::domain::inventory::Connection;
 
-/// How often a server that hung up on a new connection (`MaxStartups`) is called again at once.
-pub(super) const CROWDED_ATTEMPTS: u32 = 6;
+/// For how long a server that hangs up on new connections (`MaxStartups`) is called again: others who wait for it, too, need their turn.
+pub(super) const CROWDED_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What all SSH connections of a process share. Dropping it ends connections that are still open.
 #[derive(Debug)]
@@ -233,7 +234,7 @@ impl SshHost {
 
     async fn connect(&self) -> Result<Line, Error> {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(3));
-        let mut attempt = 1;
+        let patience = Instant::now() + CROWDED_PATIENCE;
         loop {
             let files = self.control.next_files();
             match self.call(&files).await? {
@@ -251,12 +252,11 @@ impl SshHost {
                     }
                     files.remove();
                     let refusal = Refusal::of(&messages);
-                    if refusal != Refusal::Crowded || attempt == CROWDED_ATTEMPTS {
+                    if refusal != Refusal::Crowded || Instant::now() >= patience {
                         return Err(self.target.sort_out(refusal, &messages).await);
                     }
                 }
             }
-            attempt += 1;
             backoff.wait().await;
         }
     }

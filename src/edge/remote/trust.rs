@@ -9,10 +9,11 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
+use tokio::time::Instant;
 
 use super::backoff::Backoff;
 use super::error::{Error, Refusal, excerpt};
-use super::ssh::{CROWDED_ATTEMPTS, SshTarget};
+use super::ssh::{CROWDED_PATIENCE, SshTarget};
 use super::ssh_config::{KeyCheck, render};
 
 /// A key that a machine, or a hop on the way to it, offers and that is not known yet.
@@ -43,7 +44,7 @@ pub enum KnownKey {
 /// As for any connection; that the machine then refuses the login is expected.
 pub async fn fetch_keys(target: &SshTarget) -> Result<Vec<OfferedKey>, Error> {
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(3));
-    let mut attempt = 1;
+    let patience = Instant::now() + CROWDED_PATIENCE;
     let lines = loop {
         match collect_lines(target).await? {
             Ok(lines) => break lines,
@@ -54,12 +55,11 @@ pub async fn fetch_keys(target: &SshTarget) -> Result<Vec<OfferedKey>, Error> {
                     Refusal::KeyUnknown => Refusal::Connect,
                     other => other,
                 };
-                if refusal != Refusal::Crowded || attempt == CROWDED_ATTEMPTS {
+                if refusal != Refusal::Crowded || Instant::now() >= patience {
                     return Err(target.sort_out(refusal, &messages).await);
                 }
             }
         }
-        attempt += 1;
         backoff.wait().await;
     };
     let mut keys = Vec::new();
