@@ -26,6 +26,7 @@ impl Database {
         let cluster = open_shared_cluster().await;
         let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let mut server = cluster.connect_options().connect().await.expect("the shared server answers");
+        do_without_syncing(&mut server).await;
         drop_leftovers(&mut server).await;
         execute(&mut server, format!("create database {name}")).await;
         server.close().await.expect("the server lets go");
@@ -102,6 +103,18 @@ async fn open_shared_cluster() -> Cluster {
             Cluster::open(&elsewhere).await.expect("the shared cluster starts")
         }
         opened => opened.expect("the shared cluster starts"),
+    }
+}
+
+/// Waiting for disks was most of what the tests did, and no test lets the shared server's machine crash. What crashes has a server of
+/// its own, which syncs as users' do.
+async fn do_without_syncing(server: &mut PgConnection) {
+    let syncs: String =
+        sqlx::query_scalar("select current_setting('fsync')").fetch_one(&mut *server).await.expect("a setting");
+    if syncs == "on" {
+        for statement in ["alter system set fsync = off", "select pg_reload_conf()"] {
+            execute(server, statement.to_owned()).await;
+        }
     }
 }
 
