@@ -34,21 +34,42 @@ fn clean(text: &str) -> String {
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Asks on stderr and reads a line from stdin; none without a terminal.
-#[must_use]
-pub fn ask(question: &str) -> Option<String> {
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unanswered {
+    /// Nobody can be asked.
+    NoTerminal,
+    /// Somebody was asked, and ended the input or hung up: that is no yes, and no empty answer.
+    Ended,
+}
+
+/// Asks on stderr and reads a line from stdin.
+///
+/// # Errors
+/// [`Unanswered`], with which the question is over.
+pub fn ask(question: &str) -> Result<String, Unanswered> {
     if !std::io::stdin().is_terminal() {
-        return None;
+        return Err(Unanswered::NoTerminal);
     }
     let mut stderr = std::io::stderr();
     let _ = write!(stderr, "{question} ").and_then(|()| stderr.flush());
     let mut line = String::new();
-    std::io::stdin().read_line(&mut line).ok()?;
-    Some(line.trim().to_owned())
+    match std::io::stdin().read_line(&mut line) {
+        Ok(0) | Err(_) => {
+            // What is said next begins on a line of its own.
+            let _ = writeln!(stderr);
+            Err(Unanswered::Ended)
+        }
+        Ok(_) => Ok(line.trim().to_owned()),
+    }
 }
 
-/// Asks for a yes.
+/// Asks for a yes; none without a terminal.
 #[must_use]
 pub fn confirms(question: &str) -> Option<bool> {
-    ask(&format!("{question} [y/N]")).map(|answer| matches!(answer.as_str(), "y" | "Y" | "yes" | "Yes"))
+    match ask(&format!("{question} [y/N]")) {
+        Ok(answer) => Some(matches!(answer.as_str(), "y" | "Y" | "yes" | "Yes")),
+        Err(Unanswered::Ended) => Some(false),
+        Err(Unanswered::NoTerminal) => None,
+    }
 }

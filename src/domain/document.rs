@@ -14,7 +14,7 @@ use super::problem::Problems;
 
 mod distinct;
 mod findings;
-mod nearest;
+pub mod nearest;
 mod quantity;
 mod quote;
 mod table;

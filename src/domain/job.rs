@@ -87,6 +87,11 @@ impl Job {
         self.steps.iter().find_map(of)
     }
 
+    /// The steps that install packages and take nothing back: on every host that is changed by one it is a point of no return.
+    pub fn one_way_packages(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|step| matches!(step.action, Action::Packages(_)) && step.rollback.is_none())
+    }
+
     /// How many seconds others who are at work on a host's packages are waited for; 0 if the job installs none.
     #[must_use]
     pub fn lock_wait_s(&self) -> u64 {

@@ -172,6 +172,8 @@ pub struct Counts {
     pub in_work: usize,
     /// [`OutcomeKind::Skipped`]
     pub skipped: usize,
+    /// Of those that were skipped, the ones that were held back: what was pending there was not what was approved any more.
+    pub held_back: usize,
     /// [`OutcomeKind::Cancelled`]
     pub cancelled: usize,
     /// [`OutcomeKind::Unreachable`]
@@ -278,6 +280,7 @@ impl Counts {
         let mut counts = Self { hosts: hosts.len(), ..Self::default() };
         for host in hosts {
             *counts.slot(host.outcome.kind) += 1;
+            counts.held_back += usize::from(host.outcome.is_held_back());
         }
         counts
     }

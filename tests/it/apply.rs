@@ -12,7 +12,8 @@ use turnus::edge::store::database_now;
 
 use crate::kit::database::execute;
 use crate::kit::office::{Office, day, window};
-use crate::kit::world::{text, wait_until};
+use crate::kit::terminal::Terminal;
+use crate::kit::world::text;
 
 /// Rows of a query with one text column.
 async fn texts(connection: &mut PgConnection, sql: &str) -> Vec<String> {
@@ -308,50 +309,15 @@ async fn two_applies_at_once_store_every_date_once() {
     office.close().await;
 }
 
-/// `turnus apply` at a terminal, which `script` provides. Answers each question as soon as it is asked.
-struct AtTerminal {
-    child: std::process::Child,
-    printed: std::path::PathBuf,
-}
-
-impl AtTerminal {
-    fn apply(office: &Office) -> Self {
-        let printed = office.path("terminal");
-        let command = format!("{} --config {} apply", env!("CARGO_BIN_EXE_turnus"), office.path("").display());
-        let output = std::fs::File::create(&printed).unwrap();
-        let mut script = std::process::Command::new("script");
-        script.args(["--quiet", "--return", "--flush", "--command", &command, "/dev/null"]);
-        script.stdin(std::process::Stdio::piped()).stdout(output).stderr(std::process::Stdio::null());
-        script.env("HOME", office.path("")).env("SHELL", "/bin/sh");
-        Self { child: script.spawn().unwrap(), printed }
-    }
-
-    fn printed(&self) -> String {
-        std::fs::read_to_string(&self.printed).unwrap()
-    }
-
-    fn wait_for(&self, question: &str) {
-        wait_until(&format!("`{question}` is asked"), || self.printed().contains(question));
-    }
-
-    fn answer(&mut self, question: &str, answer: &str) {
-        use std::io::Write;
-        self.wait_for(question);
-        let stdin = self.child.stdin.as_mut().unwrap();
-        writeln!(stdin, "{answer}").and_then(|()| stdin.flush()).unwrap();
-    }
-
-    fn finish(mut self) -> (Option<i32>, String) {
-        let status = self.child.wait().unwrap();
-        (status.code(), self.printed())
-    }
+fn at_terminal(office: &Office) -> Terminal {
+    Terminal::open(&office.command(&["apply"]), office.path("terminal"))
 }
 
 #[tokio::test]
 async fn at_a_terminal_announced_dates_are_asked_for_by_themselves() {
     let office = Office::open().await;
     office.customer("nordwind", &monthly());
-    let mut terminal = AtTerminal::apply(&office);
+    let mut terminal = at_terminal(&office);
     terminal.answer("Apply this?", "y");
     let (status, printed) = terminal.finish();
     assert!(status == Some(0) && printed.contains("applied"), "{printed}");
@@ -359,13 +325,13 @@ async fn at_a_terminal_announced_dates_are_asked_for_by_themselves() {
     announce_first(&mut connection).await;
     office.customer("nordwind", &window("monthly", "FREQ=DAILY;INTERVAL=30", day(12)));
     let before = versions(&mut connection).await;
-    let mut terminal = AtTerminal::apply(&office);
+    let mut terminal = at_terminal(&office);
     terminal.answer("Apply this?", "y");
     terminal.answer("1 announced date would move or go, and their customers would be told. Really?", "n");
     let (status, printed) = terminal.finish();
     assert!(status == Some(130) && printed.contains("nothing was done"), "{printed}");
     assert_eq!(versions(&mut connection).await, before);
-    let mut terminal = AtTerminal::apply(&office);
+    let mut terminal = at_terminal(&office);
     terminal.answer("Apply this?", "y");
     terminal.answer("Really?", "y");
     assert_eq!(terminal.finish().0, Some(0));
@@ -377,7 +343,7 @@ async fn at_a_terminal_announced_dates_are_asked_for_by_themselves() {
 async fn ctrl_c_at_the_question_applies_nothing() {
     let office = Office::open().await;
     office.customer("nordwind", &monthly());
-    let mut terminal = AtTerminal::apply(&office);
+    let mut terminal = at_terminal(&office);
     // What the key sends.
     terminal.answer("Apply this?", "\u{3}");
     assert_eq!(terminal.finish().0, Some(130));
@@ -392,7 +358,7 @@ async fn what_changed_while_a_person_was_thinking_is_not_applied() {
     office.customer("nordwind", &monthly());
     office.succeed(&["apply", "--yes"]);
     office.customer("nordwind", &window("monthly", "FREQ=DAILY;INTERVAL=30", day(12)));
-    let mut terminal = AtTerminal::apply(&office);
+    let mut terminal = at_terminal(&office);
     terminal.wait_for("Apply this?");
     // The daemon tells the customer of the date that is about to change silently.
     let mut connection = office.connect().await;

@@ -203,6 +203,28 @@ fn hostile_inventories_and_jobs_are_all_told_at_once() {
 }
 
 #[test]
+fn where_packages_can_t_be_taken_back_that_is_told_and_no_mistake() {
+    let directory = right();
+    let job = |rollback: &str| {
+        let text = format!(
+            "description = \"x\"\nbackup = \"none\"\nbackup_reason = \"x\"\n[[step]]\nphase = \"update\"\nname = \"p\"\n\
+             packages = \"approved\"\n{rollback}"
+        );
+        fs::write(directory.path().join("jobs/one-way.toml"), text).unwrap();
+    };
+    let told = "jobs/one-way.toml: the step `p` is a point of no return";
+    job("");
+    let outcome = check(directory.path(), &[]);
+    assert_eq!(outcome.status, Some(0), "{}", outcome.stderr);
+    assert!(outcome.stdout.starts_with(told) && outcome.stdout.ends_with(": all right\n"), "{}", outcome.stdout);
+    let answer: Value = serde_json::from_str(&check(directory.path(), &["--format", "json"]).stdout).unwrap();
+    assert_eq!(answer["points_of_no_return"], json!([{ "job": "one-way", "step": "p" }]));
+    job("rollback = \"packages\"\n");
+    let outcome = check(directory.path(), &[]);
+    assert!(outcome.status == Some(0) && !outcome.stdout.contains("no return"), "{}", outcome.stdout);
+}
+
+#[test]
 fn hostile_settings_are_told() {
     for path in files(&hostile().join("settings")) {
         let directory = right();

@@ -6,5 +6,6 @@ pub(crate) mod machine;
 pub(crate) mod office;
 pub(crate) mod provider;
 pub(crate) mod sshd;
+pub(crate) mod terminal;
 pub(crate) mod updates;
 pub(crate) mod world;

@@ -129,6 +129,8 @@ async fn who_approves_what_is_kept_and_a_second_word_needs_replace() {
     let and = |more: &[&'static str]| [&approve[..], more].concat();
     let told = office.fail(2, &and(&["--only", "opensssl", "--hosts", "web09"]));
     assert!(told.contains("nothing of that name is in the list: opensssl, web09"), "{told}");
+    assert!(told.contains("did you mean `openssl`, `web0"), "{told}");
+    assert!(office.json(&["review", "show", "nordwind"])["decision"].is_null(), "a slip of the pen decides nothing");
     let told = office.fail(2, &and(&["--security", "--only", "nginx"]));
     assert!(told.contains("nothing of the list is chosen by that"), "{told}");
     assert_eq!(
@@ -160,6 +162,12 @@ async fn who_approves_what_is_kept_and_a_second_word_needs_replace() {
     let shown = office.json(&["review", "show", "nordwind"]);
     assert_eq!((&shown["decision"]["verdict"], &shown["decision"]["changes"]), (&json!("reject"), &json!({})));
     assert_eq!(shown["history"].as_array().unwrap().len(), 2);
+    let shown = office.succeed(&["review", "show", "nordwind"]);
+    let flat = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("rejected, by bert at "), "{shown}");
+    let before = flat.split_once(" replaced at ").expect("what was replaced is kept, and shown").1;
+    assert!(before.contains("(without old; hosts web01, web02), by anna at "), "{shown}");
+    assert!(before.contains("(after the fair)"), "{shown}");
     let history = office.succeed(&["calendar", "history", "nordwind"]);
     assert!(history.contains("approve updates") && history.contains("reject updates"), "{history}");
     office.close().await;
@@ -170,6 +178,9 @@ async fn whoever_names_the_list_decides_on_no_other() {
     let office = open().await;
     keep(&office, &first()).await;
     let seen = first().hash();
+    let shown = office.succeed(&["review", "show", "nordwind"]);
+    let command = format!("`turnus review approve nordwind --list {} --by NAME`", seen.short());
+    assert!(shown.contains(&command), "what is copied names the list that was seen: {shown}");
     keep(&office, &second()).await;
     let approve = |list: &str| office.turnus(&["review", "approve", "nordwind", "--by", "anna", "--list", list]);
     let stale = approve(seen.short());

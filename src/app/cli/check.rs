@@ -14,6 +14,8 @@ use super::exit::{Exit, Failure};
 use crate::app::calendar::Almanac;
 use crate::app::console::{print, say};
 use crate::domain::catalog::{self, Catalog, Source};
+use crate::domain::id::Name;
+use crate::domain::job::Job;
 use crate::domain::problem::{Problem, Problems};
 use crate::edge::config;
 
@@ -67,6 +69,14 @@ struct Summary {
     hosts: usize,
     windows: usize,
     jobs: usize,
+    /// Steps that install packages and can't be taken back: no mistakes, but to be known.
+    points_of_no_return: Vec<PointOfNoReturn>,
+}
+
+#[derive(Serialize)]
+struct PointOfNoReturn {
+    job: Name,
+    step: String,
 }
 
 impl Summary {
@@ -76,14 +86,22 @@ impl Summary {
             hosts: catalog.customers.values().map(|customer| customer.hosts.len()).sum(),
             windows: catalog.customers.values().map(|customer| customer.windows.len()).sum(),
             jobs: catalog.jobs.len(),
+            points_of_no_return: catalog.jobs.values().flat_map(points_of_no_return).collect(),
         }
     }
 }
 
+fn points_of_no_return(job: &Job) -> impl Iterator<Item = PointOfNoReturn> {
+    job.one_way_packages().map(|step| PointOfNoReturn { job: job.name.clone(), step: step.name.clone() })
+}
+
 fn render_summary(summary: &Summary) -> String {
-    let Summary { customers, hosts, windows, jobs } = *summary;
+    let Summary { customers, hosts, windows, jobs, .. } = *summary;
     let parts = [count(customers, "customer"), count(hosts, "host"), count(windows, "window"), count(jobs, "job")];
-    format!("{}: all right", parts.join(", "))
+    let told = summary.points_of_no_return.iter().map(|PointOfNoReturn { job, step }| {
+        format!("jobs/{job}.toml: the step `{step}` is a point of no return: it has no `rollback = \"packages\"`\n")
+    });
+    format!("{}{}: all right", told.collect::<String>(), parts.join(", "))
 }
 
 /// `1 host`, `2 hosts`.

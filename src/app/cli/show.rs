@@ -1,5 +1,7 @@
 //! `turnus show RUN`: hosts, steps, outcomes.
 
+mod packages;
+
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 use jiff::Timestamp;
@@ -134,7 +136,8 @@ fn describe_step(step: &StepRun) -> String {
                 StepEnd::Held { why } => format!("held back: {why}"),
                 StepEnd::NotStarted { why } => format!("not begun: {why}"),
             };
-            format!("{end}, {seconds:.1} s")
+            let found = result.packages.as_deref().map(|found| format!(": {}", packages::describe(found)));
+            format!("{end}, {seconds:.1} s{}", found.unwrap_or_default())
         }
     }
 }
@@ -144,10 +147,18 @@ pub(super) fn moment(at: Timestamp) -> String {
     at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
 }
 
+/// What a terminal that does not know its width, or says 0, is taken for.
+const USUAL_WIDTH: u16 = 80;
+/// In less than this a table is a column of letters.
+const NARROWEST: u16 = 40;
+
 /// A table without lines, as wide as its content or the terminal.
 pub(super) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    if table.width().is_some_and(|width| width < NARROWEST) {
+        table.set_width(USUAL_WIDTH);
+    }
     if !header.is_empty() {
         table.set_header(header);
     }

@@ -214,6 +214,14 @@ pub struct HostOutcome {
     pub cause: Option<Cause>,
 }
 
+impl HostOutcome {
+    /// Whether the host was left alone because what was pending there was not what was approved any more.
+    #[must_use]
+    pub fn is_held_back(&self) -> bool {
+        self.kind == OutcomeKind::Skipped && self.cause == Some(Cause::HeldBack)
+    }
+}
+
 /// Writes what is recorded of one host.
 pub(super) fn write(run: &Run, index: HostIndex) -> Option<HostReport> {
     let plan = run.plan();

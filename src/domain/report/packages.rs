@@ -36,8 +36,10 @@ pub struct PackagesReport {
     pub reboot_needed: Option<bool>,
     /// Units that still run what has been replaced.
     pub stale_services: Vec<String>,
-    /// Configuration files that had been changed on the host and have a new version in a package.
+    /// Configuration files that had been changed on the host and have a new version in a package; the host names no more than 50.
     pub conffiles: Vec<String>,
+    /// How many such files there are in all.
+    pub conffile_count: usize,
     /// What became of them: `keep` or `replace`.
     pub conffile_policy: Option<String>,
     /// What can't be taken back, as the version of before is not to be had any more.
@@ -113,7 +115,8 @@ fn describe(
         None if has_begun => Vec::new(),
         None => untouched().collect(),
     };
-    let conffiles = (1..).map_while(|number| facts.get(&format!("conffile_{number}")).cloned());
+    let conffiles: Vec<_> = (1..).map_while(|number| facts.get(&format!("conffile_{number}")).cloned()).collect();
+    let conffile_count = facts.get("conffiles").and_then(|count| count.parse().ok()).unwrap_or_default();
     PackagesReport {
         step,
         manager: look.manager,
@@ -128,7 +131,8 @@ fn describe(
             .unwrap_or_default(),
         reboot_needed: account.and_then(|account| account.reboot_needed),
         stale_services: account.map(|account| clean_all(&account.stale_services)).unwrap_or_default(),
-        conffiles: conffiles.collect(),
+        conffile_count: conffiles.len().max(conffile_count),
+        conffiles,
         conffile_policy: facts.get("conffile_policy").cloned(),
         without_way_back: look.without_way_back.iter().map(clean_package).collect(),
         warnings: clean_all(&look.warnings),

@@ -346,6 +346,35 @@ pub(crate) fn approval(note: Option<&str>) -> Approval {
     }
 }
 
+/// More packages, and more of everything about them, than anybody wants to read.
+pub(crate) fn crowded() -> Story {
+    let many = |name: &str| (0..120).map(|n| change(&format!("{name}{n:03}"), "1.0", "1.1", n % 2 == 0)).collect();
+    let chosen: Vec<Change> = many("lib");
+    let pending: Vec<Change> = many("app");
+    let mut left: Vec<_> = pending.into_iter().map(|change| Left { change, cause: LeftCause::NotApproved }).collect();
+    left.push(Left { change: change("wanted", "1.0", "1.1", false), cause: LeftCause::Refused });
+    let look = Look { chosen: chosen.clone(), left: left.clone(), ..look() };
+    let stale_services = (0..40).map(|n| format!("worker{n:02}.service")).collect();
+    let account = Account { installed: chosen, not_installed: Vec::new(), left, stale_services, ..account() };
+    let mut facts = installed_facts("keep");
+    facts.insert("conffiles".to_owned(), "70".to_owned());
+    facts.extend((1..=50).map(|n| (format!("conffile_{n}"), format!("/etc/many/{n:02}.conf"))));
+    let mut approval = approval(None);
+    approval.selection = Selection {
+        security: true,
+        only: (0..30).map(|n| format!("lib{n:03}")).collect(),
+        except: vec!["lib007".to_owned()],
+        hosts: vec![name("mail01"), name("web01")],
+    };
+    let mut story = Story::of_packages();
+    story.surprises.retain(|(host, _), _| host != "mail01");
+    story.approval = Some(approval);
+    story
+        .with("mail01", "packages (look)", looked(StepEnd::Succeeded, look))
+        .with("mail01", "packages", Answer::Well(facts))
+        .with("mail01", "packages (account)", accounted(account))
+}
+
 pub(crate) fn looked(end: StepEnd, look: Look) -> Answer {
     Answer::Packages(end, Box::new(PackagesRecord::Looked(look)))
 }

@@ -377,6 +377,7 @@ fn packages_are_told_as_they_were_found_at_the_end() {
         (packages.conffiles.as_slice(), packages.conffile_policy.as_deref()),
         (&["/etc/nginx/nginx.conf".to_owned()][..], Some("keep"))
     );
+    assert_eq!(packages.conffile_count, 1);
     assert_eq!(packages.reboot_needed, Some(true));
     let counts = report.packages.unwrap();
     assert_eq!((counts.installed, counts.security), (4, 1));

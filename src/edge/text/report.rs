@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::Error;
 use super::reader::Reader;
 use crate::domain::report::host::OutcomeKind;
-use crate::domain::report::{BackupPromise, Counts, Report, WindowReport};
+use crate::domain::report::{ApprovalReport, BackupPromise, Report, WindowReport};
+use crate::domain::review::Selection;
 use crate::domain::run::event::RunState;
 use host::HostView;
 use open_point::OpenPointView;
@@ -19,7 +20,7 @@ mod packages;
 mod timeline;
 mod words;
 
-use words::word;
+use words::{names_in_line, word};
 
 /// What the templates of the report are filled with.
 #[derive(Debug, Serialize)]
@@ -75,7 +76,7 @@ pub(super) fn view(report: &Report, reader: &Reader<'_>) -> Result<ReportView, E
         state_label: reader.plain(&format!("report.state.{state}"))?,
         state,
         headline: headline(report, reader)?,
-        tally: tally(&report.counts, reader)?,
+        tally: tally(report, reader)?,
         preliminary: preliminary(report, reader)?,
         cards: cards(report, open_points.len(), reader)?,
         rows: rows(report, reader)?,
@@ -101,13 +102,18 @@ fn headline(report: &Report, reader: &Reader<'_>) -> Result<String, Error> {
 }
 
 /// How many hosts came out how, the worst last.
-fn tally(counts: &Counts, reader: &Reader<'_>) -> Result<String, Error> {
+fn tally(report: &Report, reader: &Reader<'_>) -> Result<String, Error> {
+    let counts = &report.counts;
+    let held_back: Vec<_> =
+        report.hosts.iter().filter(|host| host.outcome.is_held_back()).map(|host| host.name.as_str()).collect();
+    let held_back = names_in_line("report.packages.and_more", &held_back, held_back.len(), reader)?;
     let all = [
         ("report.tally.updated", counts.updated),
         ("report.tally.nothing_to_do", counts.nothing_to_do),
         ("report.tally.waiting", counts.waiting),
         ("report.tally.in_work", counts.in_work),
-        ("report.tally.skipped", counts.skipped),
+        ("report.tally.skipped", counts.skipped - counts.held_back),
+        ("report.tally.held_back", counts.held_back),
         ("report.tally.cancelled", counts.cancelled),
         ("report.tally.unreachable", counts.unreachable),
         ("report.tally.failed_and_rolled_back", counts.failed_and_rolled_back),
@@ -115,7 +121,8 @@ fn tally(counts: &Counts, reader: &Reader<'_>) -> Result<String, Error> {
         ("report.tally.unknown", counts.unknown),
     ];
     let some = all.into_iter().filter(|(_, count)| *count > 0);
-    let texts: Result<Vec<_>, _> = some.map(|(key, count)| reader.count(key, count, &[])).collect();
+    let texts: Result<Vec<_>, _> =
+        some.map(|(key, count)| reader.count(key, count, &[("hosts", &held_back)])).collect();
     Ok(format!("{}.", texts?.join(", ")))
 }
 
@@ -188,6 +195,7 @@ fn rows(report: &Report, reader: &Reader<'_>) -> Result<Vec<Row>, Error> {
         ("report.label.overrun", overrun.map(|overrun_ms| reader.duration(overrun_ms)).transpose()?),
         ("report.label.packages", packages_row(report, reader)?),
         ("report.label.approved_by", approval_row(report, reader)?),
+        ("report.label.selection", selection_row(report, reader)?),
         ("report.label.started_by", Some(report.started_by.clone())),
         ("report.label.reason", report.reason.clone()),
         ("report.label.cancelled_by", report.cancelled_by.clone()),
@@ -216,6 +224,25 @@ fn approval_row(report: &Report, reader: &Reader<'_>) -> Result<Option<String>, 
             reader.text("report.approval_note", &[("approval", &text), ("note", note)]).map(Some)
         }
     }
+}
+
+/// What was chosen of the list that was decided on.
+fn selection_row(report: &Report, reader: &Reader<'_>) -> Result<Option<String>, Error> {
+    let Some(ApprovalReport { selection: Selection { security, only, except, hosts }, .. }) = &report.approval else {
+        return Ok(None);
+    };
+    let hosts: Vec<_> = hosts.iter().map(ToString::to_string).collect();
+    let mut parts = Vec::new();
+    if *security {
+        parts.push(reader.plain("report.selection.security")?);
+    }
+    for (key, names) in [("only", only), ("except", except), ("hosts", &hosts)] {
+        if !names.is_empty() {
+            let names = names_in_line("report.packages.and_more", names, names.len(), reader)?;
+            parts.push(reader.text(&format!("report.selection.{key}"), &[("names", &names)])?);
+        }
+    }
+    if parts.is_empty() { reader.plain("report.selection.all").map(Some) } else { Ok(Some(parts.join("; "))) }
 }
 
 fn window_row(window: &WindowReport, reader: &Reader<'_>) -> Result<String, Error> {

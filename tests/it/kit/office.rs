@@ -81,9 +81,14 @@ impl Office {
 
     /// `turnus` in this directory, without a terminal.
     pub(crate) fn turnus(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_turnus"));
         command.arg("--config").arg(self.directory.path()).args(arguments).stdin(Stdio::null());
-        command.env("HOME", self.directory.path()).env_remove("SSH_AUTH_SOCK").output().unwrap()
+        command.env("HOME", self.directory.path()).env_remove("SSH_AUTH_SOCK");
+        command
     }
 
     /// The same, which has to end with 0; what it printed on stdout.

@@ -63,6 +63,7 @@ async fn collect_and_keep(context: &Context, store: &Store, arguments: &Argument
     transaction.commit().await.map_err(StoreError::from)?;
     let shown = words::Shown {
         title: title(customer, occurrence.as_ref()),
+        option: option(subject),
         occurrence: occurrence.as_ref(),
         collection: &stored,
         before: before.as_ref(),

@@ -1,6 +1,6 @@
 //! `turnus review approve CUSTOMER` and `turnus review reject CUSTOMER`: what a named person says of exactly the newest list.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::anyhow;
 use clap::Args;
@@ -9,9 +9,10 @@ use super::{Standing, Subject, find_subject, nothing_collected, option, title, w
 use crate::app::cli::context::{Context, person};
 use crate::app::cli::exit::{Exit, Failure};
 use crate::app::console::{say, show};
+use crate::domain::document::nearest::nearest;
 use crate::domain::id::Name;
 use crate::domain::packages::Change;
-use crate::domain::review::{Approval, Finding, Selection, Verdict};
+use crate::domain::review::{Approval, Collection, Finding, NotInList, Selection, Verdict};
 use crate::edge::store::error::Error as StoreError;
 use crate::edge::store::occurrence::StoredOccurrence;
 use crate::edge::store::review::decision::{
@@ -150,12 +151,24 @@ fn choose(word: &Word, newest: &StoredCollection) -> Result<BTreeMap<Name, Vec<C
     }
     let command = format!("`turnus review show {}{}`", word.subject.customer, option(&word.subject));
     let hint = || format!("{command} shows what is in the list");
-    let chosen = word.selection.choose(findings).map_err(|wrong| Failure::usage(wrong).hint(hint()))?;
+    let chosen = word.selection.choose(findings).map_err(|wrong| {
+        let meant = meant(&wrong, findings);
+        Failure::usage(wrong).hint([meant, Some(hint())].into_iter().flatten().collect::<Vec<_>>().join("; "))
+    })?;
     // With nothing pending where somebody looked, all of it is nothing, and may be approved.
     if chosen.values().all(Vec::is_empty) && !findings.union().is_empty() {
         return Err(Failure::usage(anyhow!("nothing of the list is chosen by that")).hint(hint()));
     }
     Ok(chosen)
+}
+
+/// The packages and hosts that were probably meant.
+fn meant(NotInList(wrong): &NotInList, findings: &Collection) -> Option<String> {
+    let packages = findings.hosts.values().flat_map(Finding::pending).map(|change| change.package.name.as_str());
+    let known: BTreeSet<_> = packages.chain(findings.hosts.keys().map(Name::as_str)).collect();
+    let meant: Vec<_> =
+        wrong.iter().filter_map(|name| nearest(name, known.iter().copied())).map(|name| format!("`{name}`")).collect();
+    (!meant.is_empty()).then(|| format!("did you mean {}?", meant.join(", ")))
 }
 
 fn replaced(word: &Word, standing: Option<&StoredDecision>) -> Result<Option<DecisionNumber>, Failure> {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Standing, Subject, find_subject, nothing_collected, title, words};
+use super::{Standing, Subject, find_subject, nothing_collected, option, title, words};
 use crate::app::cli::Format;
 use crate::app::cli::context::Context;
 use crate::app::cli::exit::{Exit, Failure};
@@ -43,6 +43,7 @@ async fn show_newest(context: &Context, store: &Store, arguments: &Arguments) ->
     };
     let shown = words::Shown {
         title: title(customer, occurrence.as_ref()),
+        option: option(subject),
         occurrence: occurrence.as_ref(),
         collection: &newest,
         before: before.as_ref(),

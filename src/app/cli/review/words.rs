@@ -21,6 +21,8 @@ const NAMED_HOSTS: usize = 4;
 /// All that there is to show.
 pub(super) struct Shown<'a> {
     pub(super) title: String,
+    /// What has to be typed besides the customer to name the date; empty for the next one.
+    pub(super) option: String,
     pub(super) occurrence: Option<&'a StoredOccurrence>,
     pub(super) collection: &'a StoredCollection,
     pub(super) before: Option<&'a StoredCollection>,
@@ -75,7 +77,7 @@ pub(in crate::app::cli) fn amount(findings: &Collection) -> String {
     text
 }
 
-pub(super) fn counted(count: usize, word: &str) -> String {
+pub(in crate::app::cli) fn counted(count: usize, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
@@ -92,6 +94,7 @@ pub(super) fn describe(shown: &Shown<'_>) -> String {
     }
     parts.extend(findings.hosts.iter().map(|(name, finding)| host(name, finding)));
     parts.push(decision(shown));
+    parts.extend(replaced(shown));
     parts.join("\n\n")
 }
 
@@ -225,8 +228,22 @@ fn decision(shown: &Shown<'_>) -> String {
         }
         None if findings.is_settled() => "nothing is to be decided".to_owned(),
         None if shown.occurrence.is_none_or(|row| !row.state.is_ahead()) => "not decided".to_owned(),
-        None => "not decided: `turnus review approve`, `turnus review reject`".to_owned(),
+        // With the list's hash: whoever copies it decides on what they have seen, or on nothing.
+        None => format!(
+            "not decided: `turnus review approve {}{} --list {} --by NAME`, or `reject` in place of `approve`",
+            shown.collection.customer,
+            shown.option,
+            shown.collection.list.short()
+        ),
     }
+}
+
+/// What was decided before, and counts no more.
+fn replaced(shown: &Shown<'_>) -> Option<String> {
+    let before = shown.history.iter().filter_map(|decision| Some((decision, decision.replaced_at?)));
+    let lines: Vec<_> =
+        before.map(|(decision, at)| format!("replaced at {}: {}", moment(at), decided(decision))).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// Who decided what, when.

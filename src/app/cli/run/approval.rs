@@ -13,7 +13,7 @@ use crate::app::calendar::opening::ByHand;
 use crate::app::cli::context::{Context, person};
 use crate::app::cli::exit::{Exit, Failure};
 use crate::app::cli::review::{collect, decide, words};
-use crate::app::console::{ask, say};
+use crate::app::console::{Unanswered, ask, say};
 use crate::app::review::Errand;
 use crate::domain::id::{Name, OccurrenceId, RunId};
 use crate::domain::job::Which;
@@ -138,17 +138,32 @@ fn tell(findings: &Collection) {
 }
 
 fn ask_for_both(by: Option<&str>) -> Result<(Chosen, String), Failure> {
-    let answer = ask("Approve all, security, or nothing?").ok_or_else(unanswered)?;
-    let chosen = match answer.to_ascii_lowercase().as_str() {
-        "all" | "a" => Chosen::All,
-        "security" | "s" => Chosen::Security,
-        _ => return Err(Failure::declined()),
+    let chosen = ask_which()?;
+    let by = match by {
+        Some(by) => by.to_owned(),
+        None => ask(&format!("Who approves? [{}]", person())).map_err(no_answer)?,
     };
-    let said = match by {
-        Some(by) => Some(by.to_owned()),
-        None => ask(&format!("Who approves? [{}]", person())),
-    };
-    Ok((chosen, said.filter(|name| !name.is_empty()).unwrap_or_else(person)))
+    Ok((chosen, Some(by).filter(|name| !name.is_empty()).unwrap_or_else(person)))
+}
+
+/// Until it is answered: a slip of the pen approves nothing, and need not cost another look at all hosts.
+fn ask_which() -> Result<Chosen, Failure> {
+    loop {
+        let answer = ask("Approve all, security, or nothing?").map_err(no_answer)?;
+        match answer.to_ascii_lowercase().as_str() {
+            "all" | "a" => return Ok(Chosen::All),
+            "security" | "s" => return Ok(Chosen::Security),
+            "nothing" | "none" | "no" | "n" | "" => return Err(Failure::declined()),
+            _ => say(&format!("`{answer}` is none of these")),
+        }
+    }
+}
+
+fn no_answer(why: Unanswered) -> Failure {
+    match why {
+        Unanswered::NoTerminal => unanswered(),
+        Unanswered::Ended => Failure::declined(),
+    }
 }
 
 fn unanswered() -> Failure {

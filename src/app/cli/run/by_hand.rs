@@ -42,7 +42,7 @@ pub(super) async fn settle_reason(
         }
         ByHand::Outside => say(&format!("no window of {} for {} is open", plan.customer, plan.job)),
     }
-    let said = if may_ask == MayAsk::Yes { ask("Reason for this run:") } else { None };
+    let said = if may_ask == MayAsk::Yes { ask("Reason for this run:").ok() } else { None };
     let said = said.filter(|reason| !reason.is_empty());
     if said.is_none() {
         refuse(&standing)?;

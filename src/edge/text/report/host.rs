@@ -140,7 +140,7 @@ fn view(report: &Report, index: usize, host: &HostReport, reader: &Reader<'_>) -
         phases,
         steps: collect(host.steps.iter().filter(|step| is_told(step)), |step| step_view(host, step, reader))?,
         facts: (!host.annex.facts.is_empty()).then(|| pairs(&host.annex.facts, reader)).transpose()?,
-        notes: collect(&host.annex.notes, |note| note_view(note, reader))?,
+        notes: notes(host, reader)?,
     })
 }
 
@@ -339,6 +339,17 @@ fn output(step: &StepReport, reader: &Reader<'_>) -> Result<Option<String>, Erro
     }
     let omitted = reader.bytes_short(step.omitted_bytes)?;
     reader.text("report.output.omitted", &[("size", &size), ("omitted", &omitted)]).map(Some)
+}
+
+/// What was said in other words than ours: of what went wrong, and by package managers.
+fn notes(host: &HostReport, reader: &Reader<'_>) -> Result<Vec<NoteView>, Error> {
+    let notes = host.annex.notes.iter().map(|note| note_view(note, reader));
+    let warnings = host.packages.iter().flat_map(|packages| {
+        let note = |what: &String| Note { step: Some(packages.step.clone()), what: what.clone(), hint: None };
+        packages.warnings.iter().map(note)
+    });
+    let warnings: Vec<_> = warnings.collect();
+    notes.chain(warnings.iter().map(|note| note_view(note, reader))).collect()
 }
 
 fn note_view(note: &Note, reader: &Reader<'_>) -> Result<NoteView, Error> {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::super::Error;
 use super::super::reader::Reader;
-use super::words::{step_name, word};
+use super::words::{names_in_line, step_name, word};
 use crate::domain::id::Name;
 use crate::domain::report::open_point::OpenPoint;
 use crate::domain::report::step::StepReference;
@@ -56,7 +56,8 @@ fn text(point: &OpenPoint, group: &[OpenPoint], reader: &Reader<'_>) -> Result<S
         OpenPoint::PackagesNotKnown { host } => reader.text(&key, &[("host", host.as_str())]),
         OpenPoint::PackagesOutstanding { host, count } => reader.count(&key, *count, &[("host", host.as_str())]),
         OpenPoint::StaleServices { host, services } => {
-            reader.text(&key, &[("host", host.as_str()), ("services", &services.join(", "))])
+            let services = names_in_line("report.packages.and_more_in_annex", services, services.len(), reader)?;
+            reader.text(&key, &[("host", host.as_str()), ("services", &services)])
         }
         OpenPoint::NoBackup { reason } => reader.text(&key, &[("reason", reason)]),
     }

@@ -9,6 +9,22 @@ use crate::domain::job::Place;
 use crate::domain::report::host::{HostOutcome, PhaseReport, PhaseState};
 use crate::domain::report::step::{Cause, StepReference};
 
+/// Names that are told in one line; the JSON has all of them.
+pub(super) const NAMES_SHOWN: usize = 20;
+
+/// Names in a row, and by the text of `key` how many more of `count` there are.
+pub(super) fn names_in_line(
+    key: &str,
+    names: &[impl AsRef<str>],
+    count: usize,
+    reader: &Reader<'_>,
+) -> Result<String, Error> {
+    let shown: Vec<_> = names.iter().take(NAMES_SHOWN).map(AsRef::as_ref).collect();
+    let more = count.saturating_sub(shown.len());
+    let shown = shown.join(", ");
+    if more == 0 { Ok(shown) } else { reader.count(key, more, &[("names", &shown)]) }
+}
+
 /// The word by which the report's JSON calls `value`: texts are found by it, and pages style by it.
 pub(super) fn word(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
