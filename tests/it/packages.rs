@@ -6,3 +6,4 @@ mod by_hand;
 mod faults;
 mod host;
 mod review;
+mod rpm;
