@@ -219,6 +219,14 @@ pub enum Obstacle {
     /// Neither apt, dnf nor zypper.
     #[error("no package manager that turnus knows (apt, dnf, zypper)")]
     NoManager,
+    /// A version of it that turnus can't work with.
+    #[error("turnus can't use this host's {manager}: {said}")]
+    Unfit {
+        /// Which.
+        manager: PackageManager,
+        /// What it calls itself.
+        said: String,
+    },
     /// Somebody else is at work, longer than it was waited for.
     #[error("{holder} is at work on the packages; waited {waited_s} s for it")]
     Locked {
@@ -267,7 +275,10 @@ impl Obstacle {
             Self::HalfConfigured { repair, .. } => Some(format!("on the host: {repair}")),
             Self::Locked { .. } => Some("wait until it is done, or end it on the host".to_owned()),
             Self::RefreshFailed { .. } => Some("mend the host's repositories, or take the broken one out".to_owned()),
-            Self::NoManager | Self::Refused { .. } | Self::Unreadable { .. } => None,
+            Self::Unfit { manager: PackageManager::Dnf, .. } => {
+                Some("turnus knows dnf 4; update such a host with a step `run`".to_owned())
+            }
+            Self::NoManager | Self::Unfit { .. } | Self::Refused { .. } | Self::Unreadable { .. } => None,
         }
     }
 }

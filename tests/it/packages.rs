@@ -6,4 +6,5 @@ mod by_hand;
 mod faults;
 mod host;
 mod review;
+mod rpm;
 mod terminal;

@@ -6,6 +6,8 @@ apt() {
         -o DPkg::Lock::Timeout=60 -o APT::Get::Show-User-Simulation-Note=0 -o APT::Sandbox::User=root "$@"
 }
 
+apt_find_unfit() { :; }
+
 # Locks tell of apt and dpkg; a maintainer script whose dpkg was killed holds none, and unattended-upgrades has pauses.
 apt_find_others() {
     find_holders /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock

@@ -33,8 +33,10 @@ def open_base(online=False, repositories=True):
     base.conf.cacheonly = not online
     base.conf.best = False
     base.conf.exit_on_lock = True
-    # These need a command line, or copy all packages.
-    base.init_plugins(disabled_glob=["show_leaves", "local", "generate_completion_cache"])
+    # These need a command line, or copy all packages. dnf remarks upon those that are not there.
+    unwanted = [name for name in ("show_leaves", "local", "generate_completion_cache")
+                if any(os.path.exists(os.path.join(path, name + ".py")) for path in base.conf.pluginpath)]
+    base.init_plugins(disabled_glob=unwanted)
     base.pre_configure_plugins()
     if repositories:
         base.read_all_repos()
@@ -238,6 +240,13 @@ except dnf.exceptions.Error as error:
 PYTHON
 }
 
+# dnf 5 is another program, of the same name.
+dnf_find_unfit() {
+    [ -z "$(dnf_find_python)" ] || return
+    called=$(timeout 30 dnf --version 2>&1 </dev/null | head -n 1)
+    say "${called:-its version can not be told}"
+}
+
 dnf_find_others() {
     rpm_find_others /var/lib/dnf/rpmdb_lock.pid /var/cache/dnf/rpmdb_lock.pid /var/cache/dnf/metadata_lock.pid \
         /var/cache/dnf/download_lock.pid /run/dnf/rpmtransaction.pid /var/run/yum.pid
@@ -253,10 +262,6 @@ dnf_find_half_configured() { rpm_find_half_configured; }
 dnf_repair='dnf remove --duplicates'
 
 dnf_refresh() {
-    if [ -z "$(dnf_find_python)" ]; then
-        said='this dnf is not version 4, whose words are all that turnus knows'
-        return 1
-    fi
     # A repository that can't be read would count as one that has nothing new.
     said=$(timeout -k 10 300 dnf -q -y --color=never --setopt=skip_if_unavailable=False '--setopt=*.skip_if_unavailable=False' \
         '--setopt=*.gpgkey=' --setopt=exit_on_lock=True makecache --refresh 2>&1 </dev/null)

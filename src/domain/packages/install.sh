@@ -20,8 +20,13 @@ set -f
 # shellcheck disable=SC2086 # a list of pins, which hold no blank
 set -- $TURNUS_PACKAGES
 set +f
-# Exactly what was looked at, or nothing.
-simulated=$("${manager}_simulate" "$@" 2>&1) || { say "$simulated" && say 'not begun: it is refused now' && exit 1; }
+# Exactly what was looked at, or nothing. What it remarks besides is no part of that.
+simulated=$("${manager}_simulate" "$@" 2>"$scratch/said") || {
+    say "$simulated"
+    cat "$scratch/said"
+    say 'not begun: it is refused now'
+    exit 1
+}
 now=$(say "$simulated" | "${manager}_filter" | tee "$scratch/transaction" | cksum)
 if [ "$now" != "$TURNUS_TRANSACTION" ]; then
     cat "$scratch/transaction"

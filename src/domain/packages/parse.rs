@@ -98,6 +98,7 @@ fn read_obstacle(sections: &Sections, text: &str) -> Obstacle {
     let said = shortened(said);
     match (kind, read_manager(sections)) {
         ("no-manager", _) => Obstacle::NoManager,
+        ("unfit", Ok(manager)) => Obstacle::Unfit { manager, said },
         ("locked", _) => Obstacle::Locked { holder: said, waited_s: detail.trim().parse().unwrap_or_default() },
         ("half-configured", _) => Obstacle::HalfConfigured { what: said, repair: detail.to_owned() },
         ("refresh-failed", _) => Obstacle::RefreshFailed { said },

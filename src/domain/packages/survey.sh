@@ -6,7 +6,10 @@ find_manager
 give manager "$manager"
 scratch=$(mktemp -d) || { say "refused no room for a file in ${TMPDIR:-/tmp}" && exit; }
 trap 'rm -rf "$scratch"' EXIT
-if ! await_others "$4"; then
+if unfit=$("${manager}_find_unfit") && [ -n "$unfit" ]; then
+    give obstacle "unfit
+$unfit"
+elif ! await_others "$4"; then
     give obstacle "locked $waited
 $holder"
 elif broken=$("${manager}_find_half_configured") && [ -n "$broken" ]; then

@@ -11,6 +11,8 @@ zypper_find_reasons() {
         sed "s/<[^>]*>//g; s/&lt;/</g; s/&gt;/>/g; s/&apos;/'/g; s/&quot;/\"/g; s/&amp;/\\&/g"
 }
 
+zypper_find_unfit() { :; }
+
 zypper_find_others() {
     rpm_find_others /run/zypp.pid /run/zypp-rpm.pid
 }

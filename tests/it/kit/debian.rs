@@ -1,5 +1,5 @@
 //! A real Debian: its root is built once for this machine, with the machine's own sources, and kept in `target/tmp`; each host of a
-//! test is a layer of its own upon it. What can't be had here is told aloud, and what needs it is left out.
+//! test is a layer of its own upon it, and can pass for one of another family, with Debian's dnf or zypper. What can't be had here is told aloud, and what needs it is left out.
 
 #![expect(clippy::disallowed_methods, reason = "the kit asks for the runner's name of this run")]
 
@@ -14,10 +14,13 @@ use turnus::domain::id::ContentHash;
 pub(crate) mod host;
 pub(crate) mod line;
 pub(crate) mod repository;
+pub(crate) mod rpm;
+pub(crate) mod served;
 pub(crate) mod shop;
 
 const ROOT_SCRIPT: &str = include_str!("debian/root.sh");
 const PACKAGES_SCRIPT: &str = include_str!("debian/packages.sh");
+const RPM_SCRIPT: &str = include_str!("debian/rpm.sh");
 /// What building and running needs, with the Debian package that brings it.
 const TOOLS: [(&str, &str); 5] = [
     ("mmdebstrap", "mmdebstrap"),
@@ -51,7 +54,7 @@ impl Root {
         // Each test is a process of its own: one builds, the others wait.
         let _locked = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, error)| error).expect("a lock");
         let root = Self(kept.join("debian-root"));
-        let recipe = ContentHash::of([ROOT_SCRIPT, PACKAGES_SCRIPT].concat().as_bytes());
+        let recipe = ContentHash::of([ROOT_SCRIPT, PACKAGES_SCRIPT, RPM_SCRIPT].concat().as_bytes());
         let built = kept.join("debian-root.recipe");
         if fs::read_to_string(&built).is_ok_and(|of| of == recipe.as_str()) && root.0.is_dir() {
             return Ok(root);
@@ -78,10 +81,11 @@ impl Root {
         eprintln!("building a Debian root in {} (once)", self.0.display());
         let fresh = kept.join("debian-root.new");
         remove(&fresh)?;
-        let packages = kept.join("debian-packages.sh");
+        let (packages, rpm) = (kept.join("debian-packages.sh"), kept.join("debian-rpm.sh"));
         fs::write(&packages, PACKAGES_SCRIPT).expect("written");
+        fs::write(&rpm, RPM_SCRIPT).expect("written");
         let mut build = Command::new("sh");
-        build.args(["-c", ROOT_SCRIPT, "root.sh"]).arg(&fresh).arg(&packages).stdin(Stdio::null());
+        build.args(["-c", ROOT_SCRIPT, "root.sh"]).arg(&fresh).args([&packages, &rpm]).stdin(Stdio::null());
         let output = build.output().expect("sh");
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);

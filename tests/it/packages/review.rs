@@ -4,11 +4,8 @@ use serde_json::Value;
 use turnus::domain::id::OccurrenceId;
 
 use crate::kit::debian::repository::Suite;
-use crate::kit::debian::shop::Shop;
+use crate::kit::debian::shop::{Shop, TOMORROW};
 use crate::kit::provider::Span;
-use crate::kit::world::text;
-
-const TOMORROW: Span = Span { start: 86_400, latest_start: 90_000, end: 93_600 };
 
 /// A shop whose job installs what was approved, and a date of it that is yet to come.
 fn open(lines: &str) -> Option<(Shop, OccurrenceId)> {
@@ -19,39 +16,23 @@ fn open(lines: &str) -> Option<(Shop, OccurrenceId)> {
     Some((shop, date))
 }
 
-#[track_caller]
-fn succeed(shop: &Shop, arguments: &[&str]) -> String {
-    let output = shop.world().run(arguments);
-    assert!(output.status.success(), "turnus {arguments:?}: {}", text(&output));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// The date comes: a daemon opens it and carries it out.
-fn let_it_come(shop: &Shop, date: OccurrenceId) {
-    shop.provider
-        .execute(&format!("update occurrence set start_at = clock_timestamp() - interval '1 s' where id = '{date}'"));
-    let _daemon = shop.provider.serve();
-    shop.provider.wait_for_state(date, "done");
-}
-
 #[test]
 fn what_was_approved_is_installed_in_its_window_and_nothing_else() {
     let Some((shop, date)) = open("") else { return };
     shop.repository.publish(Suite::Security, &["shop_1.1+fix1"]);
     shop.repository.publish(Suite::Stable, &["shop-tool_1.1", "shop-conf_1.1"]);
-    succeed(&shop, &["review", "collect", "nordwind"]);
-    let shown = succeed(&shop, &["review", "show", "nordwind"]);
+    shop.succeed(&["review", "collect", "nordwind"]);
+    let shown = shop.succeed(&["review", "show", "nordwind"]);
     let line =
         |name: &str| shown.lines().position(|line| line.contains(name)).unwrap_or_else(|| panic!("{name}: {shown}"));
     assert!(line("1.1+fix1") < line("shop-tool"), "security first: {shown}");
-    let json: Value =
-        serde_json::from_str(&succeed(&shop, &["review", "show", "nordwind", "--format", "json"])).unwrap();
+    let json: Value = serde_json::from_str(&shop.succeed(&["review", "show", "nordwind", "--format", "json"])).unwrap();
     assert!(json.to_string().contains("1.1+fix1"), "{json}");
-    succeed(&shop, &["review", "approve", "nordwind", "--except", "shop-conf", "--by", "Jana"]);
+    shop.succeed(&["review", "approve", "nordwind", "--except", "shop-conf", "--by", "Jana"]);
 
     // Meanwhile: a newer version takes the place of an approved one, and of another nothing old is left.
     shop.repository.publish(Suite::Stable, &["shop-tool_1.2", "shop-question_1.1"]);
-    let_it_come(&shop, date);
+    shop.let_it_come(date);
 
     assert_eq!(shop.world().outcome(1, "h1"), "updated");
     assert_eq!(shop.host.answer().as_deref(), Some("shop 1.1+fix1 ok"));
@@ -74,11 +55,11 @@ fn an_approved_version_that_is_gone_is_left_and_with_hold_the_whole_host_is() {
     for (drift, outcome, tool) in [("install-approved-only", "updated", "1.1"), ("hold", "skipped", "1.0")] {
         let Some((shop, date)) = open(&format!("drift = \"{drift}\"")) else { return };
         shop.repository.publish(Suite::Stable, &["shop_1.1", "shop-tool_1.1"]);
-        succeed(&shop, &["review", "collect", "nordwind"]);
-        succeed(&shop, &["review", "approve", "nordwind", "--by", "Jana"]);
+        shop.succeed(&["review", "collect", "nordwind"]);
+        shop.succeed(&["review", "approve", "nordwind", "--by", "Jana"]);
         shop.repository.publish(Suite::Stable, &["shop_1.3"]);
         shop.repository.withdraw("shop_1.1");
-        let_it_come(&shop, date);
+        shop.let_it_come(date);
         assert_eq!(shop.world().outcome(1, "h1"), outcome, "{drift}");
         assert_eq!(shop.host.answer().as_deref(), Some("shop 1.0 ok"), "{drift}");
         assert_eq!(shop.host.version("shop-tool").as_deref(), Some(tool), "{drift}");
@@ -92,11 +73,11 @@ fn an_approved_version_that_is_gone_is_left_and_with_hold_the_whole_host_is() {
 fn a_removal_that_nobody_approved_holds_back_what_needs_it() {
     let Some((shop, date)) = open("") else { return };
     shop.repository.publish(Suite::Stable, &["shop_1.4", "shop-tool_1.1"]);
-    succeed(&shop, &["review", "collect", "nordwind"]);
-    let shown = succeed(&shop, &["review", "show", "nordwind"]);
+    shop.succeed(&["review", "collect", "nordwind"]);
+    let shown = shop.succeed(&["review", "show", "nordwind"]);
     assert!(shown.contains("shop-legacy"), "{shown}");
-    succeed(&shop, &["review", "approve", "nordwind", "--except", "shop-legacy", "--by", "Jana"]);
-    let_it_come(&shop, date);
+    shop.succeed(&["review", "approve", "nordwind", "--except", "shop-legacy", "--by", "Jana"]);
+    shop.let_it_come(date);
     assert_eq!(shop.world().outcome(1, "h1"), "updated");
     assert_eq!(shop.changes(1, "account", "installed"), ["shop-tool 1.0 → 1.1"]);
     assert_eq!(shop.host.version("shop-legacy").as_deref(), Some("1.0"));
@@ -105,9 +86,9 @@ fn a_removal_that_nobody_approved_holds_back_what_needs_it() {
     // Alone it is the whole list, and the host is held back.
     let (status, printed) = {
         let second = shop.provider.plan("h1", Span { start: 2 * 86_400, latest_start: 180_000, end: 190_000 });
-        succeed(&shop, &["review", "collect", "nordwind"]);
-        succeed(&shop, &["review", "approve", "nordwind", "--only", "shop", "--by", "Jana"]);
-        let_it_come(&shop, second);
+        shop.succeed(&["review", "collect", "nordwind"]);
+        shop.succeed(&["review", "approve", "nordwind", "--only", "shop", "--by", "Jana"]);
+        shop.let_it_come(second);
         (shop.world().outcome(2, "h1"), shop.world().report(2).to_string())
     };
     assert_eq!(status, "skipped", "{printed}");

@@ -145,6 +145,10 @@ fn obstacles_are_read() {
         Obstacle::HalfConfigured { what: "shop  lab package".to_owned(), repair: "dpkg --configure -a".to_owned() }
     );
     assert_eq!(read("refresh-failed\nE: no\n"), Obstacle::RefreshFailed { said: "E: no".to_owned() });
+    assert_eq!(
+        read("unfit\ndnf5 version 5.2.8.1\n"),
+        Obstacle::Unfit { manager: PackageManager::Apt, said: "dnf5 version 5.2.8.1".to_owned() }
+    );
     assert_eq!(read("refused\nE: no\n"), Obstacle::Refused { manager: PackageManager::Apt, said: "E: no".to_owned() });
 }
 

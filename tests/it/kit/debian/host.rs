@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -136,7 +136,12 @@ impl Host {
     }
 
     pub(crate) fn exists(&self, path: &str) -> bool {
-        Path::new(&format!("/proc/{}/root{path}", self.first)).exists()
+        self.path(path).exists()
+    }
+
+    /// Where a file of the host is seen from outside.
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root{path}", self.first))
     }
 
     /// Whether a process on the host has this command line.

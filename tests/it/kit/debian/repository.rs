@@ -1,15 +1,12 @@
 //! An apt repository of a test's own: what is published can be changed at any time, and lies in memory.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use turnus::domain::id::ContentHash;
 
 use super::Root;
-use crate::kit::sshd::next_address;
+use super::served::Served;
 
 /// Where a package is offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,34 +32,17 @@ impl Suite {
     }
 }
 
-type Files = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
-
 /// Served over HTTP as long as the test's process lives.
 pub(crate) struct Repository {
     root: Root,
-    pub(crate) url: String,
+    served: Served,
     published: Mutex<Vec<(Suite, String)>>,
-    files: Files,
-    broken: Arc<AtomicBool>,
 }
 
 impl Repository {
     /// With all packages of the kit in their first version.
     pub(crate) fn open(root: &Root) -> Self {
-        let listener = TcpListener::bind((next_address(), 0)).expect("an address of its own");
-        let url = format!("http://{}/", listener.local_addr().expect("an address"));
-        let files = Files::default();
-        let served = Arc::clone(&files);
-        let broken = Arc::<AtomicBool>::default();
-        let hang_up = Arc::clone(&broken);
-        std::thread::spawn(move || {
-            for client in listener.incoming().flatten().filter(|_| !hang_up.load(Ordering::SeqCst)) {
-                let served = Arc::clone(&served);
-                // Who hangs up early has got what was wanted.
-                std::thread::spawn(move || drop(serve(client, &served)));
-            }
-        });
-        let repository = Self { root: root.clone(), url, published: Mutex::default(), files, broken };
+        let repository = Self { root: root.clone(), served: Served::open(), published: Mutex::default() };
         for name in ["shop", "shop-legacy", "shop-tool", "shop-conf", "shop-question"] {
             repository.add(Suite::Stable, &format!("{name}_1.0"));
         }
@@ -84,7 +64,11 @@ impl Repository {
 
     /// From now on nobody answers there: every request is hung up on.
     pub(crate) fn break_off(&self) {
-        self.broken.store(true, Ordering::SeqCst);
+        self.served.break_off();
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.served.url
     }
 
     fn add(&self, suite: Suite, package: &str) {
@@ -114,7 +98,7 @@ impl Repository {
             files.insert(format!("/dists/{}/{path}", suite.name()), index.into_bytes());
             files.insert(format!("/dists/{}/Release", suite.name()), release.into_bytes());
         }
-        *self.files.lock().expect("sound") = files;
+        self.served.replace(files);
     }
 }
 
@@ -122,21 +106,4 @@ impl Repository {
 fn native_architecture(root: &Root) -> String {
     let (file, ..) = root.package("shop-tool_1.0");
     file.trim_end_matches(".deb").rsplit('_').next().expect("an architecture").to_owned()
-}
-
-fn serve(mut client: TcpStream, files: &Files) -> std::io::Result<()> {
-    let mut reader = BufReader::new(client.try_clone()?);
-    let mut first = String::new();
-    reader.read_line(&mut first)?;
-    let mut line = String::new();
-    while reader.read_line(&mut line)? > 2 {
-        line.clear();
-    }
-    let path = first.split(' ').nth(1).unwrap_or_default();
-    let path = path.replace("%2b", "+").replace("%2B", "+");
-    let found = files.lock().expect("sound").get(&path).cloned();
-    let (status, body) = found.map_or(("404 Not Found", Vec::new()), |body| ("200 OK", body));
-    let head = format!("HTTP/1.0 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
-    client.write_all(head.as_bytes())?;
-    client.write_all(&body)
 }

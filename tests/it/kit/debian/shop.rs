@@ -3,12 +3,16 @@
 use std::fs;
 
 use serde_json::Value;
+use turnus::domain::id::OccurrenceId;
 
 use super::Root;
 use super::host::Host;
 use super::repository::Repository;
-use crate::kit::provider::Provider;
-use crate::kit::world::{Running, World};
+use crate::kit::provider::{Provider, Span};
+use crate::kit::world::{Running, World, text};
+
+/// A date that is yet to come.
+pub(crate) const TOMORROW: Span = Span { start: 86_400, latest_start: 90_000, end: 93_600 };
 
 /// Whole in this order: the last to go is the world that has the keys.
 pub(crate) struct Shop {
@@ -23,7 +27,7 @@ impl Shop {
         let root = Root::open()?;
         let provider = Provider::new(1);
         let repository = Repository::open(&root);
-        let host = Host::start(&root, &provider.world.path(""), &repository.url);
+        let host = Host::start(&root, &provider.world.path(""), repository.url());
         let shop = Self { host, repository, provider };
         shop.write_inventory(shop.host.ssh_port);
         shop.job("packages = \"all\"", "shop ");
@@ -104,6 +108,23 @@ probe = {{ http = {{ url = "http://$ADDRESS:{port}/", contains = "{wanted}", wit
     /// A run by hand to its end; exit status, all that was printed, and its record.
     pub(crate) fn run(&self, more: &[&str]) -> (i32, String) {
         self.start(more).finish()
+    }
+
+    /// `turnus` with these arguments, which has to end well; what it printed.
+    #[track_caller]
+    pub(crate) fn succeed(&self, arguments: &[&str]) -> String {
+        let output = self.world().run(arguments);
+        assert!(output.status.success(), "turnus {arguments:?}: {}", text(&output));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The date comes: a daemon opens it and carries it out.
+    pub(crate) fn let_it_come(&self, date: OccurrenceId) {
+        self.provider.execute(&format!(
+            "update occurrence set start_at = clock_timestamp() - interval '1 s' where id = '{date}'"
+        ));
+        let _daemon = self.provider.serve();
+        self.provider.wait_for_state(date, "done");
     }
 
     /// What the record of a run says of the end of this part (`look`, `run`, …) of the update, if it has ended.
