@@ -124,10 +124,13 @@ impl<'h> Rpm<'h> {
 
     /// Kills them, and the rpm that zypper runs; their package's script lives on until the gate is open.
     pub(crate) fn kill_another(&self) {
-        let children = "$(cat /proc/$another/task/$another/children)";
-        self.host.shell(&match self.tool {
-            Tool::Dnf => "kill -KILL $(cat /run/another)".to_owned(),
-            Tool::Zypper => format!("another=$(cat /run/another); kill -KILL $another {children}"),
+        // What else zypper has started may end by itself meanwhile.
+        self.host.shell(match self.tool {
+            Tool::Dnf => "kill -KILL $(cat /run/another)",
+            Tool::Zypper => {
+                "another=$(cat /run/another); children=$(cat /proc/$another/task/$another/children); kill -KILL $another
+                 for child in $children; do kill -KILL $child 2>/dev/null || :; done"
+            }
         });
         self.host.open_gate();
         wait_for("the package's script to end", || !self.host.shell(COMMAND_LINES).contains("/rpm-tmp."));
