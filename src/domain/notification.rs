@@ -16,14 +16,26 @@ pub enum Kind {
     Cancelled,
     /// It has begun.
     Started,
-    /// Its run has ended.
+    /// Its run has ended well.
     Finished,
+    /// Its run has ended otherwise.
+    Failed,
     /// It could not begin.
     Missed,
+    /// The report still waits for the customer's answer.
+    AcceptanceReminder,
+    /// What a month, quarter or year was like.
+    PeriodReport,
     /// For the team: pending updates of an occurrence want a decision.
     ReviewNeeded,
     /// For the team: nobody has decided yet, and the occurrence comes soon.
     ReviewReminder,
+    /// For the team: a run has not ended well.
+    RunFailed,
+    /// For the team: a message can't be delivered.
+    Undeliverable,
+    /// For the team: what a customer says to a date or a report.
+    Answer,
 }
 
 impl Kind {
@@ -37,9 +49,15 @@ impl Kind {
             Self::Cancelled => "cancelled",
             Self::Started => "started",
             Self::Finished => "finished",
+            Self::Failed => "failed",
             Self::Missed => "missed",
+            Self::AcceptanceReminder => "acceptance_reminder",
+            Self::PeriodReport => "period_report",
             Self::ReviewNeeded => "review_needed",
             Self::ReviewReminder => "review_reminder",
+            Self::RunFailed => "run_failed",
+            Self::Undeliverable => "undeliverable",
+            Self::Answer => "answer",
         }
     }
 }

@@ -26,11 +26,26 @@ mod report;
 #[cfg(test)]
 mod tests;
 
+/// The texts of one language, from its files.
+macro_rules! texts_of {
+    ($code:literal) => {
+        concat!(
+            include_str!(concat!("text/locales/", $code, ".toml")),
+            "\n",
+            include_str!(concat!("text/locales/", $code, "/mail.toml")),
+            "\n",
+            include_str!(concat!("text/locales/", $code, "/page.toml")),
+            "\n",
+            include_str!(concat!("text/locales/", $code, "/period.toml")),
+        )
+    };
+}
+
 const LOCALES: [(Locale, &str); 4] = [
-    (Locale::De, include_str!("text/locales/de.toml")),
-    (Locale::En, include_str!("text/locales/en.toml")),
-    (Locale::Hu, include_str!("text/locales/hu.toml")),
-    (Locale::Ru, include_str!("text/locales/ru.toml")),
+    (Locale::De, texts_of!("de")),
+    (Locale::En, texts_of!("en")),
+    (Locale::Hu, texts_of!("hu")),
+    (Locale::Ru, texts_of!("ru")),
 ];
 
 const HTML_TEMPLATES: [(&str, &str); 5] = [

@@ -14,7 +14,7 @@ use super::{Almanac, horizon};
 use crate::domain::calendar::changes::{Ahead, Change, Slot, without_consent};
 use crate::domain::catalog::Catalog;
 use crate::domain::id::{Name, OccurrenceId};
-use crate::domain::inventory::{Customer, Locale};
+use crate::domain::inventory::{CalendarEntry, Customer};
 use crate::domain::notification::Kind;
 use crate::domain::occurrence::{OccurrenceEvent, OccurrenceState};
 use crate::domain::problem::Problem;
@@ -121,6 +121,7 @@ fn contacts_of(customer: &Customer) -> Vec<ContactRow> {
         email: contact.email.clone(),
         locale: customer.locale,
         receives: contact.receives.clone(),
+        calendar: contact.calendar,
     };
     customer.contacts.iter().map(row).collect()
 }
@@ -130,8 +131,9 @@ fn team(catalog: &Catalog) -> Vec<ContactRow> {
     let row = |email: &String| ContactRow {
         name: provider.name.clone().unwrap_or_else(|| email.clone()),
         email: email.clone(),
-        locale: Locale::default(),
+        locale: provider.locale,
         receives: Vec::new(),
+        calendar: CalendarEntry::default(),
     };
     provider.email.iter().map(row).collect()
 }

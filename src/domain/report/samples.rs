@@ -264,6 +264,7 @@ pub(crate) fn customer(hosts: &[&str]) -> Customer {
         locale: Locale::De,
         time_zone: "Europe/Berlin".to_owned(),
         holidays: None,
+        period_report: None,
         contacts: Vec::new(),
         windows: Vec::new(),
         freezes: Vec::new(),

@@ -101,7 +101,7 @@ pub(super) async fn tell_finished(connection: &mut PgConnection, run: RunId) -> 
 /// If the database can't be used.
 pub async fn withdraw(connection: &mut PgConnection, occurrence: OccurrenceId) -> Result<u64, Error> {
     let withdrawn = sqlx::query!(
-        "update notification set state = 'cancelled'
+        "update notification set state = 'cancelled', ended_at = now()
          where occurrence = $1 and state = 'due' and kind in ('announcement', 'reminder', 'review_needed', 'review_reminder')",
         occurrence.0,
     )
@@ -127,12 +127,17 @@ struct Audience {
 impl Audience {
     fn of(kind: Kind) -> Self {
         let (contacts, team) = match kind {
-            Kind::Announcement | Kind::Reminder | Kind::Moved | Kind::Cancelled | Kind::Started => {
+            Kind::Announcement | Kind::Reminder | Kind::Moved | Kind::Cancelled => {
                 (Some("announcement"), Team::NotTold)
             }
+            Kind::Started => (Some("start"), Team::NotTold),
             Kind::Missed => (Some("announcement"), Team::Told),
-            Kind::Finished => (Some("report"), Team::NotTold),
-            Kind::ReviewNeeded | Kind::ReviewReminder => (None, Team::Told),
+            Kind::Finished | Kind::Failed | Kind::AcceptanceReminder | Kind::PeriodReport => {
+                (Some("report"), Team::NotTold)
+            }
+            Kind::ReviewNeeded | Kind::ReviewReminder | Kind::RunFailed | Kind::Undeliverable | Kind::Answer => {
+                (None, Team::Told)
+            }
         };
         Self { contacts, team }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use turnus::domain::id::OccurrenceId;
-use turnus::domain::inventory::{Locale, Receives};
+use turnus::domain::inventory::{CalendarEntry, Locale, Receives};
 use turnus::domain::notification::{Delivery, Kind};
 use turnus::domain::occurrence::{OccurrenceEvent, OccurrenceState};
 use turnus::domain::run::event::RunResult;
@@ -27,6 +27,7 @@ fn contact(email: &str, receives: &[Receives]) -> ContactRow {
         email: email.to_owned(),
         locale: Locale::De,
         receives: receives.to_vec(),
+        calendar: CalendarEntry::Publish,
     }
 }
 
