@@ -228,7 +228,7 @@ fn mail_needs_a_sender_a_place_and_a_safe_line() {
     );
     check(
         &mail("mailer = \"smtp\"\nhost = \"m\"\nsecurity = \"none\"\nuser = \"u\"\npassword = { env = \"P\" }"),
-        "3:2 a password would go over the line in clear (expected: `security = \"starttls\"` or `\"tls\"` where there is a \
+        "3:1 a password would go over the line in clear (expected: `security = \"starttls\"` or `\"tls\"` where there is a \
          `user`)",
     );
     let clear = mail("mailer = \"smtp\"\nhost = \"m\"\nuser = \"u\"\npassword = \"hunter2\"");
