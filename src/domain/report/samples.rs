@@ -136,7 +136,7 @@ impl Story {
     pub(crate) fn report(self) -> Report {
         let reason = self.reason.clone();
         let run = self.happen();
-        from_record(&RunRecord { number: 7, id: run_id(), run: &run, started_by: "anna".to_owned(), reason })
+        from_record(&RunRecord { number: 7, id: run_id(), run: &run, started_by: "anna".to_owned(), reason, meanwhile })
     }
 
     fn happen(mut self) -> Run {

@@ -9,7 +9,7 @@ use sqlx::error::DatabaseError;
 
 use super::run::RunNumber;
 use crate::domain::id::Name;
-use crate::domain::occurrence::IllegalStep;
+use crate::domain::{notification, occurrence};
 
 /// What helps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +79,10 @@ pub enum Error {
     },
     /// A caller asked for a step in the life of an occurrence that there is not.
     #[error(transparent)]
-    IllegalStep(#[from] IllegalStep),
+    IllegalStep(#[from] occurrence::IllegalStep),
+    /// The same for a message.
+    #[error(transparent)]
+    IllegalDelivery(#[from] notification::IllegalStep),
     /// A finished run would leave hosts open that no other run could ever take.
     #[error("the run would end with {open} hosts open")]
     HostsLeftOpen {
@@ -185,6 +188,7 @@ impl Error {
             Self::Invalid(_)
             | Self::Unreadable { .. }
             | Self::IllegalStep(_)
+            | Self::IllegalDelivery(_)
             | Self::HostsLeftOpen { .. }
             | Self::NewerSchema { .. }
             | Self::ForeignSchema { .. } => Kind::Invalid,

@@ -191,8 +191,18 @@ fn rows(report: &Report, reader: &Reader<'_>) -> Result<Vec<Row>, Error> {
         ("report.label.started_by", Some(report.started_by.clone())),
         ("report.label.reason", report.reason.clone()),
         ("report.label.cancelled_by", report.cancelled_by.clone()),
+        ("report.label.quiet_dates", quiet_dates_row(report, reader)?),
     ];
     labelled(reader, values)
+}
+
+/// Earlier dates on which nothing was to be done.
+fn quiet_dates_row(report: &Report, reader: &Reader<'_>) -> Result<Option<String>, Error> {
+    let dates = report.quiet_dates.iter().map(|date| {
+        reader.text("report.quiet_date", &[("name", date.window.as_str()), ("day", &reader.day(date.opens_at)?)])
+    });
+    let dates = dates.collect::<Result<Vec<_>, _>>()?;
+    Ok((!dates.is_empty()).then(|| dates.join("; ")))
 }
 
 fn packages_row(report: &Report, reader: &Reader<'_>) -> Result<Option<String>, Error> {
