@@ -7,6 +7,7 @@ pub mod id;
 pub mod inventory;
 pub mod job;
 pub mod line;
+pub mod mail;
 pub mod notification;
 pub mod occurrence;
 pub mod packages;
