@@ -15,6 +15,7 @@ pub mod housekeeping;
 pub mod materialise;
 pub mod open;
 mod planning;
+mod post;
 pub mod recover;
 mod schedule;
 pub mod serve;

@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Daemon, announce, collect, housekeeping, materialise, open, recover};
+use super::{Daemon, announce, collect, housekeeping, materialise, open, post, recover};
 use crate::app::controller::clock::Clock;
 use crate::edge::store::controller::{TickHealth, Ticks};
 use crate::edge::store::database_now;
@@ -34,14 +34,16 @@ pub enum Tick {
     Open,
     /// Takes over runs that nobody drives.
     Recover,
+    /// Sends messages that are due.
+    Post,
     /// Reports that this daemon is alive.
     Housekeeping,
 }
 
 impl Tick {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Materialise, Self::Announce, Self::Collect, Self::Open, Self::Recover, Self::Housekeeping];
+    pub const ALL: [Self; 7] =
+        [Self::Materialise, Self::Announce, Self::Collect, Self::Open, Self::Recover, Self::Post, Self::Housekeeping];
 
     /// The word in logs and in `turnus doctor`.
     #[must_use]
@@ -52,6 +54,7 @@ impl Tick {
             Self::Collect => "collect",
             Self::Open => "open",
             Self::Recover => "recover",
+            Self::Post => "post",
             Self::Housekeeping => "housekeeping",
         }
     }
@@ -207,6 +210,7 @@ async fn run_by(daemon: &Arc<Daemon>, tick: Tick, clock: Clock) -> anyhow::Resul
         Tick::Collect => collect::tick(daemon, now).await,
         Tick::Open => open::tick(daemon, &clock).await,
         Tick::Recover => recover::tick(daemon, now).await,
+        Tick::Post => post::tick(daemon, &clock),
         Tick::Housekeeping => housekeeping::tick(daemon, now).await,
     }
 }
