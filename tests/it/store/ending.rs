@@ -4,7 +4,7 @@ use serde_json::json;
 use turnus::domain::id::{Epoch, RunId};
 use turnus::domain::notification::Kind;
 use turnus::domain::report::meanwhile::{Meanwhile, QuietDate, Undelivered};
-use turnus::domain::run::event::{Event, Outcome, RunResult};
+use turnus::domain::run::event::{Event, Fault, Outcome, RunResult};
 use turnus::edge::store::Store;
 use turnus::edge::store::record::{Batch, record};
 use turnus::edge::store::run::{RunNumber, StoredRun, find_run};
@@ -173,7 +173,8 @@ async fn a_host_that_was_left_out_makes_a_date_worth_telling() {
     let store = database.store().await;
     store_revisions(&store).await;
     store_contacts(&store).await;
-    let unreachable = Outcome::Unreachable { fault: super::fault_of_line() };
+    let fault = Fault { what: "no line".to_owned(), hint: None };
+    let unreachable = Outcome::Unreachable { fault };
     hold(&store, "2027-03-26", &ends(unreachable, RunResult::Failed)).await;
     assert_eq!(told(&store).await, [to(Kind::Failed, &[IT, CHEF]), to(Kind::RunFailed, &[TEAM])].concat());
     store.close().await.expect("closed");
