@@ -9,11 +9,13 @@ use std::sync::Arc;
 
 use crate::domain::settings::delivery;
 
+mod address;
 mod compose;
 mod directory;
 mod letter;
 mod refusal;
 mod smtp;
+mod trouble;
 
 pub use compose::compose;
 pub use letter::{Attachment, CalendarPart, Image, Letter, Mailbox};
@@ -31,7 +33,7 @@ pub enum Error {
         /// As in the settings, with the home directory filled in.
         path: PathBuf,
         /// Why.
-        source: rustls::pki_types::pem::Error,
+        source: Box<rustls::pki_types::pem::Error>,
     },
     /// TLS can't be set up.
     #[error("could not set up TLS to `{host}`")]
@@ -47,6 +49,9 @@ pub enum Error {
         /// As in the settings.
         user: String,
     },
+    /// The settings have a user, and a line that is not protected.
+    #[error("the password of the mail server would go over the line in clear")]
+    PasswordInClear,
     /// The directory of `mailer = "file"` can't be made.
     #[error("could not make the directory `{path}`")]
     Directory {
@@ -65,6 +70,7 @@ impl Error {
             Self::CaFile { .. } => Some("`ca_file` in `[mail]` is a file of certificates in PEM format"),
             Self::Tls { .. } => None,
             Self::NoPassword { .. } => Some("`password` in `[mail]` says where it is kept"),
+            Self::PasswordInClear => Some("`security` in `[mail]` must be `starttls` or `tls` where there is a `user`"),
             Self::Directory { .. } => Some("`directory` in `[mail]` is where the letters are written to"),
         }
     }
