@@ -7,6 +7,7 @@ pub mod controller;
 pub mod daemon;
 pub mod demo;
 pub mod mailer;
+pub mod post;
 pub mod progress;
 pub mod rehearsal;
 pub mod review;

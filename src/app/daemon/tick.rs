@@ -210,7 +210,7 @@ async fn run_by(daemon: &Arc<Daemon>, tick: Tick, clock: Clock) -> anyhow::Resul
         Tick::Collect => collect::tick(daemon, now).await,
         Tick::Open => open::tick(daemon, &clock).await,
         Tick::Recover => recover::tick(daemon, now).await,
-        Tick::Post => post::tick(daemon, &clock),
+        Tick::Post => post::tick(daemon, &clock).await,
         Tick::Housekeeping => housekeeping::tick(daemon, now).await,
     }
 }

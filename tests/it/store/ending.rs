@@ -28,11 +28,11 @@ fn updated() -> Batch {
     ends(Outcome::Updated, RunResult::Succeeded)
 }
 
-/// What was told, by number: kind and recipient.
+/// What was told, kind by kind, to whom.
 async fn told(store: &Store) -> Vec<(Kind, String)> {
-    let mut rows = outbox(store).await;
-    rows.reverse();
-    rows.into_iter().map(|row| (row.kind, row.recipient)).collect()
+    let mut told: Vec<_> = outbox(store).await.into_iter().map(|row| (row.kind, row.recipient)).collect();
+    told.sort_unstable();
+    told
 }
 
 async fn run_of(store: &Store, number: RunNumber) -> StoredRun {

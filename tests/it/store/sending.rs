@@ -37,9 +37,9 @@ async fn claim(store: &Store, by: &str, limit: u32) -> Vec<StoredNotification> {
 async fn claim_at(store: &Store, by: &str, limit: u32, now: Timestamp) -> Vec<StoredNotification> {
     let claim = Claim { by, lease: Duration::from_secs(60), domain: "provider.example", now, limit };
     let mut transaction = store.begin().await.expect("begin");
-    let claimed = claim_due(&mut transaction, &claim).await.expect("claimed");
+    let taken = claim_due(&mut transaction, &claim).await.expect("taken");
     transaction.commit().await.expect("commit");
-    claimed
+    taken.messages
 }
 
 async fn find(store: &Store, number: i64) -> StoredNotification {
@@ -188,10 +188,11 @@ async fn a_message_that_can_not_be_read_is_put_off_with_its_error_and_holds_up_n
     let taken = claim(&store, "one:1", 10).await;
     assert_eq!(taken.iter().map(|message| message.number).collect::<Vec<_>>(), [2]);
     assert_eq!(claim(&store, "one:1", 10).await, [], "not at once again");
-    let (state, error): (String, String) = sqlx::query_as("select state, last_error from notification where number = 1")
-        .fetch_one(&store.pool())
-        .await
-        .expect("there");
+    let (state, error): (String, String) =
+        sqlx::query_as("select state, last_error from notification where number = 1")
+            .fetch_one(&store.pool())
+            .await
+            .expect("there");
     assert_eq!(state, "due");
     assert!(error.starts_with("cannot make sense of `notification.locale`"), "{error}");
     store.close().await.expect("closed");
@@ -216,10 +217,8 @@ async fn what_can_not_be_delivered_is_told_to_the_team_once_for_each_time_and_ne
     assert!(mark_undeliverable(&mut connection, &attempt, "550 no such user").await.expect("written"));
     let it = "IT@nordwind.example".to_owned();
     let team = "team@provider.example".to_owned();
-    let mut expected = vec![
-        (Kind::Reminder, it.clone(), Delivery::Undeliverable),
-        (Kind::Undeliverable, team.clone(), Delivery::Due),
-    ];
+    let mut expected =
+        vec![(Kind::Reminder, it.clone(), Delivery::Undeliverable), (Kind::Undeliverable, team.clone(), Delivery::Due)];
     assert_eq!(states(&store).await, expected);
     let told = &outbox(&store).await[0];
     let about = json!({"number": 1, "kind": "reminder", "recipient": it, "error": "550 no such user"});
@@ -283,7 +282,10 @@ async fn people_have_messages_tried_again_or_not_sent_unless_somebody_sends_them
     let done = cancel(&mut connection, 2, "cancelled by anna").await.expect("asked");
     assert!(matches!(done, Answer::Done { from: Delivery::Due, .. }), "{done:?}");
     let cancelled = find(&store, 2).await;
-    assert_eq!((cancelled.state, cancelled.sending.last_error.as_deref()), (Delivery::Cancelled, Some("cancelled by anna")));
+    assert_eq!(
+        (cancelled.state, cancelled.sending.last_error.as_deref()),
+        (Delivery::Cancelled, Some("cancelled by anna"))
+    );
     assert!(cancelled.sending.ended_at.is_some());
     assert_eq!(retry(&mut connection, 2).await.expect("asked"), Answer::Not(Delivery::Cancelled));
 

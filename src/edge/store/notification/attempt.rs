@@ -105,6 +105,23 @@ pub async fn mark_put_off(
     Ok(put_off.execute(connection).await?.rows_affected() == 1)
 }
 
+/// It was not tried after all, and is due as it was.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn give_back(connection: &mut PgConnection, attempt: &Attempt<'_>) -> Result<bool, Error> {
+    let state = Delivery::Leased.next(DeliveryEvent::PutOff)?;
+    let given = sqlx::query!(
+        "update notification set state = $4, leased_by = null, leased_until = null
+         where id = $1 and leased_by = $2 and attempts = $3 and state = 'leased'",
+        attempt.id.0,
+        attempt.by,
+        attempt.count(),
+        state.as_str(),
+    );
+    Ok(given.execute(connection).await?.rows_affected() == 1)
+}
+
 /// It can't be delivered: in the same transaction the provider's team is told, unless it is such a message itself, or the team's own
 /// address.
 ///

@@ -49,17 +49,18 @@ pub async fn retry(connection: &mut PgConnection, number: i64) -> Result<Answer,
 pub async fn cancel(connection: &mut PgConnection, number: i64, why: &str) -> Result<Answer, Error> {
     let answer = step(connection, number, DeliveryEvent::Cancel).await?;
     if matches!(answer, Answer::Done { .. }) {
-        sqlx::query!("update notification set last_error = $2 where number = $1", number, why).execute(connection).await?;
+        sqlx::query!("update notification set last_error = $2 where number = $1", number, why)
+            .execute(connection)
+            .await?;
     }
     Ok(answer)
 }
 
 /// One that is being sent is its sender's: a person can't take it away.
 async fn step(connection: &mut PgConnection, number: i64, event: DeliveryEvent) -> Result<Answer, Error> {
-    let row =
-        sqlx::query!("select customer, occurrence, state from notification where number = $1 for update", number)
-            .fetch_optional(&mut *connection)
-            .await?;
+    let row = sqlx::query!("select customer, occurrence, state from notification where number = $1 for update", number)
+        .fetch_optional(&mut *connection)
+        .await?;
     let Some(row) = row else { return Ok(Answer::NoSuchMessage) };
     let from: Delivery = read_word("notification.state", &row.state)?;
     let Some(to) = from.next(event).ok().filter(|_| from != Delivery::Leased) else { return Ok(Answer::Not(from)) };

@@ -29,30 +29,53 @@ pub struct Claim<'a> {
     pub limit: u32,
 }
 
+/// What there was to take.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Taken {
+    /// These are the caller's now, by number.
+    pub messages: Vec<StoredNotification>,
+    /// So many more can't be read, and were put off by an hour.
+    pub left_out: u32,
+}
+
 /// Takes messages that are due, and those that another had taken whose lease has lapsed; these first. What can't be read is put off by
 /// an hour: the caller commits, whatever it gets.
 ///
 /// # Errors
 /// If the database can't be used.
-pub async fn claim_due(connection: &mut PgConnection, claim: &Claim<'_>) -> Result<Vec<StoredNotification>, Error> {
+pub async fn claim_due(connection: &mut PgConnection, claim: &Claim<'_>) -> Result<Taken, Error> {
     let ids = take(connection, claim).await?;
     if ids.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Taken::default());
     }
     let rows = select_notifications!("where notification.id = any($1) order by notification.number", &ids);
-    let mut sound = Vec::new();
+    let mut taken = Taken::default();
     for row in rows.fetch_all(&mut *connection).await? {
         let (id, number) = (row.id, row.number);
         match StoredNotification::try_from(row) {
-            Ok(message) => sound.push(message),
+            Ok(message) => taken.messages.push(message),
             Err(error) => {
                 let why = with_causes(&error);
                 tracing::error!(number, error = why, "message left out");
                 put_off_unreadable(connection, id, &why, claim.now).await?;
+                taken.left_out += 1;
             }
         }
     }
-    Ok(sound)
+    Ok(taken)
+}
+
+/// Whether there is anything to take, as [`claim_due`] would.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn is_due(connection: &mut PgConnection, now: Timestamp) -> Result<bool, Error> {
+    let due = sqlx::query_scalar!(
+        r#"select exists (select 1 from notification where state = 'due' and not_before <= $1)
+               or exists (select 1 from notification where state = 'leased' and leased_until < clock_timestamp()) as "due!""#,
+        now.to_sqlx() as _,
+    );
+    Ok(due.fetch_one(connection).await?)
 }
 
 async fn take(connection: &mut PgConnection, claim: &Claim<'_>) -> Result<Vec<Uuid>, Error> {
