@@ -17,3 +17,4 @@ pub mod report;
 pub mod review;
 pub mod run;
 pub mod settings;
+pub mod wording;

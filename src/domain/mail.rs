@@ -14,6 +14,7 @@ use super::report::Report;
 pub use cause::Cause;
 
 mod cause;
+pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
 

@@ -47,6 +47,25 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All kinds: first what customers get, then what the team gets.
+    pub const ALL: [Self; 15] = [
+        Self::Announcement,
+        Self::Reminder,
+        Self::Moved,
+        Self::Cancelled,
+        Self::Started,
+        Self::Finished,
+        Self::Failed,
+        Self::Missed,
+        Self::AcceptanceReminder,
+        Self::PeriodReport,
+        Self::ReviewNeeded,
+        Self::ReviewReminder,
+        Self::RunFailed,
+        Self::Undeliverable,
+        Self::Answer,
+    ];
+
     /// The word in tables and on the terminal.
     #[must_use]
     pub fn as_str(self) -> &'static str {

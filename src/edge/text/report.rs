@@ -14,10 +14,10 @@ use open_point::OpenPointView;
 use timeline::TimelineView;
 
 mod host;
-mod open_point;
+pub(super) mod open_point;
 mod packages;
 mod timeline;
-mod words;
+pub(super) mod words;
 
 use words::word;
 
@@ -86,7 +86,7 @@ pub(super) fn view(report: &Report, reader: &Reader<'_>) -> Result<ReportView, E
     })
 }
 
-fn headline(report: &Report, reader: &Reader<'_>) -> Result<String, Error> {
+pub(super) fn headline(report: &Report, reader: &Reader<'_>) -> Result<String, Error> {
     reader.plain(match report.state {
         RunState::Running => "report.headline.running",
         RunState::Suspended => "report.headline.suspended",
@@ -101,7 +101,7 @@ fn headline(report: &Report, reader: &Reader<'_>) -> Result<String, Error> {
 }
 
 /// How many hosts came out how, the worst last.
-fn tally(counts: &Counts, reader: &Reader<'_>) -> Result<String, Error> {
+pub(super) fn tally(counts: &Counts, reader: &Reader<'_>) -> Result<String, Error> {
     let all = [
         ("report.tally.updated", counts.updated),
         ("report.tally.nothing_to_do", counts.nothing_to_do),
@@ -205,7 +205,7 @@ fn quiet_dates_row(report: &Report, reader: &Reader<'_>) -> Result<Option<String
     Ok((!dates.is_empty()).then(|| dates.join("; ")))
 }
 
-fn packages_row(report: &Report, reader: &Reader<'_>) -> Result<Option<String>, Error> {
+pub(super) fn packages_row(report: &Report, reader: &Reader<'_>) -> Result<Option<String>, Error> {
     let Some(counts) = &report.packages else { return Ok(None) };
     let changed = reader.count("report.packages.changed", counts.installed, &[])?;
     let security = reader.count("report.packages.of_these_security", counts.security, &[])?;

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use super::agreement;
 use super::catalogue::Catalogue;
-use super::{Format, HTML_TEMPLATES, LOCALES, TEXT_TEMPLATES, Texts};
+use super::{Format, HTML_TEMPLATES, LOCALES, RenderedMail, TEXT_TEMPLATES, Texts, mail};
 use crate::domain::id::Epoch;
 use crate::domain::inventory::Locale;
 use crate::domain::job::{BackupRule, Phase, Place};
+use crate::domain::mail::samples::Scene;
 use crate::domain::packages::choose::Look;
 use crate::domain::report::Report;
 use crate::domain::report::samples::{
@@ -155,7 +156,11 @@ fn every_report_can_be_written_in_every_language_and_form() {
 fn every_text_is_used() {
     let german = Catalogue::parse(LOCALES[0].0, LOCALES[0].1).unwrap();
     let echoes = LOCALES.map(|(locale, text)| Catalogue::parse(locale, text).unwrap().echo());
-    let texts = Texts::from_catalogues(echoes).unwrap();
+    let texts = {
+        let echoes = std::sync::Arc::new(echoes);
+        let mail = mail::Templates::new(&echoes).unwrap();
+        Texts::from_catalogues(echoes, mail).unwrap()
+    };
     let mut seen = String::new();
     for report in reports() {
         seen += &texts.render_report(&report, Locale::De, Format::Html).unwrap();
@@ -165,6 +170,11 @@ fn every_text_is_used() {
     }
     for sample in agreement::tests::samples() {
         seen += &texts.explain(&sample.agreement(), Locale::De).unwrap();
+    }
+    for mail in Scene::example(Locale::De).mails() {
+        let RenderedMail { subject, text, html } = texts.render_mail(&mail).unwrap();
+        seen += &(subject + &html);
+        seen.extend(text.chars().filter(|character| !character.is_whitespace()));
     }
     let unused: Vec<_> = german.messages().keys().filter(|key| !seen.contains(&format!("⟦{key}⟧"))).collect();
     assert_eq!(unused, [""; 0]);
@@ -192,7 +202,8 @@ fn labels_fit_their_column() {
 
 #[test]
 fn templates_have_no_sentence_and_no_way_around_escaping() {
-    for (name, text) in HTML_TEMPLATES.into_iter().chain(TEXT_TEMPLATES) {
+    let reports = HTML_TEMPLATES.into_iter().chain(TEXT_TEMPLATES);
+    for (name, text) in reports.chain(mail::HTML_TEMPLATES).chain(mail::TEXT_TEMPLATES) {
         assert!(!text.contains("{{{") && !text.contains("{{&"), "{name} writes something without escaping");
         let outside: String = text.split("{{").map(|part| part.rsplit("}}").next().unwrap()).collect();
         let tags_cut: String = outside.split('<').map(|part| part.rsplit('>').next().unwrap()).collect();

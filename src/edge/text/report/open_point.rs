@@ -11,12 +11,12 @@ use crate::domain::report::step::StepReference;
 
 /// One sentence, and how to go on.
 #[derive(Debug, Serialize)]
-pub(super) struct OpenPointView {
+pub(in crate::edge::text) struct OpenPointView {
     text: String,
     commands: Vec<String>,
 }
 
-pub(super) fn views(points: &[OpenPoint], reader: &Reader<'_>) -> Result<Vec<OpenPointView>, Error> {
+pub(in crate::edge::text) fn views(points: &[OpenPoint], reader: &Reader<'_>) -> Result<Vec<OpenPointView>, Error> {
     let groups = points.chunk_by(share_a_sentence);
     groups.filter_map(|group| Some((group.first()?, group))).map(|(first, group)| view(first, group, reader)).collect()
 }
