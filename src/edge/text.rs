@@ -15,12 +15,14 @@ use handlebars::{
 use crate::domain::inventory::Locale;
 use crate::domain::report::Report;
 pub use agreement::Agreement;
+use page::{Letterhead, Page};
 use catalogue::{Catalogue, code};
 use reader::Reader;
 
 mod agreement;
 mod catalogue;
 mod layout;
+pub mod page;
 mod reader;
 mod report;
 #[cfg(test)]
@@ -48,12 +50,16 @@ const LOCALES: [(Locale, &str); 4] = [
     (Locale::Ru, texts_of!("ru")),
 ];
 
-const HTML_TEMPLATES: [(&str, &str); 5] = [
+const HTML_TEMPLATES: [(&str, &str); 9] = [
     ("report/html", include_str!("text/templates/report/html.hbs")),
     ("report/style", include_str!("text/templates/report/style.hbs")),
     ("report/timeline", include_str!("text/templates/report/timeline.hbs")),
     ("report/host", include_str!("text/templates/report/host.hbs")),
     ("report/annex", include_str!("text/templates/report/annex.hbs")),
+    ("page/html", include_str!("text/templates/page/html.hbs")),
+    ("page/style", include_str!("text/templates/page/style.hbs")),
+    ("page/said", include_str!("text/templates/page/said.hbs")),
+    ("page/form", include_str!("text/templates/page/form.hbs")),
 ];
 
 const TEXT_TEMPLATES: [(&str, &str); 1] = [("report/text", include_str!("text/templates/report/text.hbs"))];
@@ -169,6 +175,22 @@ impl Texts {
             Format::Html => (&self.html, "report/html"),
         };
         registry.render(name, &view).map_err(|source| Error::Render { name, source: Box::new(source) })
+    }
+
+    /// Writes a page on which a customer answers, in the given language, with times of the IANA zone.
+    ///
+    /// # Errors
+    /// A mistake in a template or locale file.
+    pub fn render_page(
+        &self,
+        page: &Page,
+        head: &Letterhead,
+        locale: Locale,
+        time_zone: &str,
+    ) -> Result<String, Error> {
+        let reader = Reader::new(find(&self.catalogues, locale), time_zone);
+        let (name, view) = ("page/html", page::view(page, head, &reader)?);
+        self.html.render(name, &view).map_err(|source| Error::Render { name, source: Box::new(source) })
     }
 
     /// Tells in one line what is agreed on a window.

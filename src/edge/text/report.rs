@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use super::Error;
+use super::page::{self, Said};
 use super::reader::Reader;
 use crate::domain::report::host::OutcomeKind;
 use crate::domain::report::{BackupPromise, Counts, Report, WindowReport};
@@ -86,7 +87,7 @@ pub(super) fn view(report: &Report, reader: &Reader<'_>) -> Result<ReportView, E
     })
 }
 
-fn headline(report: &Report, reader: &Reader<'_>) -> Result<String, Error> {
+pub(super) fn headline(report: &Report, reader: &Reader<'_>) -> Result<String, Error> {
     reader.plain(match report.state {
         RunState::Running => "report.headline.running",
         RunState::Suspended => "report.headline.suspended",
@@ -101,7 +102,7 @@ fn headline(report: &Report, reader: &Reader<'_>) -> Result<String, Error> {
 }
 
 /// How many hosts came out how, the worst last.
-fn tally(counts: &Counts, reader: &Reader<'_>) -> Result<String, Error> {
+pub(super) fn tally(counts: &Counts, reader: &Reader<'_>) -> Result<String, Error> {
     let all = [
         ("report.tally.updated", counts.updated),
         ("report.tally.nothing_to_do", counts.nothing_to_do),
@@ -191,6 +192,7 @@ fn rows(report: &Report, reader: &Reader<'_>) -> Result<Vec<Row>, Error> {
         ("report.label.started_by", Some(report.started_by.clone())),
         ("report.label.reason", report.reason.clone()),
         ("report.label.cancelled_by", report.cancelled_by.clone()),
+        ("page.label.acceptance", acceptance_row(report, reader)?),
     ];
     labelled(reader, values)
 }
@@ -216,6 +218,14 @@ fn approval_row(report: &Report, reader: &Reader<'_>) -> Result<Option<String>, 
             reader.text("report.approval_note", &[("approval", &text), ("note", note)]).map(Some)
         }
     }
+}
+
+/// The customer's answer.
+fn acceptance_row(report: &Report, reader: &Reader<'_>) -> Result<Option<String>, Error> {
+    let Some(acceptance) = &report.acceptance else { return Ok(None) };
+    let remark = acceptance.remark.as_ref().map(|remark| remark.lines().collect::<Vec<_>>().join(" "));
+    let (decision, by, at) = (acceptance.decision, acceptance.by.clone(), acceptance.at);
+    page::acceptance_line(&Said { decision, by, at, wish: None, remark }, reader).map(Some)
 }
 
 fn window_row(window: &WindowReport, reader: &Reader<'_>) -> Result<String, Error> {
