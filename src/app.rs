@@ -1,5 +1,6 @@
 //! The roles that a process can play; joins edges and domain.
 
+pub mod acceptance;
 pub mod calendar;
 pub mod cli;
 pub mod console;
@@ -11,3 +12,4 @@ pub mod post;
 pub mod progress;
 pub mod rehearsal;
 pub mod review;
+pub mod web;

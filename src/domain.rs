@@ -1,5 +1,6 @@
 //! What turnus knows, without I/O, clock, randomness or async. Modules in reading order; each may import only earlier ones.
 
+pub mod answer;
 pub mod calendar;
 pub mod catalog;
 pub mod document;

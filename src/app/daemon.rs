@@ -8,7 +8,7 @@
 //! other tick, and one customer's trouble no other customer.
 
 pub mod announce;
-pub(crate) mod applied;
+pub(super) mod applied;
 pub mod collect;
 mod crew;
 pub mod housekeeping;

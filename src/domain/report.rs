@@ -17,6 +17,7 @@ use super::review::{Approval, Selection};
 use super::run::event::{Facts, RunState};
 use super::run::state::{Run, RunStage};
 
+pub mod acceptance;
 pub mod host;
 pub mod meanwhile;
 pub mod open_point;
@@ -27,6 +28,7 @@ pub mod step;
 #[cfg(test)]
 mod tests;
 
+use acceptance::AcceptanceReport;
 use host::{HostReport, OutcomeKind};
 use meanwhile::{Meanwhile, QuietDate};
 use open_point::OpenPoint;
@@ -119,6 +121,9 @@ pub struct Report {
     pub open_points: Vec<OpenPoint>,
     /// The hosts, in the order in which they were taken.
     pub hosts: Vec<HostReport>,
+    /// What the customer says to it; absent as long as there is no answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acceptance: Option<AcceptanceReport>,
 }
 
 /// A named person's decision on the pending updates.
@@ -229,6 +234,7 @@ pub fn from_record(record: &RunRecord<'_>) -> Report {
         quiet_dates: record.meanwhile.quiet.clone(),
         open_points: open_point::collect(record, state, &hosts),
         hosts,
+        acceptance: None,
     }
 }
 

@@ -5,6 +5,7 @@
 //!
 //! Invariant: a connection handed out is not inside somebody else's transaction.
 
+pub mod answer;
 pub mod applied;
 pub mod audit;
 pub mod cluster;
@@ -15,6 +16,7 @@ pub mod event;
 pub mod health;
 pub mod lease;
 pub mod limit;
+pub mod link;
 pub mod listen;
 pub mod log;
 pub mod notification;

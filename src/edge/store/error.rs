@@ -111,6 +111,13 @@ pub enum Error {
         #[source]
         source: sqlx::Error,
     },
+    /// This machine has no random numbers, which no link can be made without.
+    #[error("cannot get random numbers")]
+    NoRandomNumbers {
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// No Postgres on this machine.
     #[error("cannot find the programs `postgres` and `initdb`")]
     PostgresMissing,
@@ -194,6 +201,7 @@ impl Error {
             | Self::ForeignSchema { .. } => Kind::Invalid,
             Self::Refused(_)
             | Self::BadUrl { .. }
+            | Self::NoRandomNumbers { .. }
             | Self::PostgresMissing
             | Self::NoAccount
             | Self::DirectoryOutOfReach { .. }

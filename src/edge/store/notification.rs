@@ -3,6 +3,8 @@
 //! Knows who gets which kind; does not know how a message is worded or sent. Invariant: each recipient gets each message once, by the
 //! unique key: kind, occurrence with its sequence (or run), lead, and the address in lower case.
 
+pub mod of_run;
+
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde_json::Value;

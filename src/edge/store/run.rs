@@ -124,6 +124,15 @@ pub async fn find_run(connection: &mut PgConnection, number: RunNumber) -> Resul
     }))
 }
 
+/// The number of a run.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn find_number(connection: &mut PgConnection, id: RunId) -> Result<Option<RunNumber>, Error> {
+    let number = sqlx::query_scalar!("select number from run where id = $1", id.0);
+    Ok(number.fetch_optional(connection).await?.map(RunNumber))
+}
+
 /// One line of a list of runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunRow {
