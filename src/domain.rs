@@ -10,6 +10,7 @@ pub mod line;
 pub mod notification;
 pub mod occurrence;
 pub mod packages;
+pub mod period;
 pub mod plan;
 pub mod problem;
 pub mod report;
