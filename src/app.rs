@@ -8,6 +8,7 @@ pub mod controller;
 pub mod daemon;
 pub mod demo;
 pub mod mailer;
+pub mod period;
 pub mod post;
 pub mod progress;
 pub mod rehearsal;

@@ -12,6 +12,7 @@ pub mod mail;
 pub mod notification;
 pub mod occurrence;
 pub mod packages;
+pub mod period;
 pub mod plan;
 pub mod problem;
 pub mod report;

@@ -14,6 +14,7 @@ mod crew;
 pub mod housekeeping;
 pub mod materialise;
 pub mod open;
+pub mod period;
 mod planning;
 mod post;
 pub mod recover;

@@ -21,6 +21,7 @@ pub mod listen;
 pub mod log;
 pub mod notification;
 pub mod occurrence;
+pub mod period;
 pub mod record;
 pub mod review;
 pub mod revision;

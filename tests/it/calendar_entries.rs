@@ -59,7 +59,7 @@ fn invitation(start: &str, zone: &str, method: Method) -> Invitation {
 
 #[test]
 fn foreign_readers_find_the_instants_with_their_zone_data_and_with_ours() {
-    // Each on both sides of a change of the clocks, and over one: Berlin (28/29 March, 24/25 October), Santiago (5 April, 6 September),
+    // Each on both sides of a change of the clocks, over one, and into a double hour: Berlin (28/29 March, 24/25 October), Santiago (5 April, 6 September),
     // Kathmandu (none, three quarters of an hour), Casablanca (about the fast month, which no rule gives).
     let dates = [
         ("Europe/Berlin", "2026-03-27T13:00:00Z"),

@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Daemon, announce, collect, housekeeping, materialise, open, post, recover};
+use super::{Daemon, announce, collect, housekeeping, materialise, open, period, post, recover};
 use crate::app::controller::clock::Clock;
 use crate::edge::store::controller::{TickHealth, Ticks};
 use crate::edge::store::database_now;
@@ -24,7 +24,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// Which step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tick {
-    /// Stores dates as far ahead as the horizon reaches.
+    /// Stores dates as far ahead as the horizon reaches; tells customers of periods that are over.
     Materialise,
     /// Tells customers of what is coming.
     Announce,
@@ -205,7 +205,12 @@ pub async fn run_at(daemon: &Arc<Daemon>, tick: Tick, now: Timestamp) -> anyhow:
 async fn run_by(daemon: &Arc<Daemon>, tick: Tick, clock: Clock) -> anyhow::Result<Worked> {
     let now = clock.now();
     match tick {
-        Tick::Materialise => materialise::tick(daemon, now).await,
+        Tick::Materialise => {
+            let dated = materialise::tick(daemon, now).await;
+            // Neither waits for the other's mistakes.
+            let told = period::tick(daemon, now).await;
+            Ok(if dated? == Worked::Something { Worked::Something } else { told? })
+        }
         Tick::Announce => announce::tick(daemon, now).await,
         Tick::Collect => collect::tick(daemon, now).await,
         Tick::Open => open::tick(daemon, &clock).await,

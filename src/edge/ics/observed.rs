@@ -8,7 +8,6 @@ use jiff::tz::{Offset, TimeZone, TimeZoneTransition};
 use jiff::{SignedDuration, Timestamp};
 
 use super::part::{Part, bare, utc};
-use crate::domain::calendar::zone::place;
 
 /// Changes of the clocks so long before and after an event are written, too: people move entries.
 const AROUND: SignedDuration = SignedDuration::from_hours(366 * 24);
@@ -57,12 +56,12 @@ fn signed(offset: Offset) -> String {
     format!("{sign}{hours:02}{minutes:02}{rest}")
 }
 
-/// An instant as `key`: a local time of the zone, or in UTC where the local time would be read as another instant. In a double hour the
-/// first is meant (RFC 5545, section 3.3.5), and not all instants are.
+/// An instant as `key`: a local time of the zone, or in UTC where the local time is there twice. RFC 5545 (section 3.3.5) means the first
+/// of the two; not all readers do.
 pub(super) fn local(key: &str, at: Timestamp, name: &str, zone: &TimeZone) -> Property {
     let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
     let on_the_wall = zone.to_datetime(at);
-    if place(on_the_wall, zone).at != at {
+    if zone.to_ambiguous_timestamp(on_the_wall).is_ambiguous() {
         return Property::new(key, utc(at));
     }
     let written = on_the_wall.strftime("%Y%m%dT%H%M%S").to_string();
