@@ -33,6 +33,7 @@ use self::tick::Pulse;
 use super::controller::drive::Controller;
 use super::post::Office;
 use crate::domain::settings::{Settings, Ssh};
+use crate::domain::wording::WordingFile;
 use crate::edge::store::Store;
 use crate::edge::store::error::Error as StoreError;
 
@@ -58,16 +59,21 @@ impl Daemon {
     /// If this machine can't make connections to hosts.
     pub fn new(store: Store, ssh: &Ssh, state_dir: &Path) -> anyhow::Result<Arc<Self>> {
         let settings = Settings { ssh: ssh.clone(), ..Settings::default() };
-        Self::of_machine(store, &settings, state_dir)
+        Self::of_machine(store, &settings, Vec::new(), state_dir)
     }
 
-    /// The same by all that this machine's settings say of connections and messages.
+    /// The same by all that this machine's settings say of connections and messages; `wording`: the provider's own words.
     ///
     /// # Errors
     /// If this machine can't make connections to hosts.
-    pub fn of_machine(store: Store, settings: &Settings, state_dir: &Path) -> anyhow::Result<Arc<Self>> {
+    pub fn of_machine(
+        store: Store,
+        settings: &Settings,
+        wording: Vec<WordingFile>,
+        state_dir: &Path,
+    ) -> anyhow::Result<Arc<Self>> {
         let controller = Controller::open(&settings.ssh, state_dir)?;
-        let office = Office::new(settings, controller.name.clone());
+        let office = Office::new(settings, wording, controller.name.clone());
         let (crew, pulse) = (Crew::default(), Pulse::default());
         Ok(Arc::new(Self { store, controller, ssh: settings.ssh.clone(), office, crew, pulse }))
     }

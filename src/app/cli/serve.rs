@@ -46,7 +46,7 @@ pub(super) async fn run(directory: &Path) -> Result<Exit, Failure> {
         opened = open_store_wide(&settings.database, &state_dir, CONNECTIONS) => opened?,
         () = stop.cancelled() => return Ok(Exit::Done),
     };
-    let daemon = Daemon::of_machine(store, &settings, &state_dir).map_err(Failure::unreachable)?;
+    let daemon = Daemon::of_machine(store, &settings, Vec::new(), &state_dir).map_err(Failure::unreachable)?;
     let served = serve(daemon.clone(), &stop, &now).await.map_err(Failure::failed);
     Daemon::close(daemon).await?;
     served.map(|()| Exit::Done)

@@ -26,7 +26,7 @@ pub(super) async fn write_letter(
     let attachments = attachments(post, message, facts)?;
     let file_name = attachments.first().map(|attachment| attachment.file_name.as_str());
     let mail = build_mail(post, message, facts, file_name)?;
-    let words = words(&mail);
+    let words = post.texts.render_mail(&mail).context("there are no words for it")?;
     Ok(Letter {
         message_id: message.sending.message_id.clone().context("it has no Message-ID")?,
         sent_at: now,
@@ -62,15 +62,4 @@ fn attachments(post: &Post, message: &StoredNotification, facts: &Facts) -> anyh
 
 fn file_name(report: &Report) -> String {
     format!("turnus-{}-{}.html", report.customer, report.run_number)
-}
-
-struct Words {
-    subject: String,
-    text: String,
-    html: String,
-}
-
-fn words(mail: &crate::domain::mail::Mail) -> Words {
-    let subject = format!("{}", mail.kind());
-    Words { text: format!("{mail:?}"), html: subject.clone(), subject }
 }

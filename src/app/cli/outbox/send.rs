@@ -21,7 +21,7 @@ pub(super) async fn send_due(context: &Context, format: Format) -> Result<Exit, 
         let failure = Failure::usage(anyhow!("nothing says where messages go"));
         return Err(failure.hint("say so in `[mail]` of turnus.toml"));
     }
-    let post = Post::open(settings, &config::controller_name()).await.map_err(Failure::usage)?;
+    let post = Post::open(settings, &[], &config::controller_name()).await.map_err(Failure::usage)?;
     let store = context.open_store().await?;
     let sent = send(&store, &post).await;
     store.close().await?;
