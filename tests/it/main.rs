@@ -12,6 +12,7 @@ mod daemon;
 mod documents;
 mod fuzz;
 mod kit;
+mod mail;
 mod packages;
 mod reviews;
 mod run;
