@@ -7,7 +7,7 @@
 //!
 //! - [`domain`] is what turnus knows: names, inventories, jobs, plans, the life of a run, reports. Synchronous, without I/O,
 //!   clock or randomness; tested exhaustively without any.
-//! - [`edge`] are the foreign worlds, one module each: files and environment, Postgres, hosts, probes, texts. No edge knows another.
+//! - [`edge`] are the foreign worlds, one module each: files and environment, Postgres, hosts, probes, texts, mail. No edge knows another.
 //! - [`app`] are the roles that a process plays: the controller that drives runs, the daemon that opens them in their time, and the
 //!   command line.
 //!

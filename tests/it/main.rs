@@ -13,6 +13,8 @@ mod daemon;
 mod documents;
 mod fuzz;
 mod kit;
+
+mod mail;
 mod outbox;
 mod packages;
 mod reviews;
