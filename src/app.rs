@@ -6,6 +6,7 @@ pub mod console;
 pub mod controller;
 pub mod daemon;
 pub mod demo;
+pub mod mailer;
 pub mod progress;
 pub mod rehearsal;
 pub mod review;

@@ -128,6 +128,7 @@ fn foreign_crates_stay_in_their_edge() {
         ("reqwest", vec!["src/edge/probe"]),
         ("calcard", vec!["src/edge/ics"]),
         ("icalendar", vec!["src/edge/ics"]),
+        ("lettre", vec!["src/edge/mail"]),
         ("clap", vec!["src/app/cli", "src/app/demo"]),
         ("indicatif", vec!["src/app/progress"]),
     ];
