@@ -1,5 +1,6 @@
 //! The roles that a process can play; joins edges and domain.
 
+pub mod acceptance;
 pub mod calendar;
 pub mod cli;
 pub mod console;
@@ -7,6 +8,9 @@ pub mod controller;
 pub mod daemon;
 pub mod demo;
 pub mod mailer;
+pub mod period;
+pub mod post;
 pub mod progress;
 pub mod rehearsal;
 pub mod review;
+pub mod web;

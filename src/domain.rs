@@ -1,5 +1,6 @@
 //! What turnus knows, without I/O, clock, randomness or async. Modules in reading order; each may import only earlier ones.
 
+pub mod answer;
 pub mod calendar;
 pub mod catalog;
 pub mod document;
@@ -11,6 +12,7 @@ pub mod mail;
 pub mod notification;
 pub mod occurrence;
 pub mod packages;
+pub mod period;
 pub mod plan;
 pub mod problem;
 pub mod report;

@@ -8,13 +8,15 @@
 //! other tick, and one customer's trouble no other customer.
 
 pub mod announce;
-mod applied;
+pub(super) mod applied;
 pub mod collect;
 mod crew;
 pub mod housekeeping;
 pub mod materialise;
 pub mod open;
+pub mod period;
 mod planning;
+mod post;
 pub mod recover;
 mod schedule;
 pub mod serve;
@@ -29,7 +31,8 @@ use tokio::time::Instant;
 use self::crew::Crew;
 use self::tick::Pulse;
 use super::controller::drive::Controller;
-use crate::domain::settings::Ssh;
+use super::post::Office;
+use crate::domain::settings::{Settings, Ssh};
 use crate::edge::store::Store;
 use crate::edge::store::error::Error as StoreError;
 
@@ -42,6 +45,8 @@ pub struct Daemon {
     controller: Controller,
     /// How hosts are reached from this machine, where their inventory does not say.
     ssh: Ssh,
+    /// What sends messages; absent where nothing says where they go.
+    office: Option<Office>,
     crew: Crew,
     pulse: Pulse,
 }
@@ -52,12 +57,22 @@ impl Daemon {
     /// # Errors
     /// If this machine can't make connections to hosts.
     pub fn new(store: Store, ssh: &Ssh, state_dir: &Path) -> anyhow::Result<Arc<Self>> {
-        let controller = Controller::open(ssh, state_dir)?;
-        let (crew, pulse) = (Crew::default(), Pulse::default());
-        Ok(Arc::new(Self { store, controller, ssh: ssh.clone(), crew, pulse }))
+        let settings = Settings { ssh: ssh.clone(), ..Settings::default() };
+        Self::of_machine(store, &settings, state_dir)
     }
 
-    /// Waits until what a tick of [`tick::Tick::Collect`] has begun is collected.
+    /// The same by all that this machine's settings say of connections and messages.
+    ///
+    /// # Errors
+    /// If this machine can't make connections to hosts.
+    pub fn of_machine(store: Store, settings: &Settings, state_dir: &Path) -> anyhow::Result<Arc<Self>> {
+        let controller = Controller::open(&settings.ssh, state_dir)?;
+        let office = Office::new(settings, controller.name.clone());
+        let (crew, pulse) = (Crew::default(), Pulse::default());
+        Ok(Arc::new(Self { store, controller, ssh: settings.ssh.clone(), office, crew, pulse }))
+    }
+
+    /// Waits until what a tick of [`tick::Tick::Collect`] has begun is collected, and what one of [`tick::Tick::Post`] has begun is sent.
     pub async fn settle(&self) {
         self.crew.settle_aside().await;
     }

@@ -95,7 +95,8 @@ impl CalendarEntry {
 }
 
 /// How long the span of a period report is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PeriodLength {
     /// A calendar month.
     Month,
@@ -103,6 +104,18 @@ pub enum PeriodLength {
     Quarter,
     /// A calendar year.
     Year,
+}
+
+impl PeriodLength {
+    /// The word in files and tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Month => "month",
+            Self::Quarter => "quarter",
+            Self::Year => "year",
+        }
+    }
 }
 
 /// A kind of message that a contact can ask for.

@@ -19,6 +19,7 @@ use crate::domain::problem::Problems;
 use crate::domain::report::Report;
 use crate::domain::wording::WordingFile;
 pub use agreement::Agreement;
+use page::{Letterhead, Page};
 use catalogue::{Catalogue, code};
 pub use mail::RenderedMail;
 use reader::Reader;
@@ -27,6 +28,7 @@ mod agreement;
 mod catalogue;
 mod layout;
 mod mail;
+pub mod page;
 mod reader;
 mod report;
 #[cfg(test)]
@@ -55,12 +57,16 @@ const LOCALES: [(Locale, &str); 4] = [
     (Locale::Ru, texts_of!("ru")),
 ];
 
-const HTML_TEMPLATES: [(&str, &str); 5] = [
+const HTML_TEMPLATES: [(&str, &str); 9] = [
     ("report/html", include_str!("text/templates/report/html.hbs")),
     ("report/style", include_str!("text/templates/report/style.hbs")),
     ("report/timeline", include_str!("text/templates/report/timeline.hbs")),
     ("report/host", include_str!("text/templates/report/host.hbs")),
     ("report/annex", include_str!("text/templates/report/annex.hbs")),
+    ("page/html", include_str!("text/templates/page/html.hbs")),
+    ("page/style", include_str!("text/templates/page/style.hbs")),
+    ("page/said", include_str!("text/templates/page/said.hbs")),
+    ("page/form", include_str!("text/templates/page/form.hbs")),
 ];
 
 const TEXT_TEMPLATES: [(&str, &str); 1] = [("report/text", include_str!("text/templates/report/text.hbs"))];
@@ -219,6 +225,22 @@ impl Texts {
             Format::Html => (&self.html, "report/html"),
         };
         registry.render(name, &view).map_err(|source| Error::Render { name, source: Box::new(source) })
+    }
+
+    /// Writes a page on which a customer answers, in the given language, with times of the IANA zone.
+    ///
+    /// # Errors
+    /// A mistake in a template or locale file.
+    pub fn render_page(
+        &self,
+        page: &Page,
+        head: &Letterhead,
+        locale: Locale,
+        time_zone: &str,
+    ) -> Result<String, Error> {
+        let reader = Reader::new(find(&self.catalogues, locale), time_zone);
+        let (name, view) = ("page/html", page::view(page, head, &reader)?);
+        self.html.render(name, &view).map_err(|source| Error::Render { name, source: Box::new(source) })
     }
 
     /// Tells in one line what is agreed on a window.

@@ -5,6 +5,7 @@
 
 mod apply;
 mod calendar_commands;
+mod calendar_entries;
 mod calendar_tools;
 mod capsule;
 mod check;

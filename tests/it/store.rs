@@ -7,6 +7,7 @@ mod audit;
 mod claims;
 mod cluster;
 mod controller;
+mod ending;
 mod estimate;
 mod fault;
 mod lease;
@@ -18,6 +19,7 @@ mod record;
 mod review;
 mod run;
 mod schema;
+mod sending;
 mod upgrade;
 
 use std::collections::BTreeMap;

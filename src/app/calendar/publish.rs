@@ -29,6 +29,7 @@ use crate::edge::store::occurrence::change::{Change as Step, change_occurrence};
 use crate::edge::store::occurrence::insert::{
     NewOccurrence, delete_planned, insert_occurrences, redate_planned, reinstate,
 };
+use crate::edge::store::period::{forget_wishes, keep_wishes};
 use crate::edge::store::revision::{Revision, RevisionKind};
 
 /// Why a date that the files do not give any more goes.
@@ -83,6 +84,7 @@ pub async fn publish(
     let differing: Vec<_> = revisions.iter().filter(differs).copied().collect();
     publish_all(connection, &differing, act.by).await?;
     replace_all_contacts(connection, &contacts).await?;
+    keep_wishes(connection, &kept).await?;
     carry_out(connection, proposal.changes().map(|(customer, window, change)| (&customer.name, window, change)), act)
         .await?;
     withdraw_files(connection, proposal).await?;
@@ -106,6 +108,7 @@ async fn withdraw_files(connection: &mut DatabaseConnection, proposal: &Proposal
         remove_all(connection, RevisionKind::Inventory, &names).await?;
         let nobody: Vec<_> = gone.iter().map(|name| (Some(*name), Vec::new())).collect();
         replace_all_contacts(connection, &nobody).await?;
+        forget_wishes(connection, &names).await?;
     }
     for (kind, name, difference) in &proposal.files {
         if *difference == Difference::Removed {

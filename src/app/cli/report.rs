@@ -108,6 +108,7 @@ pub(super) fn render(
         run: &run,
         started_by: stored.started_by.clone(),
         reason: stored.reason.clone(),
+        meanwhile: stored.meanwhile.clone(),
     });
     let format = match format {
         ReportFormat::Json => return serde_json::to_string(&report).map_err(Failure::failed),

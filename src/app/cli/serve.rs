@@ -36,7 +36,7 @@ pub(super) enum LogFormat {
     Json,
 }
 
-/// Of the files, only what concerns this machine counts: `database`, `state_dir` and `ssh` of turnus.toml.
+/// Of the files, only what concerns this machine counts: `database`, `state_dir`, `ssh`, and what concerns messages, of turnus.toml.
 pub(super) async fn run(directory: &Path) -> Result<Exit, Failure> {
     let settings = read_settings(directory)?;
     let state_dir = config::state_dir(settings.state_dir.as_deref())?;
@@ -46,7 +46,7 @@ pub(super) async fn run(directory: &Path) -> Result<Exit, Failure> {
         opened = open_store_wide(&settings.database, &state_dir, CONNECTIONS) => opened?,
         () = stop.cancelled() => return Ok(Exit::Done),
     };
-    let daemon = Daemon::new(store, &settings.ssh, &state_dir).map_err(Failure::unreachable)?;
+    let daemon = Daemon::of_machine(store, &settings, &state_dir).map_err(Failure::unreachable)?;
     let served = serve(daemon.clone(), &stop, &now).await.map_err(Failure::failed);
     Daemon::close(daemon).await?;
     served.map(|()| Exit::Done)

@@ -1,12 +1,14 @@
 //! How messages leave: `[mail]`, and how customers answer them: `[web]`, `[acceptance]`.
 
-use crate::domain::document::{Table, Wrong};
+use crate::domain::document::{Table, Value, Wrong};
 use crate::domain::inventory::address::{ADDRESS_RULE, LOCAL_PATH_RULE, parse_address, parse_local_path};
 use crate::domain::job::SecretReference;
 use crate::domain::job::secret::read_reference;
 
 /// What `web.listen` accepts, for messages.
 const LISTEN_RULE: &str = "an IP address with a port, such as `127.0.0.1:8080`";
+/// What `web.trusted_proxies` accepts, for messages.
+const PROXY_RULE: &str = "the IP address of a reverse proxy, such as `127.0.0.1`";
 /// What `web.public_url` accepts, for messages.
 const PUBLIC_URL_RULE: &str = "`https://…` (or `http://…` on this machine), without user, query and fragment";
 /// What a login name of a mail server accepts, for messages.
@@ -64,6 +66,8 @@ pub struct Web {
     pub listen: Option<String>,
     /// What customers reach it by, without a slash at the end. Absent: letters have no links.
     pub public_url: Option<String>,
+    /// Whose word on where a request comes from is believed (`X-Forwarded-For`): the addresses of reverse proxies.
+    pub trusted_proxies: Vec<std::net::IpAddr>,
     /// How many days from the agreed date, in either direction, a customer may ask for another one.
     pub move_within_days: u16,
     /// How long before the opening that can be asked for at the latest, in seconds.
@@ -72,7 +76,13 @@ pub struct Web {
 
 impl Default for Web {
     fn default() -> Self {
-        Self { listen: None, public_url: None, move_within_days: 14, move_notice_s: 3 * 86_400 }
+        Self {
+            listen: None,
+            public_url: None,
+            trusted_proxies: Vec::new(),
+            move_within_days: 14,
+            move_notice_s: 3 * 86_400,
+        }
     }
 }
 
@@ -153,15 +163,21 @@ pub(super) fn read_web(mut table: Table<'_>) -> Web {
     let default = Web::default();
     let listen = table.optional("listen").and_then(|value| value.parsed(LISTEN_RULE, parse_listen));
     let public_url = table.optional("public_url").and_then(|value| value.parsed(PUBLIC_URL_RULE, parse_public_url));
+    let trusted_proxies = table.optional("trusted_proxies").and_then(|value| read_addresses(&value));
     let move_within_days = table.optional("move_within_days").and_then(|value| value.integer(0..=366));
     let move_notice_s = table.optional("move_notice").and_then(|value| value.duration_s());
     table.finish();
     Web {
         listen,
         public_url,
+        trusted_proxies: trusted_proxies.unwrap_or_default(),
         move_within_days: move_within_days.unwrap_or(default.move_within_days),
         move_notice_s: move_notice_s.unwrap_or(default.move_notice_s),
     }
+}
+
+fn read_addresses(value: &Value<'_>) -> Option<Vec<std::net::IpAddr>> {
+    value.entries()?.iter().map(|entry| entry.parsed(PROXY_RULE, |text| text.parse().ok())).collect()
 }
 
 fn parse_listen(text: &str) -> Option<String> {

@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use super::Error;
+use super::page::{self, Said};
 use super::reader::Reader;
 use crate::domain::report::host::OutcomeKind;
 use crate::domain::report::{BackupPromise, Counts, Report, WindowReport};
@@ -191,8 +192,19 @@ fn rows(report: &Report, reader: &Reader<'_>) -> Result<Vec<Row>, Error> {
         ("report.label.started_by", Some(report.started_by.clone())),
         ("report.label.reason", report.reason.clone()),
         ("report.label.cancelled_by", report.cancelled_by.clone()),
+        ("report.label.quiet_dates", quiet_dates_row(report, reader)?),
+        ("page.label.acceptance", acceptance_row(report, reader)?),
     ];
     labelled(reader, values)
+}
+
+/// Earlier dates on which nothing was to be done.
+fn quiet_dates_row(report: &Report, reader: &Reader<'_>) -> Result<Option<String>, Error> {
+    let dates = report.quiet_dates.iter().map(|date| {
+        reader.text("report.quiet_date", &[("name", date.window.as_str()), ("day", &reader.day(date.opens_at)?)])
+    });
+    let dates = dates.collect::<Result<Vec<_>, _>>()?;
+    Ok((!dates.is_empty()).then(|| dates.join("; ")))
 }
 
 pub(super) fn packages_row(report: &Report, reader: &Reader<'_>) -> Result<Option<String>, Error> {
@@ -216,6 +228,14 @@ fn approval_row(report: &Report, reader: &Reader<'_>) -> Result<Option<String>, 
             reader.text("report.approval_note", &[("approval", &text), ("note", note)]).map(Some)
         }
     }
+}
+
+/// The customer's answer.
+fn acceptance_row(report: &Report, reader: &Reader<'_>) -> Result<Option<String>, Error> {
+    let Some(acceptance) = &report.acceptance else { return Ok(None) };
+    let remark = acceptance.remark.as_ref().map(|remark| remark.lines().collect::<Vec<_>>().join(" "));
+    let (decision, by, at) = (acceptance.decision, acceptance.by.clone(), acceptance.at);
+    page::acceptance_line(&Said { decision, by, at, wish: None, remark }, reader).map(Some)
 }
 
 fn window_row(window: &WindowReport, reader: &Reader<'_>) -> Result<String, Error> {

@@ -88,6 +88,20 @@ pub async fn list_receivers(
     Ok(receivers)
 }
 
+/// Whether the provider's people have this address, and no contact of the customer has.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn is_of_team(connection: &mut PgConnection, customer: Option<&Name>, email: &str) -> Result<bool, Error> {
+    let found = sqlx::query_scalar!(
+        r#"select coalesce(bool_and(customer is null), false) as "of_team!"
+           from contact where coalesce(customer, '') in (coalesce($1, ''), '') and lower(email) = lower($2)"#,
+        customer.map(Name::as_str),
+        email,
+    );
+    Ok(found.fetch_one(connection).await?)
+}
+
 /// Contacts, turned by 90 degrees.
 #[derive(Default)]
 struct Columns<'a> {

@@ -26,6 +26,9 @@ fn share_a_sentence(one: &OpenPoint, other: &OpenPoint) -> bool {
         (OpenPoint::HostUnreachable { .. }, OpenPoint::HostUnreachable { .. })
         | (OpenPoint::ReviewAgain { .. }, OpenPoint::ReviewAgain { .. })
         | (OpenPoint::RebootNeeded { .. }, OpenPoint::RebootNeeded { .. }) => true,
+        (OpenPoint::MessageUndelivered { recipient, .. }, OpenPoint::MessageUndelivered { recipient: other, .. }) => {
+            recipient == other
+        }
         (OpenPoint::HostSkipped { cause, .. }, OpenPoint::HostSkipped { cause: other, .. }) => cause == other,
         _ => false,
     }
@@ -58,6 +61,7 @@ fn text(point: &OpenPoint, group: &[OpenPoint], reader: &Reader<'_>) -> Result<S
         OpenPoint::StaleServices { host, services } => {
             reader.text(&key, &[("host", host.as_str()), ("services", &services.join(", "))])
         }
+        OpenPoint::MessageUndelivered { recipient, .. } => reader.count(&key, group.len(), &[("recipient", recipient)]),
         OpenPoint::NoBackup { reason } => reader.text(&key, &[("reason", reason)]),
     }
 }
