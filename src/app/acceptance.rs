@@ -24,6 +24,7 @@ pub fn write_report(stored: &StoredRun, record: &[Recorded], answer: Option<&Sto
         run: &run,
         started_by: stored.started_by.clone(),
         reason: stored.reason.clone(),
+        meanwhile: stored.meanwhile.clone(),
     });
     Ok(Report { acceptance: answer.map(acceptance), ..report })
 }
