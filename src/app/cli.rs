@@ -17,6 +17,7 @@ mod drive;
 mod exit;
 mod log;
 mod logging;
+mod mail;
 mod outbox;
 mod plan;
 mod report;
@@ -100,6 +101,8 @@ enum Command {
     Log(log::Arguments),
     /// List who is told what
     Outbox(outbox::Arguments),
+    /// Show how a mail would look
+    Mail(mail::Arguments),
     /// Write the report of a run
     Report(report::Arguments),
     /// Look at pending updates, and decide what may be installed
@@ -169,6 +172,7 @@ async fn execute(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Show { run, format } => show::run(&record()?, run, format).await,
         Command::Log(arguments) => log::run(&record()?, arguments).await,
         Command::Outbox(arguments) => outbox::run(&record()?, arguments).await,
+        Command::Mail(arguments) => mail::run(&context()?, &directory, &arguments),
         Command::Report(arguments) => report::run(&record()?, arguments).await,
         Command::Review(arguments) => review::run(&context()?, arguments).await,
         Command::Serve(_) => serve::run(&directory).await,

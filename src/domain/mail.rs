@@ -10,6 +10,7 @@ use super::id::Name;
 use super::inventory::Locale;
 use super::notification::Kind;
 use super::report::Report;
+use super::settings::Provider;
 
 pub use cause::Cause;
 
@@ -57,6 +58,19 @@ pub struct Sender {
     pub signature: Option<String>,
     /// Whether the logo comes with the mail, as [`LOGO_CONTENT_ID`].
     pub has_logo: bool,
+}
+
+impl Sender {
+    /// The provider, whose address `email` is.
+    #[must_use]
+    pub fn of(provider: &Provider, email: &str) -> Self {
+        Self {
+            name: provider.name.as_deref().unwrap_or(email).to_owned(),
+            email: provider.reply_to.as_deref().unwrap_or(email).to_owned(),
+            signature: provider.signature.clone(),
+            has_logo: provider.logo.is_some(),
+        }
+    }
 }
 
 /// What there is to tell.

@@ -19,13 +19,15 @@ use crate::domain::problem::Problem;
 mod environment;
 mod machine;
 mod secret;
+mod wording;
 
 pub use environment::{expand_home, ssh_config_file, state_dir};
 pub use machine::{
     controller_name, describe_program, describe_time_zone_database, environment, look_at_private_file,
-    look_at_state_dir, person, read_logo, write_file,
+    look_at_state_dir, make_directory, person, read_logo, write_file,
 };
 pub use secret::{Secret, resolve_secret};
+pub use wording::read_wording;
 
 /// Why turnus can't work with what it was given. A secret's value is in none of these.
 #[derive(Debug, thiserror::Error)]

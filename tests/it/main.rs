@@ -13,7 +13,6 @@ mod daemon;
 mod documents;
 mod fuzz;
 mod kit;
-
 mod mail;
 mod outbox;
 mod packages;

@@ -75,6 +75,12 @@ impl Scene {
         let bare = Self { provider, public_url: None, ..self.clone() };
         mails.extend(Kind::ALL.into_iter().map(|kind| bare.mail(kind)));
         mails.push(Mail { customer: None, ..bare.mail(Kind::Undeliverable) });
+        let crowd = Self { date: Dated { hosts: many_hosts(), ..self.date.clone() }, ..self.clone() };
+        mails.extend([Kind::Announcement, Kind::Finished].map(|kind| crowd.mail(kind)));
+        mails.extend((0..7).map(|day| {
+            let opens_at = later(self.date.opens_at, day * 86_400);
+            self.told(Matter::Started { date: Dated { opens_at, ..self.date.clone() } })
+        }));
         mails
     }
 
@@ -148,6 +154,12 @@ impl Scene {
         matters.extend(abouts.into_iter().map(|about| self.undeliverable(Some(about))));
         matters.extend(report::endings(self).into_iter().map(|report| Matter::Failed(self.ended(report))));
         matters.push(self.undeliverable(None));
+        matters.extend(Kind::ALL.into_iter().map(|kind| match self.undeliverable(None) {
+            Matter::Undeliverable { number, recipient, error, about, .. } => {
+                Matter::Undeliverable { number, kind, recipient, error, about }
+            }
+            other => other,
+        }));
         matters.push(Matter::ReviewNeeded(self.review(None)));
         matters.push(Matter::ReviewReminder(self.review(None)));
         let unseen = Pending { removals: None, hosts_not_looked_at: 1, ..pending() };
@@ -245,6 +257,11 @@ fn pending() -> Pending {
 /// So many seconds later; the end of time is no place for samples.
 fn later(instant: Timestamp, seconds: i64) -> Timestamp {
     instant.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(instant)
+}
+
+/// More than a mail lists.
+fn many_hosts() -> Vec<Name> {
+    (1..=60).map(|number| name(&format!("server{number:02}"))).collect()
 }
 
 fn name(text: &str) -> Name {

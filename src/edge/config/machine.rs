@@ -47,6 +47,14 @@ pub fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes a directory, and those above it, unless they are there.
+///
+/// # Errors
+/// If it can't be made.
+pub fn make_directory(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)
+}
+
 /// The PNG or JPEG file that stands over messages; a leading `~/` is the home directory.
 ///
 /// # Errors

@@ -5,7 +5,10 @@
 
 use std::sync::Arc;
 
-use handlebars::{Handlebars, RenderError, no_escape};
+use handlebars::{
+    Context, Handlebars, Helper, HelperDef, HelperResult, JsonTruthy, Output, RenderContext, RenderError, RenderErrorReason,
+    Renderable, no_escape,
+};
 
 use super::catalogue::Catalogue;
 use super::reader::Reader;
@@ -23,6 +26,7 @@ mod tests;
 mod timeline;
 mod words;
 
+pub(super) use notice::offered_values;
 pub(super) use templates::{HTML_TEMPLATES, TEXT_TEMPLATES};
 
 use frame::Frame;
@@ -50,11 +54,38 @@ pub(super) struct Templates {
 
 impl Templates {
     pub(super) fn new(catalogues: &Arc<[Catalogue; 4]>) -> Result<Self, Error> {
-        let html = registry(&HTML_TEMPLATES, catalogues)?;
+        let mut html = registry(&HTML_TEMPLATES, catalogues)?;
         let mut plain = registry(&TEXT_TEMPLATES, catalogues)?;
+        for registry in [&mut html, &mut plain] {
+            registry.register_helper("if", Box::new(Condition { wanted: true }));
+            registry.register_helper("unless", Box::new(Condition { wanted: false }));
+        }
         plain.register_escape_fn(no_escape);
         layout::register(&mut plain, layout::MAIL);
         Ok(Self { html, plain })
+    }
+}
+
+/// `{{#if value}}` and `{{#unless value}}` that ask for nothing that is not there: a slip in a name would never show otherwise.
+struct Condition {
+    wanted: bool,
+}
+
+impl HelperDef for Condition {
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        helper: &Helper<'rc>,
+        registry: &'reg Handlebars<'reg>,
+        context: &'rc Context,
+        render_context: &mut RenderContext<'reg, 'rc>,
+        out: &mut dyn Output,
+    ) -> HelperResult {
+        let param = helper.param(0).ok_or(RenderErrorReason::ParamNotFoundForIndex("if", 0))?;
+        if param.is_value_missing() {
+            return Err(RenderErrorReason::MissingVariable(param.relative_path().cloned()).into());
+        }
+        let chosen = if param.value().is_truthy(false) == self.wanted { helper.template() } else { helper.inverse() };
+        chosen.map_or(Ok(()), |template| template.render(registry, context, render_context, out))
     }
 }
 

@@ -216,3 +216,20 @@ impl Teller<'_> {
 pub(super) fn attached(file: Option<&str>, reader: &Reader<'_>) -> Result<Option<String>, Error> {
     file.map(|file| reader.text("mail.attached", &[("file", &clean(file))])).transpose()
 }
+
+/// The values that there are for subject and first sentence of a mail, whether the embedded texts place them or not.
+pub(in crate::edge::text) fn offered_values(key: &str) -> &'static [&'static str] {
+    let Some((kind, "subject" | "lead")) = key.strip_prefix("mail.").and_then(|rest| rest.split_once('.')) else {
+        return &[];
+    };
+    match kind {
+        "announcement" | "reminder" | "moved" | "cancelled" | "started" | "missed" | "review_needed"
+        | "review_reminder" => &["customer", "day", "when", "description", "until"],
+        "acceptance_reminder" | "finished" | "failed" => &["customer", "day", "description"],
+        "period_report" => &["customer", "from", "to"],
+        "run_failed" => &["customer", "number", "state"],
+        "undeliverable" => &["customer", "number", "recipient"],
+        "answer" => &["customer", "decision"],
+        _ => &[],
+    }
+}

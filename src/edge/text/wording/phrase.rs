@@ -6,6 +6,7 @@ use super::OwnText;
 use crate::domain::document::{self, Key, Table, Value, Wrong, did_you_mean, quoted};
 use crate::domain::problem::Problems;
 use crate::edge::text::catalogue::{Catalogue, Message, Plural, placeholders};
+use crate::edge::text::mail::offered_values;
 
 /// The texts of a file, and what is wrong with it.
 pub(super) fn read<'a>(file: &'a str, file_text: &'a str, known: &Catalogue) -> (Vec<OwnText<'a>>, Problems) {
@@ -24,7 +25,10 @@ fn collect(prefix: &str, table: &Table<'_>, known: &Catalogue, found: &mut Found
     for (name, value) in table.entries() {
         let key = if prefix.is_empty() { name.text.to_owned() } else { format!("{prefix}.{}", name.text) };
         let message = match known.messages().get(&key) {
-            Some(Message::Plain(text)) => plain(&value, &placeholders(text)).map(Message::Plain),
+            Some(Message::Plain(text)) => {
+                let offered = offered_values(&key).iter().map(|name| (*name).to_owned());
+                plain(&value, &placeholders(text).into_iter().chain(offered).collect()).map(Message::Plain)
+            }
             Some(Message::Plural(forms)) => {
                 let allowed = forms.values().flat_map(|form| placeholders(form)).collect();
                 plural(&value, forms.keys().copied().collect(), &allowed)

@@ -73,7 +73,7 @@ fn mistakes_in_texts_are_told_with_their_place() {
     let expected = [
         "2:1 there is no text `mail.greting` (hint: did you mean `mail.greeting`?)",
         "3:16 there is no value `day` for this text (expected: no placeholder)",
-        "6:9 there is no value `custmer` for this text (expected: `{customer}`) (hint: did you mean `customer`?)",
+        "6:9 there is no value `custmer` for this text (expected: `{customer}`, `{day}`, `{description}`, `{until}`, `{when}`) (hint: did you mean `customer`?)",
     ];
     assert_eq!(found[..2], expected[..2], "{found:#?}");
     assert!(found.iter().any(|line| line.starts_with("7:1 not every number has its form (expected: `one`, `other`)")));
@@ -113,7 +113,7 @@ fn mistakes_in_templates_are_told_with_their_place() {
             "1:64 `mail/text/rows` can't be included here (hint: did you mean `mail/html/rows`?)",
         ],
     );
-    check("{{#if lead}}{{/each}}", &["1:16 `if` is opened, and `each` closed"]);
+    check("{{#if lead}}{{/each}}", &["1:13 `if` is opened, and `each` closed"]);
     check("{{#*inline \"x\"}}{{/inline}}", &["1:1 templates of mails have no decorators (`{{*…}}`)"]);
     assert_eq!(faults(&[file("templates/mail/finished/html.hbs", "{{lead")]).len(), 1);
 }
@@ -145,7 +145,9 @@ fn a_shared_part_includes_nothing_that_includes_it() {
         file("templates/mail/html/rows.hbs", "{{> mail/html/link}}{{> mail/html/rows}}"),
         file("templates/mail/html/link.hbs", "{{> mail/html/rows}}"),
     ]);
-    assert_eq!(found, ["1:1 `mail/html/rows` can't be included here", "1:21 `mail/html/rows` can't be included here"]);
+    let hint = " (hint: did you mean `mail/html/link`?)";
+    let place = |place: &str| format!("{place} `mail/html/rows` can't be included here");
+    assert_eq!(found, [place("1:1"), place("1:21") + hint]);
 }
 
 #[test]
@@ -158,4 +160,22 @@ fn a_pattern_that_writes_no_time_is_told() {
 fn words_with_mistakes_are_not_used() {
     let files = [file("locales/en.toml", "[mail]\nx = \"y\"\n")];
     assert!(matches!(Texts::with_wording(&files), Err(Error::Wording(problems)) if problems.0.len() == 1));
+}
+
+#[test]
+fn every_value_that_is_offered_is_there() {
+    let mut text = String::new();
+    for kind in Kind::ALL {
+        for part in ["subject", "lead"] {
+            let key = format!("mail.{kind}.{part}");
+            let known = super::embedded().unwrap()[0].messages().contains_key(&key);
+            let names = crate::edge::text::mail::offered_values(&key);
+            assert!(names.len() >= 2, "{key}");
+            if known {
+                let places = names.iter().map(|name| format!("{{{name}}}")).collect::<Vec<_>>().join(" ");
+                text += &format!("{key} = \"{places}\"\n");
+            }
+        }
+    }
+    assert_eq!(faults(&[file("locales/en.toml", &text)]), [""; 0]);
 }
