@@ -7,6 +7,7 @@
 //! Invariants: every decision about an occurrence is taken by the database's clock; a tick that fails, hangs or panics holds up no
 //! other tick, and one customer's trouble no other customer.
 
+pub mod acceptance;
 pub mod announce;
 pub(super) mod applied;
 pub mod collect;
@@ -29,7 +30,8 @@ use tokio::time::Instant;
 use self::crew::Crew;
 use self::tick::Pulse;
 use super::controller::drive::Controller;
-use crate::domain::settings::Ssh;
+use crate::domain::settings::delivery::Acceptance;
+use crate::domain::settings::{Settings, Ssh};
 use crate::edge::store::Store;
 use crate::edge::store::error::Error as StoreError;
 
@@ -42,6 +44,8 @@ pub struct Daemon {
     controller: Controller,
     /// How hosts are reached from this machine, where their inventory does not say.
     ssh: Ssh,
+    /// What silence to a report means.
+    acceptance: Acceptance,
     crew: Crew,
     pulse: Pulse,
 }
@@ -52,9 +56,18 @@ impl Daemon {
     /// # Errors
     /// If this machine can't make connections to hosts.
     pub fn new(store: Store, ssh: &Ssh, state_dir: &Path) -> anyhow::Result<Arc<Self>> {
-        let controller = Controller::open(ssh, state_dir)?;
+        Self::settled(store, &Settings { ssh: ssh.clone(), ..Settings::default() }, state_dir)
+    }
+
+    /// The same, with all that this machine's settings say.
+    ///
+    /// # Errors
+    /// See [`Daemon::new`].
+    pub fn settled(store: Store, settings: &Settings, state_dir: &Path) -> anyhow::Result<Arc<Self>> {
+        let controller = Controller::open(&settings.ssh, state_dir)?;
+        let (ssh, acceptance) = (settings.ssh.clone(), settings.acceptance.clone());
         let (crew, pulse) = (Crew::default(), Pulse::default());
-        Ok(Arc::new(Self { store, controller, ssh: ssh.clone(), crew, pulse }))
+        Ok(Arc::new(Self { store, controller, ssh, acceptance, crew, pulse }))
     }
 
     /// Waits until what a tick of [`tick::Tick::Collect`] has begun is collected.

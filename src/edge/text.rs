@@ -15,8 +15,8 @@ use handlebars::{
 use crate::domain::inventory::Locale;
 use crate::domain::report::Report;
 pub use agreement::Agreement;
-use page::{Letterhead, Page};
 use catalogue::{Catalogue, code};
+use page::{Letterhead, Page};
 use reader::Reader;
 
 mod agreement;

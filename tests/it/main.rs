@@ -18,3 +18,4 @@ mod run;
 mod ssh;
 mod store;
 mod tidy;
+mod web;
