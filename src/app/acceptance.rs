@@ -29,7 +29,9 @@ pub fn write_report(stored: &StoredRun, record: &[Recorded], answer: Option<&Sto
     Ok(Report { acceptance: answer.map(acceptance), ..report })
 }
 
-fn acceptance(answer: &StoredAnswer) -> AcceptanceReport {
+/// An answer as reports and programs tell it.
+#[must_use]
+pub fn acceptance(answer: &StoredAnswer) -> AcceptanceReport {
     AcceptanceReport {
         decision: answer.decision,
         by: answer.said_by.clone(),

@@ -4,6 +4,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a role that a process plays has the clock, and names new runs")]
 
+mod accept;
 mod apply;
 mod calendar;
 mod cancel;
@@ -105,6 +106,8 @@ enum Command {
     Mail(mail::Arguments),
     /// Write the report of a run
     Report(report::Arguments),
+    /// Keep a customer's answer to a report that was told by phone
+    Accept(accept::Arguments),
     /// Look at pending updates, and decide what may be installed
     Review(review::Arguments),
     /// Keep the calendar: open what is due, drive its runs, tell people; until it is told to stop
@@ -174,6 +177,7 @@ async fn execute(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Outbox(arguments) => outbox::run(&record()?, arguments).await,
         Command::Mail(arguments) => mail::run(&context()?, &directory, &arguments),
         Command::Report(arguments) => report::run(&record()?, arguments).await,
+        Command::Accept(arguments) => accept::run(&record()?, &arguments).await,
         Command::Review(arguments) => review::run(&context()?, arguments).await,
         Command::Serve(_) => serve::run(&directory).await,
         Command::Demo(arguments) => demo::run(arguments).await,

@@ -19,9 +19,9 @@ use crate::domain::problem::Problems;
 use crate::domain::report::Report;
 use crate::domain::wording::WordingFile;
 pub use agreement::Agreement;
-use page::{Letterhead, Page};
 use catalogue::{Catalogue, code};
 pub use mail::RenderedMail;
+use page::{Letterhead, Page};
 use reader::Reader;
 
 mod agreement;

@@ -21,3 +21,4 @@ mod run;
 mod ssh;
 mod store;
 mod tidy;
+mod web;

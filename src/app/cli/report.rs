@@ -7,12 +7,12 @@ use clap::{Args, ValueEnum};
 
 use super::context::{Context, read_record, read_run};
 use super::exit::{Exit, Failure};
+use crate::app::acceptance::{read_answer, write_report};
 use crate::app::console::{print, say};
 use crate::domain::inventory::Locale;
-use crate::domain::report::{RunRecord, from_record};
 use crate::domain::run::event::Recorded;
-use crate::domain::run::state::Run;
 use crate::edge::config;
+use crate::edge::store::answer::StoredAnswer;
 use crate::edge::store::run::StoredRun;
 use crate::edge::text::{self, Texts};
 
@@ -76,12 +76,14 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     let read = async {
         let stored = read_run(&store, arguments.run).await?;
         let record = read_record(&store, &stored).await?;
-        Ok::<_, Failure>((stored, record))
+        let answer = read_answer(&store, &stored).await?;
+        Ok::<_, Failure>((stored, record, answer))
     }
     .await;
     store.close().await?;
-    let (stored, record) = read?;
-    let text = render(&stored, &record, arguments.format, arguments.locale.map(Locale::from))?;
+    let (stored, record, answer) = read?;
+    let told = Told { stored: &stored, record: &record, answer: answer.as_ref() };
+    let text = render(&told, arguments.format, arguments.locale.map(Locale::from))?;
     match arguments.output {
         None => print(text.trim_end()),
         Some(path) => {
@@ -94,27 +96,21 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     Ok(Exit::Done)
 }
 
+/// What a report is made from.
+pub(super) struct Told<'a> {
+    pub(super) stored: &'a StoredRun,
+    pub(super) record: &'a [Recorded],
+    pub(super) answer: Option<&'a StoredAnswer>,
+}
+
 /// The report of a run as its record stands.
-pub(super) fn render(
-    stored: &StoredRun,
-    record: &[Recorded],
-    format: ReportFormat,
-    locale: Option<Locale>,
-) -> Result<String, Failure> {
-    let run = Run::replay(stored.plan.clone(), record).map_err(Failure::failed)?;
-    let report = from_record(&RunRecord {
-        number: stored.number.0,
-        id: stored.id,
-        run: &run,
-        started_by: stored.started_by.clone(),
-        reason: stored.reason.clone(),
-        meanwhile: stored.meanwhile.clone(),
-    });
+pub(super) fn render(told: &Told<'_>, format: ReportFormat, locale: Option<Locale>) -> Result<String, Failure> {
+    let report = write_report(told.stored, told.record, told.answer).map_err(Failure::failed)?;
     let format = match format {
         ReportFormat::Json => return serde_json::to_string(&report).map_err(Failure::failed),
         ReportFormat::Text => text::Format::Text,
         ReportFormat::Html => text::Format::Html,
     };
     let texts = Texts::new().map_err(Failure::failed)?;
-    texts.render_report(&report, locale.unwrap_or(run.plan().locale), format).map_err(Failure::failed)
+    texts.render_report(&report, locale.unwrap_or(report.locale), format).map_err(Failure::failed)
 }
