@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod ics;
+pub mod pdf;
 pub mod probe;
 pub mod remote;
 pub mod store;

@@ -169,7 +169,11 @@ async fn execute(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Show { run, format } => show::run(&record()?, run, format).await,
         Command::Log(arguments) => log::run(&record()?, arguments).await,
         Command::Outbox(arguments) => outbox::run(&record()?, arguments).await,
-        Command::Report(arguments) => report::run(&record()?, arguments).await,
+        Command::Report(arguments) => {
+            // The report of a run needs the database only, as it may be wanted in an emergency; a customer stands in the files.
+            let context = if arguments.is_about_a_period() { context()? } else { record()? };
+            report::run(&context, arguments).await
+        }
         Command::Review(arguments) => review::run(&context()?, arguments).await,
         Command::Serve(_) => serve::run(&directory).await,
         Command::Demo(arguments) => demo::run(arguments).await,

@@ -13,6 +13,7 @@ use handlebars::{
 };
 
 use crate::domain::inventory::Locale;
+use crate::domain::period::summary::PeriodReport;
 use crate::domain::report::Report;
 pub use agreement::Agreement;
 use catalogue::{Catalogue, code};
@@ -21,6 +22,7 @@ use reader::Reader;
 mod agreement;
 mod catalogue;
 mod layout;
+mod period;
 mod reader;
 mod report;
 #[cfg(test)]
@@ -48,15 +50,19 @@ const LOCALES: [(Locale, &str); 4] = [
     (Locale::Ru, texts_of!("ru")),
 ];
 
-const HTML_TEMPLATES: [(&str, &str); 5] = [
+const HTML_TEMPLATES: [(&str, &str); 6] = [
     ("report/html", include_str!("text/templates/report/html.hbs")),
     ("report/style", include_str!("text/templates/report/style.hbs")),
     ("report/timeline", include_str!("text/templates/report/timeline.hbs")),
     ("report/host", include_str!("text/templates/report/host.hbs")),
     ("report/annex", include_str!("text/templates/report/annex.hbs")),
+    ("period/html", include_str!("text/templates/period/html.hbs")),
 ];
 
-const TEXT_TEMPLATES: [(&str, &str); 1] = [("report/text", include_str!("text/templates/report/text.hbs"))];
+const TEXT_TEMPLATES: [(&str, &str); 2] = [
+    ("report/text", include_str!("text/templates/report/text.hbs")),
+    ("period/text", include_str!("text/templates/period/text.hbs")),
+];
 
 /// Why a text could not be written. All of these are mistakes in embedded files, not in what is written about.
 #[derive(Debug, thiserror::Error)]
@@ -167,6 +173,20 @@ impl Texts {
         let (registry, name) = match format {
             Format::Text => (&self.plain, "report/text"),
             Format::Html => (&self.html, "report/html"),
+        };
+        registry.render(name, &view).map_err(|source| Error::Render { name, source: Box::new(source) })
+    }
+
+    /// Writes the report of a period in the given language, in the customer's time zone.
+    ///
+    /// # Errors
+    /// A mistake in a template or locale file.
+    pub fn render_period(&self, report: &PeriodReport, locale: Locale, format: Format) -> Result<String, Error> {
+        let reader = Reader::new(find(&self.catalogues, locale), &report.time_zone);
+        let view = period::view(report, &reader)?;
+        let (registry, name) = match format {
+            Format::Text => (&self.plain, "period/text"),
+            Format::Html => (&self.html, "period/html"),
         };
         registry.render(name, &view).map_err(|source| Error::Render { name, source: Box::new(source) })
     }

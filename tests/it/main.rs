@@ -14,6 +14,7 @@ mod documents;
 mod fuzz;
 mod kit;
 mod packages;
+mod period;
 mod reviews;
 mod run;
 mod ssh;

@@ -63,7 +63,7 @@ async fn show(context: &Context, store: &crate::edge::store::Store, arguments: &
     let (exit, number) = run::execute(context, store, &wanted, agreed).await?;
     let stored = read_run(store, number.0).await?;
     let record = read_record(store, &stored).await?;
-    let html = render(&stored, &record, ReportFormat::Html, None)?;
+    let html = render((&stored, &record), None, ReportFormat::Html, None)?;
     config::write_file(&arguments.report, html.as_bytes())
         .with_context(|| format!("can't write `{}`", arguments.report.display()))
         .map_err(Failure::usage)?;

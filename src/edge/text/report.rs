@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Error;
 use super::reader::Reader;
 use crate::domain::report::host::OutcomeKind;
-use crate::domain::report::{BackupPromise, Counts, Report, WindowReport};
+use crate::domain::report::{BackupPromise, Counts, NextDate, Report, WindowReport};
 use crate::domain::run::event::RunState;
 use host::HostView;
 use open_point::OpenPointView;
@@ -17,7 +17,7 @@ mod host;
 mod open_point;
 mod packages;
 mod timeline;
-mod words;
+pub(super) mod words;
 
 use words::word;
 
@@ -191,6 +191,7 @@ fn rows(report: &Report, reader: &Reader<'_>) -> Result<Vec<Row>, Error> {
         ("report.label.started_by", Some(report.started_by.clone())),
         ("report.label.reason", report.reason.clone()),
         ("report.label.cancelled_by", report.cancelled_by.clone()),
+        ("report.label.next", report.next.as_ref().map(|next| next_row(next, reader)).transpose()?),
     ];
     labelled(reader, values)
 }
@@ -221,6 +222,11 @@ fn approval_row(report: &Report, reader: &Reader<'_>) -> Result<Option<String>, 
 fn window_row(window: &WindowReport, reader: &Reader<'_>) -> Result<String, Error> {
     let span = reader.span(window.opens_at, Some(window.closes_at))?;
     reader.text("report.window", &[("name", window.name.as_str()), ("span", &span)])
+}
+
+fn next_row(next: &NextDate, reader: &Reader<'_>) -> Result<String, Error> {
+    let span = reader.span(next.opens_at, Some(next.closes_at))?;
+    reader.text("report.window", &[("name", next.window.as_str()), ("span", &span)])
 }
 
 fn annex(report: &Report, reader: &Reader<'_>) -> Result<Vec<Row>, Error> {

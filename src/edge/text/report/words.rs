@@ -10,7 +10,7 @@ use crate::domain::report::host::{HostOutcome, PhaseReport, PhaseState};
 use crate::domain::report::step::{Cause, StepReference};
 
 /// The word by which the report's JSON calls `value`: texts are found by it, and pages style by it.
-pub(super) fn word(value: &impl Serialize) -> String {
+pub(in crate::edge::text) fn word(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
         Ok(tagged) => tagged.get("kind").and_then(|kind| kind.as_str()).unwrap_or_default().to_owned(),
@@ -42,7 +42,7 @@ pub(super) fn cause_clause(reader: &Reader<'_>, cause: Cause) -> Result<String, 
 }
 
 /// What became of a host, in a sentence for customers.
-pub(super) fn outcome_sentence(reader: &Reader<'_>, outcome: &HostOutcome) -> Result<String, Error> {
+pub(in crate::edge::text) fn outcome_sentence(reader: &Reader<'_>, outcome: &HostOutcome) -> Result<String, Error> {
     let kind = word(&outcome.kind);
     let (key, cause) = match outcome.cause {
         None if outcome.step.is_some() => (format!("report.sentence.{kind}_step"), String::new()),
