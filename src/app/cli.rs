@@ -174,9 +174,13 @@ async fn execute(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Runs(arguments) => runs::run(&record()?, arguments).await,
         Command::Show { run, format } => show::run(&record()?, run, format).await,
         Command::Log(arguments) => log::run(&record()?, arguments).await,
-        Command::Outbox(arguments) => outbox::run(&record()?, arguments).await,
+        Command::Outbox(arguments) => outbox::run(&record()?, &directory, arguments).await,
         Command::Mail(arguments) => mail::run(&context()?, &directory, &arguments),
-        Command::Report(arguments) => report::run(&record()?, arguments).await,
+        Command::Report(arguments) => {
+            // The report of a run needs the database only, as it may be wanted in an emergency; a customer stands in the files.
+            let context = if arguments.is_about_a_period() { context()? } else { record()? };
+            report::run(&context, arguments).await
+        }
         Command::Accept(arguments) => accept::run(&record()?, &arguments).await,
         Command::Review(arguments) => review::run(&context()?, arguments).await,
         Command::Serve(_) => serve::run(&directory).await,

@@ -16,6 +16,7 @@ mod kit;
 mod mail;
 mod outbox;
 mod packages;
+mod period;
 mod reviews;
 mod run;
 mod ssh;

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::app::mailer::open_mailer;
 use crate::domain::mail::{LOGO_CONTENT_ID, Sender};
 use crate::domain::settings::delivery::{self, Web};
-use crate::domain::settings::{Provider, Settings};
+use crate::domain::settings::{Pdf, Provider, Settings};
 use crate::domain::wording::WordingFile;
 use crate::edge::config;
 use crate::edge::mail::{Image, Mailbox, Mailer};
@@ -37,6 +37,8 @@ pub struct Post {
     pub(super) mailer: Mailer,
     pub(super) texts: Texts,
     pub(super) logo: Option<Image>,
+    /// What reports are attached as.
+    pub(super) pdf: Pdf,
     /// For so long a message is kept while it is on its way to the mail server.
     pub(super) sending: Duration,
     /// Whose letter is on its way.
@@ -61,6 +63,7 @@ impl Post {
             domain: message_id_domain(&email),
             logo: provider.logo.as_deref().map(read_logo).transpose()?,
             web: settings.web.clone(),
+            pdf: settings.report.pdf,
             mailer: open_mailer(mail).await?,
             texts: Texts::with_wording(wording).context("the texts can't be used")?,
             sending,

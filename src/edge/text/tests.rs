@@ -2,11 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::agreement;
 use super::catalogue::Catalogue;
-use super::{Format, HTML_TEMPLATES, LOCALES, RenderedMail, TEXT_TEMPLATES, Texts, mail};
 use super::page;
-use super::{Format, HTML_TEMPLATES, LOCALES, TEXT_TEMPLATES, Texts};
+use super::{Format, HTML_TEMPLATES, LOCALES, RenderedMail, TEXT_TEMPLATES, Texts, mail};
 use crate::domain::answer::{Decision, Via};
 use crate::domain::id::Epoch;
 use crate::domain::inventory::Locale;
@@ -19,6 +17,7 @@ use crate::domain::report::samples::{
     Answer, Story, account, accounted, approval, at, change, facts, fault, install_packages, installed_facts, look,
     looked, name, step,
 };
+use crate::domain::report::{NextDate, Report};
 use crate::domain::run::event::{Event, StepEnd};
 
 const ALL_LOCALES: [Locale; 4] = [Locale::De, Locale::En, Locale::Hu, Locale::Ru];
@@ -83,6 +82,8 @@ fn reports() -> Vec<Report> {
     let mut omitting = reports[0].clone();
     omitting.reason = Some("a warning".to_owned());
     omitting.duration_ms = Some(4_000_000);
+    omitting.next =
+        Some(NextDate { window: name("quarterly"), opens_at: at(90 * 86_400), closes_at: at(90 * 86_400 + 14_400) });
     omitting.finished_at = Some(at(30 * 86_400));
     omitting.hosts[0].steps[0].output_bytes = 3 << 40;
     omitting.hosts[0].steps[0].omitted_bytes = 2 << 30;
@@ -188,6 +189,11 @@ fn every_text_is_used() {
     }
     for page in page::samples::pages() {
         seen += &texts.render_page(&page, &page::samples::head(), Locale::De, "Europe/Berlin").unwrap();
+    }
+    for report in period::tests::samples() {
+        seen += &texts.render_period(&report, Locale::De, Format::Html).unwrap();
+        let text = texts.render_period(&report, Locale::De, Format::Text).unwrap();
+        seen.extend(text.chars().filter(|character| !character.is_whitespace()));
     }
     for sample in agreement::tests::samples() {
         seen += &texts.explain(&sample.agreement(), Locale::De).unwrap();
