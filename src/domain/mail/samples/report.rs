@@ -106,8 +106,6 @@ fn report(scene: &Scene, state: RunState, hosts: Vec<HostReport>, open_points: V
         state,
         worst_outcome: hosts.iter().map(|host| host.outcome.kind).max(),
         counts: counts(&hosts),
-        acceptance: None,
-        next: None,
         quiet_dates: Vec::new(),
         open_points,
         hosts,
