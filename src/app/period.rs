@@ -65,8 +65,14 @@ async fn read_row(store: &Store, number: RunNumber, began_at: Timestamp) -> anyh
     let Some(stored) = found else { return Ok(None) };
     let record = read_record(store, stored.id).await?;
     let run = Run::replay(stored.plan, &record)?;
-    let record =
-        RunRecord { number: number.0, id: stored.id, run: &run, started_by: stored.started_by, reason: stored.reason, meanwhile: stored.meanwhile };
+    let record = RunRecord {
+        number: number.0,
+        id: stored.id,
+        run: &run,
+        started_by: stored.started_by,
+        reason: stored.reason,
+        meanwhile: stored.meanwhile,
+    };
     Ok(Some(RunRow::of(&from_record(&record), began_at)))
 }
 

@@ -13,6 +13,7 @@ mod daemon;
 mod documents;
 mod fuzz;
 mod kit;
+mod mail_preview;
 mod packages;
 mod reviews;
 mod run;
