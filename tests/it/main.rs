@@ -14,6 +14,7 @@ mod documents;
 mod fuzz;
 mod kit;
 mod mail;
+mod mail_preview;
 mod outbox;
 mod packages;
 mod period;

@@ -99,7 +99,8 @@ fn scene(context: &Context, customer: &Customer, kind: Kind, locale: Option<Loca
             (None, provider.locale)
         }
     };
-    let contact = receives.and_then(|wanted| customer.contacts.iter().find(|contact| contact.receives.contains(&wanted)));
+    let contact =
+        receives.and_then(|wanted| customer.contacts.iter().find(|contact| contact.receives.contains(&wanted)));
     let name = match receives {
         Some(_) => contact.map_or(&customer.display_name, |contact| &contact.name),
         None => &sender.name,

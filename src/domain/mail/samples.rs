@@ -233,7 +233,11 @@ impl Scene {
     fn link(&self, page: &str) -> Option<Link> {
         let url = self.public_url.as_ref()?;
         let url = format!("{url}/{page}/3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
-        Some(Link { url, code: "4821 7730".to_owned(), expires_at: later(self.date.opens_at, 14 * 86_400) })
+        let expires_at = match page {
+            "date" => self.date.opens_at,
+            _ => later(self.date.opens_at, 14 * 86_400),
+        };
+        Some(Link { url, code: "4821 7730".to_owned(), expires_at })
     }
 }
 

@@ -75,7 +75,8 @@ mod tests {
 
     #[test]
     fn files_are_read_in_order() {
-        let given = ["templates/mail/moved/text.hbs", "locales/ru.toml", "locales/de.toml", "templates/.git/x", "jobs/x"];
+        let given =
+            ["templates/mail/moved/text.hbs", "locales/ru.toml", "locales/de.toml", "templates/.git/x", "jobs/x"];
         let expected = ["templates/mail/moved/text.hbs", "locales/de.toml", "locales/ru.toml"];
         let directory = directory(&given);
         assert_eq!(names(directory.path()), expected);

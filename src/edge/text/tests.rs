@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::catalogue::Catalogue;
 use super::page;
+use super::{agreement, period};
 use super::{Format, HTML_TEMPLATES, LOCALES, RenderedMail, TEXT_TEMPLATES, Texts, mail};
 use crate::domain::answer::{Decision, Via};
 use crate::domain::id::Epoch;
@@ -11,7 +12,6 @@ use crate::domain::inventory::Locale;
 use crate::domain::job::{BackupRule, Phase, Place};
 use crate::domain::mail::samples::Scene;
 use crate::domain::packages::choose::Look;
-use crate::domain::report::Report;
 use crate::domain::report::acceptance::AcceptanceReport;
 use crate::domain::report::samples::{
     Answer, Story, account, accounted, approval, at, change, facts, fault, install_packages, installed_facts, look,
