@@ -44,6 +44,8 @@ pub struct Customer {
     pub time_zone: String,
     /// Whose public holidays count.
     pub holidays: Option<Region>,
+    /// For which spans the customer gets a report of what was done, by itself.
+    pub period_report: Option<PeriodLength>,
     /// Who is told.
     pub contacts: Vec<Contact>,
     /// The agreed recurring slots.
@@ -67,6 +69,53 @@ pub struct Contact {
     pub email: String,
     /// What this contact gets.
     pub receives: Vec<Receives>,
+    /// How dates come to this contact's calendar.
+    pub calendar: CalendarEntry,
+}
+
+/// How a date comes to the calendar of whoever is told of it (RFC 5546, section 1.4).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CalendarEntry {
+    /// As something to know of (`METHOD:PUBLISH`): no answer is asked for.
+    #[default]
+    Publish,
+    /// As an invitation (`METHOD:REQUEST`), which calendars put in by themselves.
+    Request,
+}
+
+impl CalendarEntry {
+    /// The word in files and tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Request => "request",
+        }
+    }
+}
+
+/// How long the span of a period report is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PeriodLength {
+    /// A calendar month.
+    Month,
+    /// Three months, the first of them January, April, July or October.
+    Quarter,
+    /// A calendar year.
+    Year,
+}
+
+impl PeriodLength {
+    /// The word in files and tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Month => "month",
+            Self::Quarter => "quarter",
+            Self::Year => "year",
+        }
+    }
 }
 
 /// A kind of message that a contact can ask for.
@@ -76,6 +125,8 @@ pub enum Receives {
     Announcement,
     /// The written result.
     Report,
+    /// That a maintenance begins.
+    Start,
 }
 
 /// An agreed slot, recurring or a single one.

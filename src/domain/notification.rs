@@ -1,6 +1,14 @@
-//! Who is told what, and what has become of it. Knows the kinds of messages; does not know how they are worded or sent.
+//! Who is told what, and what has become of it: due → leased → sent, or one of the other ends.
+//!
+//! Knows the kinds of messages, which state may follow which, how long a refused message waits ([`patience`]) and what comes too late to
+//! be told ([`overtaken`]); does not know clocks, how messages are worded, or how they are sent. Invariant: what was sent stays sent.
 
 use serde::{Deserialize, Serialize};
+
+pub mod overtaken;
+pub mod patience;
+#[cfg(test)]
+mod tests;
 
 /// What a message is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -16,17 +24,48 @@ pub enum Kind {
     Cancelled,
     /// It has begun.
     Started,
-    /// Its run has ended.
+    /// Its run has ended well.
     Finished,
+    /// Its run has ended otherwise.
+    Failed,
     /// It could not begin.
     Missed,
+    /// The report still waits for the customer's answer.
+    AcceptanceReminder,
+    /// What a month, quarter or year was like.
+    PeriodReport,
     /// For the team: pending updates of an occurrence want a decision.
     ReviewNeeded,
     /// For the team: nobody has decided yet, and the occurrence comes soon.
     ReviewReminder,
+    /// For the team: a run has not ended well.
+    RunFailed,
+    /// For the team: a message can't be delivered.
+    Undeliverable,
+    /// For the team: what a customer says to a date or a report.
+    Answer,
 }
 
 impl Kind {
+    /// All kinds: first what customers get, then what the team gets.
+    pub const ALL: [Self; 15] = [
+        Self::Announcement,
+        Self::Reminder,
+        Self::Moved,
+        Self::Cancelled,
+        Self::Started,
+        Self::Finished,
+        Self::Failed,
+        Self::Missed,
+        Self::AcceptanceReminder,
+        Self::PeriodReport,
+        Self::ReviewNeeded,
+        Self::ReviewReminder,
+        Self::RunFailed,
+        Self::Undeliverable,
+        Self::Answer,
+    ];
+
     /// The word in tables and on the terminal.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -37,9 +76,15 @@ impl Kind {
             Self::Cancelled => "cancelled",
             Self::Started => "started",
             Self::Finished => "finished",
+            Self::Failed => "failed",
             Self::Missed => "missed",
+            Self::AcceptanceReminder => "acceptance_reminder",
+            Self::PeriodReport => "period_report",
             Self::ReviewNeeded => "review_needed",
             Self::ReviewReminder => "review_reminder",
+            Self::RunFailed => "run_failed",
+            Self::Undeliverable => "undeliverable",
+            Self::Answer => "answer",
         }
     }
 }
@@ -66,7 +111,60 @@ pub enum Delivery {
     Cancelled,
 }
 
+/// What can happen to a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryEvent {
+    /// Somebody takes it to send it; also what another had taken who is gone.
+    Take,
+    /// The mail server takes it.
+    Send,
+    /// It could not be sent, and may be later.
+    PutOff,
+    /// It can't be delivered.
+    GiveUp,
+    /// It would come too late, or its cause is gone; or a person does not want it to be sent.
+    Cancel,
+    /// A person wants it to be sent now.
+    Retry,
+}
+
+/// Something that can't happen in this state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a message that is {state} can't {event}")]
+pub struct IllegalStep {
+    /// Where it stands.
+    pub state: Delivery,
+    /// What was asked for.
+    pub event: DeliveryEvent,
+}
+
 impl Delivery {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Due, Self::Leased, Self::Sent, Self::Undeliverable, Self::Cancelled];
+
+    /// The state after `event`.
+    ///
+    /// # Errors
+    /// [`IllegalStep`] if it can't happen now.
+    pub fn next(self, event: DeliveryEvent) -> Result<Self, IllegalStep> {
+        use self::DeliveryEvent as E;
+        Ok(match (self, event) {
+            (Self::Due | Self::Leased, E::Take) => Self::Leased,
+            (Self::Leased, E::Send) => Self::Sent,
+            (Self::Leased, E::PutOff) => Self::Due,
+            (Self::Leased, E::GiveUp) => Self::Undeliverable,
+            (Self::Due | Self::Leased | Self::Undeliverable, E::Cancel) => Self::Cancelled,
+            (Self::Due | Self::Undeliverable, E::Retry) => Self::Due,
+            (state, event) => return Err(IllegalStep { state, event }),
+        })
+    }
+
+    /// Whether nothing more becomes of it by itself.
+    #[must_use]
+    pub fn is_end(self) -> bool {
+        matches!(self, Self::Sent | Self::Undeliverable | Self::Cancelled)
+    }
+
     /// The word in tables and on the terminal.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -83,5 +181,18 @@ impl Delivery {
 impl std::fmt::Display for Delivery {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(self.as_str())
+    }
+}
+
+impl std::fmt::Display for DeliveryEvent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Take => "be taken",
+            Self::Send => "be sent",
+            Self::PutOff => "be put off",
+            Self::GiveUp => "be given up",
+            Self::Cancel => "be cancelled",
+            Self::Retry => "be tried again",
+        })
     }
 }

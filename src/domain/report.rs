@@ -17,7 +17,9 @@ use super::review::{Approval, Selection};
 use super::run::event::{Facts, RunState};
 use super::run::state::{Run, RunStage};
 
+pub mod acceptance;
 pub mod host;
+pub mod meanwhile;
 pub mod open_point;
 pub mod packages;
 #[cfg(test)]
@@ -26,7 +28,9 @@ pub mod step;
 #[cfg(test)]
 mod tests;
 
+use acceptance::AcceptanceReport;
 use host::{HostReport, OutcomeKind};
+use meanwhile::{Meanwhile, QuietDate};
 use open_point::OpenPoint;
 use packages::PackageCounts;
 
@@ -46,6 +50,8 @@ pub struct RunRecord<'a> {
     pub started_by: String,
     /// Why it was started, if somebody said so.
     pub reason: Option<String>,
+    /// What came between the report before and this one.
+    pub meanwhile: Meanwhile,
 }
 
 /// The written result of one run.
@@ -108,10 +114,19 @@ pub struct Report {
     pub worst_outcome: Option<OutcomeKind>,
     /// How many hosts came out how.
     pub counts: Counts,
+    /// Dates since the report before on which nothing was to be done, and of which nobody was told; absent if there were none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub quiet_dates: Vec<QuietDate>,
+    /// When the same job comes next; set by whoever knows the calendar, which the record does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<NextDate>,
     /// What is left for somebody to do or to know.
     pub open_points: Vec<OpenPoint>,
     /// The hosts, in the order in which they were taken.
     pub hosts: Vec<HostReport>,
+    /// What the customer says to it; absent as long as there is no answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acceptance: Option<AcceptanceReport>,
 }
 
 /// A named person's decision on the pending updates.
@@ -142,6 +157,17 @@ pub struct WindowReport {
     pub closes_at: Timestamp,
     /// For how long after the close hosts were still in work; absent if none was, or as long as some are.
     pub overrun_ms: Option<u64>,
+}
+
+/// A date that is to come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NextDate {
+    /// Its window.
+    pub window: Name,
+    /// Its opening.
+    pub opens_at: Timestamp,
+    /// Its close.
+    pub closes_at: Timestamp,
 }
 
 /// Guarantee G3, or the declared exception.
@@ -221,8 +247,11 @@ pub fn from_record(record: &RunRecord<'_>) -> Report {
         state,
         worst_outcome: hosts.iter().map(|host| host.outcome.kind).max(),
         counts: Counts::of(&hosts),
+        quiet_dates: record.meanwhile.quiet.clone(),
+        next: None,
         open_points: open_point::collect(record, state, &hosts),
         hosts,
+        acceptance: None,
     }
 }
 

@@ -5,11 +5,21 @@
 use super::calendar::{CalendarFreeze, Freeze};
 use super::document::{self, Located, Table, Value, Wrong};
 use super::id::Name;
+use super::inventory::Locale;
 use super::inventory::address::{EMAIL_RULE, LOCAL_PATH_RULE, USER_RULE, parse_email, parse_local_path, parse_user};
 use super::inventory::freeze::{Freezes, read_freezes};
+use super::inventory::parse::LOCALES;
 use super::job::SecretReference;
 use super::job::secret::read_reference;
 use super::problem::Problems;
+
+pub mod delivery;
+
+use delivery::{Acceptance, Mailer, Web, read_acceptance, read_mailer, read_web};
+
+/// Longest signature, in lines and in characters.
+const MAX_SIGNATURE_LINES: usize = 20;
+const MAX_SIGNATURE: usize = 2000;
 
 /// The content of `turnus.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,6 +35,14 @@ pub struct Settings {
     pub ssh: Ssh,
     /// How much at a time, and how long.
     pub limits: Limits,
+    /// Where messages go. Absent: they are made, and wait.
+    pub mail: Option<Mailer>,
+    /// The pages on which customers answer.
+    pub web: Web,
+    /// What happens when a customer does not answer to a report.
+    pub acceptance: Acceptance,
+    /// How reports are written.
+    pub report: ReportSettings,
     /// Days on which nothing starts, for any customer; each in the customer's zone.
     pub freezes: Vec<Freeze>,
     /// Calendars in whose events nothing starts, for any customer.
@@ -36,8 +54,33 @@ pub struct Settings {
 pub struct Provider {
     /// Name as it stands in letters and reports.
     pub name: Option<String>,
-    /// Mail address that customers answer to.
+    /// Mail address of the team: messages are sent from it, and what is for the team goes to it.
     pub email: Option<String>,
+    /// Mail address that customers answer to, if it is another.
+    pub reply_to: Option<String>,
+    /// Language of what the team reads.
+    pub locale: Locale,
+    /// Lines that stand under every message.
+    pub signature: Option<String>,
+    /// A PNG or JPEG file that stands over every message.
+    pub logo: Option<String>,
+}
+
+/// How reports are written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReportSettings {
+    /// What reports are attached as.
+    pub pdf: Pdf,
+}
+
+/// Whether reports become PDF files.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Pdf {
+    /// They are attached as HTML files.
+    #[default]
+    None,
+    /// By headless Chromium, where it is installed; HTML files where it fails.
+    Chromium,
 }
 
 /// Where runs are recorded.
@@ -130,24 +173,58 @@ pub fn draft(text: &str, file: &str) -> (Draft, Problems) {
 }
 
 fn read_draft(mut root: Table<'_>) -> Draft {
+    let mail = root.optional("mail");
     let settings = Settings {
         provider: root.table("provider").map(read_provider).unwrap_or_default(),
         database: root.table("database").and_then(read_database).unwrap_or_default(),
         state_dir: read_path(&mut root, "state_dir"),
         ssh: root.table("ssh").map(read_ssh).unwrap_or_default(),
         limits: root.table("limits").map(read_limits).unwrap_or_default(),
+        mail: mail.as_ref().and_then(Value::table).and_then(read_mailer),
+        web: root.table("web").map(read_web).unwrap_or_default(),
+        acceptance: root.table("acceptance").map(read_acceptance).unwrap_or_default(),
+        report: root.table("report").map(read_report).unwrap_or_default(),
         ..Settings::default()
     };
     let Freezes { days: freezes, calendars, named } = read_freezes(&mut root);
+    if let Some(mail) = mail.filter(|_| settings.mail.is_some() && settings.provider.email.is_none()) {
+        let wrong = Wrong::new("messages need a sender").expected("`email` in `[provider]`");
+        mail.report(wrong);
+    }
     root.finish();
     Draft { settings: Settings { freezes, calendars, ..settings }, calendars: named }
 }
 
 fn read_provider(mut table: Table<'_>) -> Provider {
-    let name = table.optional("name").and_then(|value| value.line()).map(str::to_owned);
-    let email = table.optional("email").and_then(|value| value.parsed(EMAIL_RULE, parse_email));
+    let provider = Provider {
+        name: table.optional("name").and_then(|value| value.line()).map(str::to_owned),
+        email: table.optional("email").and_then(|value| value.parsed(EMAIL_RULE, parse_email)),
+        reply_to: table.optional("reply_to").and_then(|value| value.parsed(EMAIL_RULE, parse_email)),
+        locale: table.optional("locale").and_then(|value| value.word(&LOCALES)).unwrap_or_default(),
+        signature: table.optional("signature").and_then(|value| read_signature(&value)),
+        logo: read_path(&mut table, "logo"),
+    };
     table.finish();
-    Provider { name, email }
+    provider
+}
+
+/// A few lines for people.
+fn read_signature(value: &Value<'_>) -> Option<String> {
+    let text = value.string()?.trim_end();
+    let fits = text.chars().count() <= MAX_SIGNATURE
+        && text.lines().count() <= MAX_SIGNATURE_LINES
+        && !text.contains(|character: char| character.is_control() && character != '\n');
+    if fits {
+        return Some(text.to_owned());
+    }
+    value.refuse("at most 20 lines with 2000 characters, without control characters")
+}
+
+fn read_report(mut table: Table<'_>) -> ReportSettings {
+    let kinds = [("none", Pdf::None), ("chromium", Pdf::Chromium)];
+    let pdf = table.optional("pdf").and_then(|value| value.word(&kinds)).unwrap_or_default();
+    table.finish();
+    ReportSettings { pdf }
 }
 
 fn read_database(mut table: Table<'_>) -> Option<Database> {

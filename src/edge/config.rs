@@ -19,13 +19,15 @@ use crate::domain::problem::Problem;
 mod environment;
 mod machine;
 mod secret;
+mod wording;
 
 pub use environment::{expand_home, ssh_config_file, state_dir};
 pub use machine::{
     controller_name, describe_program, describe_time_zone_database, environment, look_at_private_file,
-    look_at_state_dir, person, write_file,
+    look_at_state_dir, make_directory, person, read_logo, write_file,
 };
 pub use secret::{Secret, resolve_secret};
+pub use wording::read_wording;
 
 /// Why turnus can't work with what it was given. A secret's value is in none of these.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +105,14 @@ pub enum Error {
         /// What is wrong with it.
         fault: String,
     },
+    /// The provider's logo can't go with messages.
+    #[error("the logo `{path}` {fault}")]
+    UnfitLogo {
+        /// The file, as the settings name it.
+        path: String,
+        /// What is wrong with it.
+        fault: String,
+    },
     /// What a reference leads to can't be a secret.
     #[error("the secret from {origin} {fault}")]
     UnfitSecret {
@@ -130,6 +140,7 @@ impl Error {
             Self::UnfitStateDir { .. } => {
                 "set another `state_dir` in turnus.toml, or run turnus as its owner".to_owned()
             }
+            Self::UnfitLogo { .. } => "name another `logo` in `[provider]` of turnus.toml, or none".to_owned(),
             Self::UnfitSecret { .. } => "a secret is one text of at most 64 KiB without NUL".to_owned(),
         })
     }

@@ -1,6 +1,6 @@
 //! Calendars of other programs (iCalendar, RFC 5545), and our own dates for them.
 //!
-//! Knows calcard, which reads whatever is nearly iCalendar, and icalendar, which writes; dates of recurring events come from
+//! Knows calcard, which reads whatever is nearly iCalendar, and icalendar, which writes lines; dates of recurring events come from
 //! [`crate::domain::calendar::recurrence`], as those of windows do. Does not know where files lie. Invariants: an event that can't be
 //! read is told with its line, and not passed over; a time zone is never guessed; the work is bounded whatever the file says.
 
@@ -23,7 +23,10 @@ use crate::domain::calendar::zone::rfc3339;
 use crate::domain::document::MAX_CALENDAR_BYTES;
 
 mod expand;
+pub mod invitation;
 mod lines;
+mod observed;
+mod part;
 mod point;
 mod read;
 mod rule;
@@ -33,7 +36,7 @@ mod zone;
 #[cfg(test)]
 mod tests;
 
-pub use write::{OwnEvent, Status, write};
+pub use write::{Impact, Maintenance, OwnEvent, Status, provider_domain, uid, write};
 
 /// Most events of a file.
 const MAX_EVENTS: usize = 50_000;

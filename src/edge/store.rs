@@ -5,6 +5,7 @@
 //!
 //! Invariant: a connection handed out is not inside somebody else's transaction.
 
+pub mod answer;
 pub mod applied;
 pub mod audit;
 pub mod cluster;
@@ -15,10 +16,12 @@ pub mod event;
 pub mod health;
 pub mod lease;
 pub mod limit;
+pub mod link;
 pub mod listen;
 pub mod log;
 pub mod notification;
 pub mod occurrence;
+pub mod period;
 pub mod record;
 pub mod review;
 pub mod revision;

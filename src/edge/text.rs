@@ -1,9 +1,10 @@
-//! The written word: templates and languages: the report of a run, as plain text and as one self-contained page, and what is
+//! The written word: templates and languages: mails, the report of a run, as plain text and as one self-contained page, and what is
 //! agreed on a window, in words.
 //!
 //! Knows handlebars, the locale files and how numbers and dates are written; does not know where a text goes.
 //! Invariants: no sentence stands in a template; a missing text, value or placeholder is an error; what hosts and
-//! inventories say is escaped in HTML. Templates and locale files are embedded.
+//! inventories say is escaped in HTML. Templates and locale files are embedded; what the provider has of its own stands in their
+//! place once all of it is right.
 
 use std::sync::Arc;
 
@@ -13,37 +14,70 @@ use handlebars::{
 };
 
 use crate::domain::inventory::Locale;
+use crate::domain::mail::Mail;
+use crate::domain::period::summary::PeriodReport;
+use crate::domain::problem::Problems;
 use crate::domain::report::Report;
+use crate::domain::wording::WordingFile;
 pub use agreement::Agreement;
 use catalogue::{Catalogue, code};
+pub use mail::RenderedMail;
+use page::{Letterhead, Page};
 use reader::Reader;
 
 mod agreement;
 mod catalogue;
 mod layout;
+mod mail;
+pub mod page;
+mod period;
 mod reader;
 mod report;
 #[cfg(test)]
 mod tests;
+mod wording;
+
+/// The texts of one language, from its files.
+macro_rules! texts_of {
+    ($code:literal) => {
+        concat!(
+            include_str!(concat!("text/locales/", $code, ".toml")),
+            "\n",
+            include_str!(concat!("text/locales/", $code, "/mail.toml")),
+            "\n",
+            include_str!(concat!("text/locales/", $code, "/page.toml")),
+            "\n",
+            include_str!(concat!("text/locales/", $code, "/period.toml")),
+        )
+    };
+}
 
 const LOCALES: [(Locale, &str); 4] = [
-    (Locale::De, include_str!("text/locales/de.toml")),
-    (Locale::En, include_str!("text/locales/en.toml")),
-    (Locale::Hu, include_str!("text/locales/hu.toml")),
-    (Locale::Ru, include_str!("text/locales/ru.toml")),
+    (Locale::De, texts_of!("de")),
+    (Locale::En, texts_of!("en")),
+    (Locale::Hu, texts_of!("hu")),
+    (Locale::Ru, texts_of!("ru")),
 ];
 
-const HTML_TEMPLATES: [(&str, &str); 5] = [
+const HTML_TEMPLATES: [(&str, &str); 10] = [
     ("report/html", include_str!("text/templates/report/html.hbs")),
     ("report/style", include_str!("text/templates/report/style.hbs")),
     ("report/timeline", include_str!("text/templates/report/timeline.hbs")),
     ("report/host", include_str!("text/templates/report/host.hbs")),
     ("report/annex", include_str!("text/templates/report/annex.hbs")),
+    ("page/html", include_str!("text/templates/page/html.hbs")),
+    ("page/style", include_str!("text/templates/page/style.hbs")),
+    ("page/said", include_str!("text/templates/page/said.hbs")),
+    ("page/form", include_str!("text/templates/page/form.hbs")),
+    ("period/html", include_str!("text/templates/period/html.hbs")),
 ];
 
-const TEXT_TEMPLATES: [(&str, &str); 1] = [("report/text", include_str!("text/templates/report/text.hbs"))];
+const TEXT_TEMPLATES: [(&str, &str); 2] = [
+    ("report/text", include_str!("text/templates/report/text.hbs")),
+    ("period/text", include_str!("text/templates/period/text.hbs")),
+];
 
-/// Why a text could not be written. All of these are mistakes in embedded files, not in what is written about.
+/// Why a text could not be written. All of these are mistakes in templates or locale files, not in what is written about.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A locale file is not TOML.
@@ -104,6 +138,13 @@ pub enum Error {
         /// What is missing.
         source: Box<RenderError>,
     },
+    /// The provider's own templates and texts have mistakes.
+    #[error("reading the provider's own words")]
+    Wording(
+        /// All of them.
+        #[source]
+        Problems,
+    ),
 }
 
 /// The form of a text.
@@ -121,6 +162,7 @@ pub struct Texts {
     catalogues: Arc<[Catalogue; 4]>,
     html: Handlebars<'static>,
     plain: Handlebars<'static>,
+    mail: mail::Templates,
 }
 
 impl Texts {
@@ -129,17 +171,52 @@ impl Texts {
     /// # Errors
     /// A mistake in one of them.
     pub fn new() -> Result<Self, Error> {
-        let [german, english, hungarian, russian] = LOCALES.map(|(locale, text)| Catalogue::parse(locale, text));
-        Self::from_catalogues([german?, english?, hungarian?, russian?])
+        Self::with_wording(&[])
     }
 
-    fn from_catalogues(catalogues: [Catalogue; 4]) -> Result<Self, Error> {
-        let catalogues = Arc::new(catalogues);
+    /// Reads the embedded templates and locale files, and takes what the provider has of its own in their place.
+    ///
+    /// # Errors
+    /// [`Error::Wording`] with all mistakes of these files, each by itself; [`Texts::check_wording`] finds more. Others: a mistake in
+    /// an embedded one.
+    pub fn with_wording(files: &[WordingFile]) -> Result<Self, Error> {
+        let embedded = wording::embedded()?;
+        let (own, problems) = wording::read(files, &embedded);
+        if !problems.is_empty() {
+            return Err(Error::Wording(wording::sorted(problems)));
+        }
+        let (catalogues, mail) = wording::put_in_place(&own, embedded)?;
+        Self::from_catalogues(catalogues, mail)
+    }
+
+    /// All that is wrong with the provider's own templates and texts: every kind of mail is filled in every language, with samples.
+    ///
+    /// # Errors
+    /// [`Error::Wording`] with all mistakes. Others: a mistake in an embedded file.
+    pub fn check_wording(files: &[WordingFile]) -> Result<(), Error> {
+        let embedded = wording::embedded()?;
+        let (own, mut problems) = wording::read(files, &embedded);
+        if problems.is_empty() && !files.is_empty() {
+            problems = wording::try_out(&own, embedded)?;
+        }
+        if problems.is_empty() { Ok(()) } else { Err(Error::Wording(wording::sorted(problems))) }
+    }
+
+    fn from_catalogues(catalogues: Arc<[Catalogue; 4]>, mail: mail::Templates) -> Result<Self, Error> {
         let html = registry(&HTML_TEMPLATES, &catalogues)?;
         let mut plain = registry(&TEXT_TEMPLATES, &catalogues)?;
         plain.register_escape_fn(no_escape);
-        layout::register(&mut plain);
-        Ok(Self { catalogues, html, plain })
+        layout::register(&mut plain, layout::REPORT);
+        Ok(Self { catalogues, html, plain, mail })
+    }
+
+    /// Writes a mail in its recipient's language and time zone.
+    ///
+    /// # Errors
+    /// A mistake in a template or locale file.
+    pub fn render_mail(&self, mail: &Mail) -> Result<RenderedMail, Error> {
+        let reader = Reader::new(find(&self.catalogues, mail.locale), &mail.time_zone);
+        mail::render(&self.mail, mail, &reader)
     }
 
     /// Writes the report in the given language, in the customer's time zone.
@@ -152,6 +229,36 @@ impl Texts {
         let (registry, name) = match format {
             Format::Text => (&self.plain, "report/text"),
             Format::Html => (&self.html, "report/html"),
+        };
+        registry.render(name, &view).map_err(|source| Error::Render { name, source: Box::new(source) })
+    }
+
+    /// Writes a page on which a customer answers, in the given language, with times of the IANA zone.
+    ///
+    /// # Errors
+    /// A mistake in a template or locale file.
+    pub fn render_page(
+        &self,
+        page: &Page,
+        head: &Letterhead,
+        locale: Locale,
+        time_zone: &str,
+    ) -> Result<String, Error> {
+        let reader = Reader::new(find(&self.catalogues, locale), time_zone);
+        let (name, view) = ("page/html", page::view(page, head, &reader)?);
+        self.html.render(name, &view).map_err(|source| Error::Render { name, source: Box::new(source) })
+    }
+
+    /// Writes the report of a period in the given language, in the customer's time zone.
+    ///
+    /// # Errors
+    /// A mistake in a template or locale file.
+    pub fn render_period(&self, report: &PeriodReport, locale: Locale, format: Format) -> Result<String, Error> {
+        let reader = Reader::new(find(&self.catalogues, locale), &report.time_zone);
+        let view = period::view(report, &reader)?;
+        let (registry, name) = match format {
+            Format::Text => (&self.plain, "period/text"),
+            Format::Html => (&self.html, "period/html"),
         };
         registry.render(name, &view).map_err(|source| Error::Render { name, source: Box::new(source) })
     }

@@ -52,11 +52,15 @@ fn split(document: &Document) -> (String, Vec<Block>) {
 
 /// Where in a configuration directory a block belongs; none for one that is not to be checked.
 fn file_of(block: &Block) -> Option<String> {
+    if let Some(mail) = block.kind.strip_prefix("handlebars mail=") {
+        return Some(format!("templates/mail/{mail}.hbs"));
+    }
     let marks = block.kind.strip_prefix("toml")?.trim();
     match (marks, marks.split_once('=')) {
         ("fragment", _) => None,
         ("settings", _) => Some("turnus.toml".to_owned()),
         (_, Some(("inventory", name))) => Some(format!("inventories/{name}.toml")),
+        (_, Some(("locale", code))) => Some(format!("locales/{code}.toml")),
         (_, Some(("job", name))) => Some(format!("jobs/{name}.toml")),
         _ => panic!("a block `{}` does not say what it is", block.kind),
     }
@@ -124,6 +128,7 @@ fn files_in_the_pages_pass_the_check() {
         for (file, block) in blocks.iter().filter_map(|block| Some((file_of(block)?, block))) {
             let path = directory.path().join(&file);
             assert!(!path.exists(), "{}: `{file}` is there twice", document.path.display());
+            fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
             fs::write(path, &block.text).expect("a file");
             checked += 1;
         }

@@ -5,6 +5,7 @@
 
 mod apply;
 mod calendar_commands;
+mod calendar_entries;
 mod calendar_tools;
 mod capsule;
 mod check;
@@ -12,9 +13,14 @@ mod daemon;
 mod documents;
 mod fuzz;
 mod kit;
+mod mail;
+mod mail_preview;
+mod outbox;
 mod packages;
+mod period;
 mod reviews;
 mod run;
 mod ssh;
 mod store;
 mod tidy;
+mod web;

@@ -14,7 +14,7 @@ use super::{Almanac, horizon};
 use crate::domain::calendar::changes::{Ahead, Change, Slot, without_consent};
 use crate::domain::catalog::Catalog;
 use crate::domain::id::{Name, OccurrenceId};
-use crate::domain::inventory::{Customer, Locale};
+use crate::domain::inventory::{CalendarEntry, Customer};
 use crate::domain::notification::Kind;
 use crate::domain::occurrence::{OccurrenceEvent, OccurrenceState};
 use crate::domain::problem::Problem;
@@ -29,6 +29,7 @@ use crate::edge::store::occurrence::change::{Change as Step, change_occurrence};
 use crate::edge::store::occurrence::insert::{
     NewOccurrence, delete_planned, insert_occurrences, redate_planned, reinstate,
 };
+use crate::edge::store::period::{forget_wishes, keep_wishes};
 use crate::edge::store::revision::{Revision, RevisionKind};
 
 /// Why a date that the files do not give any more goes.
@@ -83,6 +84,7 @@ pub async fn publish(
     let differing: Vec<_> = revisions.iter().filter(differs).copied().collect();
     publish_all(connection, &differing, act.by).await?;
     replace_all_contacts(connection, &contacts).await?;
+    keep_wishes(connection, &kept).await?;
     carry_out(connection, proposal.changes().map(|(customer, window, change)| (&customer.name, window, change)), act)
         .await?;
     withdraw_files(connection, proposal).await?;
@@ -106,6 +108,7 @@ async fn withdraw_files(connection: &mut DatabaseConnection, proposal: &Proposal
         remove_all(connection, RevisionKind::Inventory, &names).await?;
         let nobody: Vec<_> = gone.iter().map(|name| (Some(*name), Vec::new())).collect();
         replace_all_contacts(connection, &nobody).await?;
+        forget_wishes(connection, &names).await?;
     }
     for (kind, name, difference) in &proposal.files {
         if *difference == Difference::Removed {
@@ -121,6 +124,7 @@ fn contacts_of(customer: &Customer) -> Vec<ContactRow> {
         email: contact.email.clone(),
         locale: customer.locale,
         receives: contact.receives.clone(),
+        calendar: contact.calendar,
     };
     customer.contacts.iter().map(row).collect()
 }
@@ -130,8 +134,9 @@ fn team(catalog: &Catalog) -> Vec<ContactRow> {
     let row = |email: &String| ContactRow {
         name: provider.name.clone().unwrap_or_else(|| email.clone()),
         email: email.clone(),
-        locale: Locale::default(),
+        locale: provider.locale,
         receives: Vec::new(),
+        calendar: CalendarEntry::default(),
     };
     provider.email.iter().map(row).collect()
 }

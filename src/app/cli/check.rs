@@ -17,7 +17,9 @@ use crate::domain::catalog::{self, Catalog, Source};
 use crate::domain::id::Name;
 use crate::domain::job::Job;
 use crate::domain::problem::{Problem, Problems};
+use crate::domain::wording::WordingFile;
 use crate::edge::config;
+use crate::edge::text::{self, Texts};
 
 /// How much of a line is shown, in characters.
 const SHOWN_CHARACTERS: usize = 100;
@@ -27,10 +29,12 @@ const SHOWN_BEFORE: usize = 60;
 /// Checks the files in `directory`.
 pub(super) fn run(directory: &Path, format: Format) -> Result<Exit, Failure> {
     let sources = config::read_sources(directory).map_err(Failure::from)?;
+    let wording = config::read_wording(directory).map_err(Failure::from)?;
     let checked = catalog::build(&sources).and_then(|catalog| check_calendars(&catalog).map(|()| catalog));
+    let checked = with_wording(checked, check_wording(&wording)?);
     match (format, &checked) {
         (Format::Table, Ok(catalog)) => print(&render_summary(&Summary::of(catalog))),
-        (Format::Table, Err(problems)) => say(render_problems(problems, &sources).trim_end()),
+        (Format::Table, Err(problems)) => say(render_problems(problems, &texts(&sources, &wording)).trim_end()),
         (Format::Json, Ok(catalog)) => print_json(&Answer::Right { ok: true, summary: Summary::of(catalog) }),
         (Format::Json, Err(problems)) => print_json(&Answer::Wrong { ok: false, problems }),
     }
@@ -46,6 +50,31 @@ fn check_calendars(catalog: &Catalog) -> Result<(), Problems> {
     problems.sort();
     problems.dedup();
     if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+}
+
+/// What is wrong with the provider's own templates and texts.
+fn check_wording(files: &[WordingFile]) -> Result<Vec<Problem>, Failure> {
+    match Texts::check_wording(files) {
+        Ok(()) => Ok(Vec::new()),
+        Err(text::Error::Wording(problems)) => Ok(problems.0),
+        Err(error) => Err(Failure::failed(error)),
+    }
+}
+
+/// All mistakes at once: those of the provider's own words are the last.
+fn with_wording(checked: Result<Catalog, Problems>, of_wording: Vec<Problem>) -> Result<Catalog, Problems> {
+    match checked {
+        Ok(catalog) if of_wording.is_empty() => Ok(catalog),
+        Ok(_) => Err(Problems(of_wording)),
+        Err(Problems(problems)) => Err(Problems(problems.into_iter().chain(of_wording).collect())),
+    }
+}
+
+/// What the files say, by their names.
+fn texts<'a>(sources: &'a [Source], wording: &'a [WordingFile]) -> BTreeMap<&'a str, &'a str> {
+    let sources = sources.iter().map(|source| (source.file.as_str(), &source.text));
+    let all = sources.chain(wording.iter().map(|file| (file.file.as_str(), &file.text)));
+    all.filter_map(|(file, text)| Some((file, text.as_deref().ok()?))).collect()
 }
 
 /// What `--format json` prints.
@@ -110,9 +139,7 @@ pub(super) fn count(number: usize, noun: &str) -> String {
 }
 
 /// All problems, each with the line that it is about, and how many there are.
-fn render_problems(problems: &Problems, sources: &[Source]) -> String {
-    let texts: BTreeMap<&str, &str> =
-        sources.iter().filter_map(|source| Some((source.file.as_str(), source.text.as_deref().ok()?))).collect();
+fn render_problems(problems: &Problems, texts: &BTreeMap<&str, &str>) -> String {
     // Other problems of a line with a secret must not show it either.
     let secret: BTreeSet<_> = problems.0.iter().filter(|problem| problem.conceal).map(place).collect();
     let mut rendered = String::new();

@@ -21,6 +21,7 @@ use crate::edge::store::applied::list_faults;
 use crate::edge::store::cluster::Cluster;
 use crate::edge::store::controller::{StoredController, list_controllers};
 use crate::edge::store::health::read_health;
+use crate::edge::store::notification::desk::{Overview, read_overview};
 
 /// A difference between the clocks of controller and database that people should know of.
 const CLOCK_TOLERANCE_S: f64 = 2.0;
@@ -178,6 +179,7 @@ async fn look_at_database(settings: &Settings, state_dir: &Path, findings: &mut 
             findings.push(look_at_health(&store).await);
             look_at_controllers(&store, findings).await;
             look_at_faults(&store, findings).await;
+            look_at_outbox(settings, &store, findings).await;
             if let Err(error) = store.close().await {
                 let hint = error.hint();
                 findings.push(missing("database", error.to_string(), hint));
@@ -268,6 +270,41 @@ async fn look_at_faults(store: &Store, findings: &mut Vec<Finding>) {
         }
         Err(error) => findings.push(missing("customers", error.to_string(), error.hint())),
     }
+}
+
+/// Messages that wait or can't be delivered.
+async fn look_at_outbox(settings: &Settings, store: &Store, findings: &mut Vec<Finding>) {
+    let overview = async {
+        let mut transaction = store.begin().await?;
+        read_overview(&mut transaction).await
+    }
+    .await;
+    match overview {
+        Ok(overview) => findings.extend(describe_outbox(settings, &overview)),
+        Err(error) => findings.push(missing("messages", error.to_string(), error.hint())),
+    }
+}
+
+fn describe_outbox(settings: &Settings, overview: &Overview) -> Vec<Finding> {
+    let Overview { waiting, waiting_since, failing, last_error, undeliverable } = overview;
+    let since = waiting_since.map(|at| format!(", the oldest since {}", moment(at))).unwrap_or_default();
+    let mut findings = Vec::new();
+    if settings.mail.is_none() {
+        let hint = "say in `[mail]` of turnus.toml how they leave; `turnus outbox cancel N` for those that shall not";
+        findings.push(warning("messages", format!("nothing says where they go: {waiting} wait{since}"), hint));
+    } else if *failing > 0 {
+        let error = last_error.as_deref().unwrap_or_default();
+        let found = format!("{failing} of {waiting} could not be sent{since}: {error}");
+        findings.push(warning("messages", found, "`turnus outbox list --state due` lists them; they are tried again"));
+    } else {
+        findings.push(ok("messages", format!("{waiting} to be sent{since}")));
+    }
+    if *undeliverable > 0 {
+        let hint = "`turnus outbox list --state undeliverable` lists them; put the address right and `turnus outbox retry N`, or \
+                    `turnus outbox cancel N`";
+        findings.push(warning("messages", format!("{undeliverable} can't be delivered"), hint));
+    }
+    findings
 }
 
 fn describe_controller(controller: &StoredController) -> Finding {

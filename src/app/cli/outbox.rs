@@ -1,7 +1,12 @@
-//! `turnus outbox`: who is told what. Messages are made with their cause; sending them is another matter.
+//! `turnus outbox`: who is told what, and what has become of it.
+
+mod desk;
+mod send;
+
+use std::path::Path;
 
 use anyhow::anyhow;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::Format;
@@ -11,7 +16,10 @@ use super::exit::{Exit, Failure};
 use super::show::{moment, table};
 use crate::app::console::{print, show};
 use crate::domain::id::{Name, NotAName};
-use crate::edge::store::notification::{NotificationFilter, StoredNotification, find_notification, list_notifications};
+use crate::domain::notification::Delivery;
+use crate::edge::store::notification::{
+    NotificationFilter, Sending, StoredNotification, find_notification, list_notifications,
+};
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -33,6 +41,48 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// Have messages sent now that wait or can't be delivered
+    Retry {
+        /// Numbers of the messages
+        #[arg(required = true)]
+        numbers: Vec<i64>,
+    },
+    /// Have messages not sent that wait or can't be delivered
+    Cancel {
+        /// Numbers of the messages
+        #[arg(required = true)]
+        numbers: Vec<i64>,
+        /// Why, for the record
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Send what is due, once: for machines without the daemon
+    Send {
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+}
+
+/// A state, as people type it.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum StateArgument {
+    Due,
+    Leased,
+    Sent,
+    Undeliverable,
+    Cancelled,
+}
+
+impl From<StateArgument> for Delivery {
+    fn from(argument: StateArgument) -> Self {
+        match argument {
+            StateArgument::Due => Self::Due,
+            StateArgument::Leased => Self::Leased,
+            StateArgument::Sent => Self::Sent,
+            StateArgument::Undeliverable => Self::Undeliverable,
+            StateArgument::Cancelled => Self::Cancelled,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -40,6 +90,9 @@ struct List {
     /// About this customer only
     #[arg(long, value_name = "CUSTOMER")]
     customer: Option<String>,
+    /// In this state only
+    #[arg(long, value_enum)]
+    state: Option<StateArgument>,
     /// At most so many
     #[arg(long, default_value_t = 50)]
     limit: u32,
@@ -47,9 +100,12 @@ struct List {
     format: Format,
 }
 
-pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
+pub(super) async fn run(context: &Context, directory: &Path, arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
         Some(Command::Show { number, format }) => show_one(context, number, format).await,
+        Some(Command::Retry { numbers }) => desk::retry_all(context, &numbers).await,
+        Some(Command::Cancel { numbers, reason }) => desk::cancel_all(context, &numbers, reason.as_deref()).await,
+        Some(Command::Send { format }) => send::send_due(context, directory, format).await,
         Some(Command::List(list)) => list_all(context, &list).await,
         None => list_all(context, &arguments.list).await,
     }
@@ -58,7 +114,8 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
 async fn list_all(context: &Context, wanted: &List) -> Result<Exit, Failure> {
     let customer: Option<Name> =
         wanted.customer.as_deref().map(str::parse).transpose().map_err(|error: NotAName| Failure::usage(error))?;
-    let filter = NotificationFilter { customer: customer.as_ref(), occurrence: None, state: None, limit: wanted.limit };
+    let state = wanted.state.map(Delivery::from);
+    let filter = NotificationFilter { customer: customer.as_ref(), occurrence: None, state, limit: wanted.limit };
     let store = context.open_store().await?;
     let listed = async { list_notifications(&mut *store.begin().await?, filter).await }.await;
     store.close().await?;
@@ -103,6 +160,9 @@ async fn show_one(context: &Context, number: i64, format: Format) -> Result<Exit
             rows.add_row(["language", &locale(&message)]);
             rows.add_row(["state", message.state.as_str()]);
             rows.add_row(["made", &moment(message.created_at)]);
+            sending(&message).into_iter().for_each(|row| {
+                rows.add_row(row);
+            });
             for (key, value) in message.detail.as_object().into_iter().flatten() {
                 rows.add_row([key.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)]);
             }
@@ -110,6 +170,28 @@ async fn show_one(context: &Context, number: i64, format: Format) -> Result<Exit
         }
     }
     Ok(Exit::Done)
+}
+
+/// What has come of the attempts to send it.
+fn sending(message: &StoredNotification) -> Vec<[String; 2]> {
+    let Sending { attempts, not_before, lease, message_id, last_error, ended_at, .. } = &message.sending;
+    let row = |label: &str, value: String| [label.to_owned(), value];
+    let mut rows = vec![row("attempts", attempts.to_string())];
+    match (message.state, lease, ended_at) {
+        (Delivery::Leased, Some((by, until)), _) => {
+            rows.push(row("being sent", format!("by {by}, until {}", moment(*until))))
+        }
+        (Delivery::Due, ..) => rows.push(row("next attempt", moment(*not_before))),
+        (state, _, Some(at)) => rows.push(row(state.as_str(), moment(*at))),
+        _ => {}
+    }
+    rows.extend(
+        last_error
+            .clone()
+            .map(|error| row(if message.state == Delivery::Cancelled { "why" } else { "last error" }, error)),
+    );
+    rows.extend(message_id.clone().map(|id| row("Message-ID", id)));
+    rows
 }
 
 fn about(message: &StoredNotification) -> String {
@@ -138,5 +220,12 @@ fn object(message: &StoredNotification) -> Value {
         "detail": message.detail,
         "state": message.state,
         "created_at": message.created_at,
+        "attempts": message.sending.attempts,
+        "not_before": message.sending.not_before,
+        "leased_by": message.sending.lease.as_ref().map(|(by, _)| by),
+        "leased_until": message.sending.lease.as_ref().map(|(_, until)| until),
+        "message_id": message.sending.message_id,
+        "last_error": message.sending.last_error,
+        "ended_at": message.sending.ended_at,
     })
 }

@@ -39,7 +39,7 @@ pub(super) async fn read_settings_in(connection: &mut DatabaseConnection) -> any
 }
 
 /// A customer as applied.
-pub(super) async fn read_customer(
+pub(in crate::app) async fn read_customer(
     connection: &mut DatabaseConnection,
     name: &Name,
 ) -> Result<Result<Customer, Cause>, StoreError> {
@@ -51,7 +51,7 @@ pub(super) async fn read_customer(
 }
 
 /// A job as applied.
-pub(super) async fn read_job(
+pub(in crate::app) async fn read_job(
     connection: &mut DatabaseConnection,
     name: &Name,
 ) -> Result<Result<Job, Cause>, StoreError> {

@@ -21,6 +21,7 @@ use crate::domain::calendar::zone::named;
 use crate::domain::inventory::Customer;
 use crate::domain::job::{Job, Which};
 use crate::domain::notification::Kind;
+use crate::domain::packages::ChangeKind;
 use crate::domain::plan::may_start::Cause;
 use crate::domain::review::{Collection, Finding};
 use crate::domain::settings::Settings;
@@ -214,9 +215,10 @@ async fn ask_team(
 fn detail(findings: &Collection) -> serde_json::Value {
     let rows = findings.union();
     let security = rows.iter().filter(|row| row.change.security).count();
+    let removals = rows.iter().filter(|row| row.change.kind == ChangeKind::Remove).count();
     let unseen = findings.hosts.values().filter(|finding| !matches!(finding, Finding::Surveyed(_))).count();
-    json!({ "list": findings.hash().short(), "changes": rows.len(), "security": security, "hosts": findings.hosts.len(),
-            "hosts_not_looked_at": unseen })
+    json!({ "list": findings.hash().short(), "changes": rows.len(), "security": security, "removals": removals,
+            "hosts": findings.hosts.len(), "hosts_not_looked_at": unseen })
 }
 
 /// Reminds the team of reviews that nobody has decided, each once.

@@ -77,6 +77,8 @@ pub(super) struct Crew {
     failed: Mutex<BTreeMap<RunId, Failed>>,
     /// Tasks that drive no run.
     aside: TaskTracker,
+    /// The pass that sends messages.
+    post: TaskTracker,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -132,9 +134,19 @@ impl Crew {
         self.aside.spawn(task);
     }
 
+    /// Whether messages are being sent.
+    pub(super) fn is_posting(&self) -> bool {
+        !self.post.is_empty()
+    }
+
+    /// A task that sends messages, as [`Self::spawn_aside`].
+    pub(super) fn spawn_post(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.post.spawn(task);
+    }
+
     /// Waits until there is no task beside the drivers.
     pub(super) async fn settle_aside(&self) {
-        while !self.aside.is_empty() {
+        while !self.aside.is_empty() || !self.post.is_empty() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -149,7 +161,8 @@ impl Crew {
         self.leave.cancel();
         self.tracker.close();
         self.aside.close();
-        tokio::join!(self.tracker.wait(), self.aside.wait());
+        self.post.close();
+        tokio::join!(self.tracker.wait(), self.aside.wait(), self.post.wait());
     }
 
     fn note(&self, run: RunId, is_driven: Result<(), ()>) {

@@ -15,14 +15,13 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::crew::{Duty, Standing, spawn};
-use super::planning::{Planned, plan};
+use super::planning::{Planned, Reviewed, plan};
 use super::tick::Worked;
 use super::{Daemon, applied};
 use crate::app::controller::clock::Clock;
 use crate::domain::id::{Epoch, OccurrenceId, RunId};
 use crate::domain::notification::Kind;
 use crate::domain::occurrence::{OccurrenceEvent, OccurrenceState};
-use crate::domain::plan::Plan;
 use crate::domain::plan::may_start::{Cause, Load, Precondition, Situation, Slot, Verdict, judge, judge_time};
 use crate::domain::settings::Settings;
 use crate::edge::store::DatabaseConnection;
@@ -187,7 +186,7 @@ async fn try_to_open(
             let now = clock.now();
             let run = RunId(Uuid::now_v7());
             match assess(connection, (occurrence, settings), &planned, run, now).await? {
-                Verdict::Begin => match begin(connection, daemon, occurrence, (run, &planned.plan), now).await? {
+                Verdict::Begin => match begin(connection, daemon, occurrence, (run, &planned), now).await? {
                     Ok(number) => return Ok(Some((run, number))),
                     Err(cause) => cause,
                 },
@@ -256,9 +255,10 @@ async fn begin(
     connection: &mut DatabaseConnection,
     daemon: &Daemon,
     occurrence: &StoredOccurrence,
-    (run, plan): (RunId, &Plan),
+    (run, planned): (RunId, &Planned),
     now: Timestamp,
 ) -> anyhow::Result<Result<RunNumber, Cause>> {
+    let plan = &planned.plan;
     let hash = plan.hash();
     let new = NewRun {
         id: run,
@@ -280,8 +280,11 @@ async fn begin(
         return Err(anyhow!("it is not ahead any more"));
     }
     let detail = json!({"run": number.0});
-    let message = Message { kind: Kind::Started, occurrence: occurrence.id, lead: None, detail: &detail };
-    tell(connection, &message).await?;
+    // What changes nothing is nothing to prepare for.
+    if !matches!(planned.review, Reviewed::NothingPending) {
+        let message = Message { kind: Kind::Started, occurrence: occurrence.id, lead: None, detail: &detail };
+        tell(connection, &message).await?;
+    }
     note(connection, &entry(daemon, "open occurrence", occurrence, None, &detail)).await?;
     Ok(Ok(number))
 }

@@ -24,15 +24,19 @@ pub(super) struct Planned {
 /// What a person said of the pending updates.
 pub(super) enum Reviewed {
     NotNeeded,
+    /// All hosts were looked at, and there is nothing to decide on.
+    NothingPending,
     Approved,
     Missing,
-    Rejected { by: String },
+    Rejected {
+        by: String,
+    },
 }
 
 impl Reviewed {
     pub(super) fn as_condition(&self) -> may_start::Review<'_> {
         match self {
-            Self::NotNeeded => may_start::Review::NotNeeded,
+            Self::NotNeeded | Self::NothingPending => may_start::Review::NotNeeded,
             Self::Approved => may_start::Review::Approved,
             Self::Missing => may_start::Review::Missing,
             Self::Rejected { by } => may_start::Review::Rejected { by },
@@ -84,7 +88,7 @@ async fn take_approval(
                 None => Reviewed::Rejected { by: decision.by },
             }
         }
-        Review::Undecided(newest) if newest.findings.is_settled() => Reviewed::NotNeeded,
+        Review::Undecided(newest) if newest.findings.is_settled() => Reviewed::NothingPending,
         Review::Undecided(_) | Review::NotCollected => Reviewed::Missing,
     })
 }

@@ -16,9 +16,11 @@ const ENTRIES: [(Tick, &str); Tick::ALL.len()] = [
     (Tick::Open, "*/2 * * * * *"),
     (Tick::Recover, "1/3 * * * * *"),
     (Tick::Housekeeping, "*/10 * * * * *"),
+    (Tick::Post, "4/5 * * * * *"),
     (Tick::Announce, "3/10 * * * * *"),
     (Tick::Collect, "7/10 * * * * *"),
     (Tick::Materialise, "30 * * * * *"),
+    (Tick::Acceptance, "40 * * * * *"),
 ];
 /// The entry that is watched, and how long it may be silent.
 const WATCHED: Tick = Tick::Open;

@@ -98,6 +98,7 @@ async fn follow_hints(daemon: Arc<Daemon>) {
                 run(&daemon, Tick::Materialise).await;
                 run(&daemon, Tick::Announce).await;
             }
+            Wake::Outbox => run(&daemon, Tick::Post).await,
             // Whatever may have been missed.
             Wake::Anew => {
                 daemon.crew.nudge_all();

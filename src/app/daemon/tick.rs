@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Daemon, announce, collect, housekeeping, materialise, open, recover};
+use super::{Daemon, acceptance, announce, collect, housekeeping, materialise, open, period, post, recover};
 use crate::app::controller::clock::Clock;
 use crate::edge::store::controller::{TickHealth, Ticks};
 use crate::edge::store::database_now;
@@ -24,24 +24,36 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// Which step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tick {
-    /// Stores dates as far ahead as the horizon reaches.
+    /// Stores dates as far ahead as the horizon reaches; tells customers of periods that are over.
     Materialise,
     /// Tells customers of what is coming.
     Announce,
     /// Collects pending updates, and asks for decisions on them.
     Collect,
+    /// Reminds of reports that wait for an answer, and ends the waiting.
+    Acceptance,
     /// Opens what is due, or records why it does not open.
     Open,
     /// Takes over runs that nobody drives.
     Recover,
+    /// Sends messages that are due.
+    Post,
     /// Reports that this daemon is alive.
     Housekeeping,
 }
 
 impl Tick {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Materialise, Self::Announce, Self::Collect, Self::Open, Self::Recover, Self::Housekeeping];
+    pub const ALL: [Self; 8] = [
+        Self::Materialise,
+        Self::Announce,
+        Self::Collect,
+        Self::Acceptance,
+        Self::Open,
+        Self::Recover,
+        Self::Post,
+        Self::Housekeeping,
+    ];
 
     /// The word in logs and in `turnus doctor`.
     #[must_use]
@@ -50,8 +62,10 @@ impl Tick {
             Self::Materialise => "materialise",
             Self::Announce => "announce",
             Self::Collect => "collect",
+            Self::Acceptance => "acceptance",
             Self::Open => "open",
             Self::Recover => "recover",
+            Self::Post => "post",
             Self::Housekeeping => "housekeeping",
         }
     }
@@ -202,11 +216,18 @@ pub async fn run_at(daemon: &Arc<Daemon>, tick: Tick, now: Timestamp) -> anyhow:
 async fn run_by(daemon: &Arc<Daemon>, tick: Tick, clock: Clock) -> anyhow::Result<Worked> {
     let now = clock.now();
     match tick {
-        Tick::Materialise => materialise::tick(daemon, now).await,
+        Tick::Materialise => {
+            let dated = materialise::tick(daemon, now).await;
+            // Neither waits for the other's mistakes.
+            let told = period::tick(daemon, now).await;
+            Ok(if dated? == Worked::Something { Worked::Something } else { told? })
+        }
         Tick::Announce => announce::tick(daemon, now).await,
         Tick::Collect => collect::tick(daemon, now).await,
+        Tick::Acceptance => acceptance::tick(daemon, now).await,
         Tick::Open => open::tick(daemon, &clock).await,
         Tick::Recover => recover::tick(daemon, now).await,
+        Tick::Post => post::tick(daemon, &clock).await,
         Tick::Housekeeping => housekeeping::tick(daemon, now).await,
     }
 }

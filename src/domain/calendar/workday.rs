@@ -26,5 +26,20 @@ pub fn one_workday_before(at: Timestamp, zone: &TimeZone, region: Option<&Region
     before.map_or(at, |before| place(before, zone).at)
 }
 
+/// The last of the first `count` working days after `day`.
+#[must_use]
+pub fn workdays_after(day: Date, count: u16, region: Option<&Region>) -> Date {
+    let mut last = day;
+    for _ in 0..count {
+        let mut days = (1..=LONGEST_REST).filter_map(|days| last.checked_add(days.days()).ok());
+        match days.find(|next| is_workday(*next, region)) {
+            Some(next) => last = next,
+            // The end of the calendar.
+            None => break,
+        }
+    }
+    last
+}
+
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::address::{EMAIL_RULE, parse_email};
 use super::freeze::read_freezes;
-use super::{Contact, Customer, Locale, Receives};
+use super::{CalendarEntry, Contact, Customer, Locale, PeriodLength, Receives};
 use crate::domain::calendar::holiday::Region;
 use crate::domain::calendar::zone;
 use crate::domain::document::{self, Distinct, Located, Table, Value, Wrong, did_you_mean};
@@ -26,8 +26,14 @@ const MAX_HOSTS: usize = 2000;
 const MAX_WINDOWS: usize = 100;
 const MAX_CONTACTS: usize = 100;
 
-const LOCALES: [(&str, Locale); 4] = [("de", Locale::De), ("en", Locale::En), ("hu", Locale::Hu), ("ru", Locale::Ru)];
-const RECEIVES: [(&str, Receives); 2] = [("announcement", Receives::Announcement), ("report", Receives::Report)];
+/// The languages by their codes.
+pub(in crate::domain) const LOCALES: [(&str, Locale); 4] =
+    [("de", Locale::De), ("en", Locale::En), ("hu", Locale::Hu), ("ru", Locale::Ru)];
+const RECEIVES: [(&str, Receives); 3] =
+    [("announcement", Receives::Announcement), ("report", Receives::Report), ("start", Receives::Start)];
+const ENTRIES: [(&str, CalendarEntry); 2] = [("publish", CalendarEntry::Publish), ("request", CalendarEntry::Request)];
+const PERIODS: [(&str, PeriodLength); 3] =
+    [("month", PeriodLength::Month), ("quarter", PeriodLength::Quarter), ("year", PeriodLength::Year)];
 
 /// What an inventory says to the rest of the files, even if it is not yet right in itself.
 #[derive(Debug, Default)]
@@ -74,6 +80,7 @@ fn read_draft(mut root: Table<'_>, text: &str, file: &str) -> Draft {
         locale: head.locale,
         time_zone: head.time_zone,
         holidays: head.holidays,
+        period_report: head.period_report,
         contacts,
         windows,
         freezes: frozen.days,
@@ -90,6 +97,7 @@ struct Head {
     locale: Locale,
     time_zone: String,
     holidays: Option<Region>,
+    period_report: Option<PeriodLength>,
 }
 
 /// The table as far as it is right, and the zone even if the rest is not.
@@ -98,10 +106,11 @@ fn read_head(mut table: Table<'_>) -> (Option<Head>, Option<String>) {
     let locale = table.optional("locale").and_then(|value| value.word(&LOCALES)).unwrap_or_default();
     let time_zone = table.required("time_zone").and_then(|value| read_time_zone(&value));
     let holidays = table.optional("holidays").and_then(|value| read_region(&value));
+    let period_report = table.optional("period_report").and_then(|value| value.word(&PERIODS));
     table.finish();
     let zone = time_zone.clone();
     let head = display_name.zip(time_zone);
-    (head.map(|(display_name, time_zone)| Head { display_name, locale, time_zone, holidays }), zone)
+    (head.map(|(display_name, time_zone)| Head { display_name, locale, time_zone, holidays, period_report }), zone)
 }
 
 /// The zone's name in its usual spelling. The zone data is that of this machine, the same that later gives the windows their time.
@@ -141,8 +150,9 @@ fn read_contact(mut table: Table<'_>, emails: &mut Distinct) -> Option<Contact> 
         Some(email)
     });
     let receives = table.required("receives").and_then(|value| read_receives(&value));
+    let calendar = table.optional("calendar").and_then(|value| value.word(&ENTRIES)).unwrap_or_default();
     table.finish();
-    Some(Contact { name: name?, email: email?, receives: receives? })
+    Some(Contact { name: name?, email: email?, receives: receives?, calendar })
 }
 
 fn read_receives(value: &Value<'_>) -> Option<Vec<Receives>> {

@@ -27,6 +27,7 @@ fn customer(hosts: Vec<Host>) -> Customer {
         locale: Locale::De,
         time_zone: "Europe/Berlin".to_owned(),
         holidays: None,
+        period_report: None,
         contacts: Vec::new(),
         windows: Vec::new(),
         freezes: Vec::new(),

@@ -8,6 +8,7 @@ use super::step::{Cause, StepReference, StepReport, StepState};
 use super::{RunRecord, clean};
 use crate::domain::id::Name;
 use crate::domain::job::{BackupRule, Phase};
+use crate::domain::notification::Kind;
 use crate::domain::plan::{Part, Plan, StepIndex};
 use crate::domain::run::event::RunState;
 
@@ -118,6 +119,13 @@ pub enum OpenPoint {
         /// Which.
         services: Vec<String>,
     },
+    /// Messages to a customer's address could not be delivered.
+    MessageUndelivered {
+        /// The address.
+        recipient: String,
+        /// What the message was.
+        message: Kind,
+    },
     /// The job declares that there is no backup.
     NoBackup {
         /// Why not.
@@ -143,7 +151,8 @@ impl OpenPoint {
             Self::PackagesOutstanding { .. } => 11,
             Self::RebootNeeded { .. } => 12,
             Self::StaleServices { .. } => 13,
-            Self::NoBackup { .. } => 14,
+            Self::MessageUndelivered { .. } => 14,
+            Self::NoBackup { .. } => 15,
         }
     }
 }
@@ -163,6 +172,11 @@ pub(super) fn collect(record: &RunRecord<'_>, state: RunState, hosts: &[HostRepo
                 .chain(host.packages.iter().flat_map(|packages| packages_left(host, packages)))
         })
         .collect();
+    let undelivered = record.meanwhile.undelivered.iter();
+    points.extend(
+        undelivered
+            .map(|lost| OpenPoint::MessageUndelivered { recipient: clean(&lost.recipient), message: lost.message }),
+    );
     if let BackupRule::None { reason } = &plan.backup {
         points.push(OpenPoint::NoBackup { reason: clean(reason) });
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::meanwhile::Meanwhile;
 use super::{Report, RunRecord, from_record};
 use crate::domain::id::{ContentHash, Epoch, Name, OccurrenceId, RunId};
 use crate::domain::inventory::{Connection, Customer, Host, Locale};
@@ -52,6 +53,8 @@ pub(crate) struct Story {
     window: Option<(i64, i64)>,
     /// Events from elsewhere, so many seconds after the start.
     meanwhile: Vec<(i64, Event)>,
+    /// What came between the report before and this one.
+    pub(crate) since_report: Meanwhile,
 }
 
 impl Story {
@@ -66,6 +69,7 @@ impl Story {
             approval: None,
             window: None,
             meanwhile: Vec::new(),
+            since_report: Meanwhile::default(),
         }
         .with("db01", "application", Answer::Well(unchanged.clone()))
         .with("db01", "configuration", Answer::Well(facts(&[("changed", "false")])))
@@ -134,9 +138,9 @@ impl Story {
 
     /// Lets it happen and writes the report.
     pub(crate) fn report(self) -> Report {
-        let reason = self.reason.clone();
+        let (reason, meanwhile) = (self.reason.clone(), self.since_report.clone());
         let run = self.happen();
-        from_record(&RunRecord { number: 7, id: run_id(), run: &run, started_by: "anna".to_owned(), reason })
+        from_record(&RunRecord { number: 7, id: run_id(), run: &run, started_by: "anna".to_owned(), reason, meanwhile })
     }
 
     fn happen(mut self) -> Run {
@@ -264,6 +268,7 @@ pub(crate) fn customer(hosts: &[&str]) -> Customer {
         locale: Locale::De,
         time_zone: "Europe/Berlin".to_owned(),
         holidays: None,
+        period_report: None,
         contacts: Vec::new(),
         windows: Vec::new(),
         freezes: Vec::new(),

@@ -2,9 +2,11 @@
 
 use jiff::civil::date;
 
-use super::{Database, Limits, Provider, Settings, Ssh, parse};
+use super::delivery::{Acceptance, Mailer, Security, Smtp, Web};
+use super::{Database, Limits, Pdf, Provider, ReportSettings, Settings, Ssh, parse};
 use crate::domain::calendar::{CalendarFreeze, Freeze};
 use crate::domain::document::tests::told;
+use crate::domain::inventory::Locale;
 use crate::domain::job::SecretReference;
 
 #[track_caller]
@@ -28,8 +30,37 @@ fn an_empty_file_means_the_defaults() {
 fn everything_that_the_settings_say_is_kept() {
     let text = r#"
         state_dir = "/srv/turnus"
-        provider = { name = "Systemhaus", email = "wartung@systemhaus.example" }
-        database = { url = "postgres://turnus@db/turnus?sslmode=verify-full" }
+        [provider]
+        name = "Systemhaus"
+        email = "wartung@systemhaus.example"
+        reply_to = "buero@systemhaus.example"
+        locale = "de"
+        signature = """
+Systemhaus
+Tel. 030 123"""
+        logo = "/etc/turnus/logo.png"
+        [database]
+        url = "postgres://turnus@db/turnus?sslmode=verify-full"
+        [mail]
+        mailer = "smtp"
+        host = "mail.systemhaus.example"
+        port = 2525
+        security = "tls"
+        user = "turnus@systemhaus.example"
+        password = { file = "/etc/turnus/mail-password" }
+        ca_file = "/etc/turnus/ca.pem"
+        timeout = "30s"
+        [web]
+        listen = "127.0.0.1:8080"
+        public_url = "https://wartung.systemhaus.example/"
+        trusted_proxies = ["127.0.0.1", "2001:db8::1"]
+        move_within_days = 7
+        move_notice = "2d"
+        [acceptance]
+        remind_after_workdays = 3
+        deemed_after_workdays = 10
+        [report]
+        pdf = "chromium"
         [ssh]
         user = "turnus"
         port = 2222
@@ -56,7 +87,29 @@ fn everything_that_the_settings_say_is_kept() {
         provider: Provider {
             name: Some("Systemhaus".to_owned()),
             email: Some("wartung@systemhaus.example".to_owned()),
+            reply_to: Some("buero@systemhaus.example".to_owned()),
+            locale: Locale::De,
+            signature: Some("Systemhaus\nTel. 030 123".to_owned()),
+            logo: Some("/etc/turnus/logo.png".to_owned()),
         },
+        mail: Some(Mailer::Smtp(Smtp {
+            host: "mail.systemhaus.example".to_owned(),
+            port: 2525,
+            security: Security::Tls,
+            user: Some("turnus@systemhaus.example".to_owned()),
+            password: Some(SecretReference::File("/etc/turnus/mail-password".to_owned())),
+            ca_file: Some("/etc/turnus/ca.pem".to_owned()),
+            timeout_s: 30,
+        })),
+        web: Web {
+            listen: Some("127.0.0.1:8080".to_owned()),
+            public_url: Some("https://wartung.systemhaus.example".to_owned()),
+            trusted_proxies: vec!["127.0.0.1".parse().unwrap(), "2001:db8::1".parse().unwrap()],
+            move_within_days: 7,
+            move_notice_s: 2 * 86_400,
+        },
+        acceptance: Acceptance { remind_after_workdays: 3, deemed_after_workdays: Some(10) },
+        report: ReportSettings { pdf: Pdf::Chromium },
         database: Database::Url("postgres://turnus@db/turnus?sslmode=verify-full".to_owned()),
         ssh: Ssh {
             user: Some("turnus".to_owned()),
@@ -79,7 +132,7 @@ fn everything_that_the_settings_say_is_kept() {
 fn unknown_keys_are_refused_in_every_table() {
     check(
         "zzz = 1",
-        "1:1 unknown key `zzz` in the file (expected: `provider`, `database`, `state_dir`, `ssh`, `limits`, `freeze`)",
+        "1:1 unknown key `zzz` in the file (expected: `mail`, `provider`, `database`, `state_dir`, `ssh`, `limits`, `web`, `acceptance`, `report`, `freeze`)",
     );
     check("[provider]\nmail = \"x\"", "2:1 unknown key `mail` in `provider` (hint: did you mean `email`?)");
     check("[database]\nurl = \"postgres://x\"\nzzz = 1", "3:1 unknown key `zzz` in `database` (expected: `url`)");
@@ -157,4 +210,85 @@ fn a_line_with_an_unknown_password_is_not_to_be_shown() {
     let problems = parse(text, "turnus.toml").expect_err("two unknown keys");
     let concealed: Vec<(usize, bool)> = problems.0.iter().map(|problem| (problem.line, problem.conceal)).collect();
     assert_eq!(concealed, [(3, true), (4, false)]);
+}
+
+#[test]
+fn mail_needs_a_sender_a_place_and_a_safe_line() {
+    let mail = |rest: &str| format!("[provider]\nemail = \"w@s.example\"\n[mail]\n{rest}");
+    check(&mail("mailer = \"file\"\ndirectory = \"/srv/letters\""), "");
+    check(&mail("mailer = \"smtp\"\nhost = \"mail.example\""), "");
+    check(&mail("mailer = \"smtp\""), "3:1 `host` is missing in `mail`");
+    check(&mail("mailer = \"file\""), "3:1 `directory` is missing in `mail`");
+    check(&mail("host = \"mail.example\""), "3:1 `mailer` is missing in `mail`");
+    check(
+        "[mail]\nmailer = \"file\"\ndirectory = \"/srv/letters\"",
+        "1:1 messages need a sender (expected: `email` in `[provider]`)",
+    );
+    check(
+        &mail("mailer = \"smtp\"\nhost = \"mail.example\"\nuser = \"u\""),
+        "3:1 `password` is missing in `mail` (expected: `user` and `password`, or neither)",
+    );
+    check(
+        &mail("mailer = \"smtp\"\nhost = \"m\"\nsecurity = \"none\"\nuser = \"u\"\npassword = { env = \"P\" }"),
+        "3:1 a password would go over the line in clear (expected: `security = \"starttls\"` or `\"tls\"` where there is a \
+         `user`)",
+    );
+    let clear = mail("mailer = \"smtp\"\nhost = \"m\"\nuser = \"u\"\npassword = \"hunter2\"");
+    let problems = parse(&clear, "turnus.toml").expect_err("a password in clear");
+    assert!(!told(&problems).contains("hunter2"), "{}", told(&problems));
+}
+
+#[test]
+fn ports_follow_the_protection_of_the_line() {
+    let port = |security: &str| {
+        let text = format!(
+            "provider = {{ email = \"w@s.example\" }}\nmail = {{ mailer = \"smtp\", host = \"m\", security = \"{security}\" }}"
+        );
+        match parse(&text, "turnus.toml").expect("right").mail {
+            Some(Mailer::Smtp(smtp)) => smtp.port,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((port("starttls"), port("tls"), port("none")), (587, 465, 25));
+}
+
+#[test]
+fn links_do_not_go_over_the_net_in_clear() {
+    let public = |url: &str| format!("web = {{ public_url = \"{url}\" }}");
+    let rule = "(expected: `https://…` (or `http://…` on this machine), without user, query and fragment)";
+    for right in ["https://w.example", "https://w.example:8443/turnus", "http://localhost:8080", "http://127.0.0.1:1"] {
+        check(&public(right), "");
+    }
+    for wrong in [
+        "http://w.example",
+        "http://localhost.evil.example",
+        "https://",
+        "https://u@w.example",
+        "https://w.example/?a",
+        "ftp://x",
+    ] {
+        check(&public(wrong), &format!("1:22 `public_url` is `{wrong}` {rule}"));
+    }
+    let listen = "(expected: an IP address with a port, such as `127.0.0.1:8080`)";
+    check("web = { listen = \"localhost:80\" }", &format!("1:18 `listen` is `localhost:80` {listen}"));
+    let proxy = "(expected: the IP address of a reverse proxy, such as `127.0.0.1`)";
+    let text = "web = { trusted_proxies = [\"127.0.0.1\", \"10.0.0.0/8\"] }";
+    check(text, &format!("1:41 an entry of `trusted_proxies` is `10.0.0.0/8` {proxy}"));
+}
+
+#[test]
+fn nobody_accepts_without_having_been_reminded() {
+    check(
+        "acceptance = { remind_after_workdays = 5, deemed_after_workdays = 5 }",
+        "1:67 `deemed_after_workdays` is the number `5` (expected: more than `remind_after_workdays` (5): nobody accepts \
+         without having been reminded)",
+    );
+    check("acceptance = { deemed_after_workdays = 6 }", "");
+}
+
+#[test]
+fn a_signature_has_a_few_plain_lines() {
+    let rule = "(expected: at most 20 lines with 2000 characters, without control characters)";
+    check("provider = { signature = \"a\\nb\" }", "");
+    check("provider = { signature = \"a\\u001bb\" }", &format!("1:26 `signature` is `a\\u{{1b}}b` {rule}"));
 }

@@ -12,6 +12,8 @@ use super::{Error, expand_home};
 
 /// A program that only says its version is not waited for any longer.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Largest logo.
+const MAX_LOGO_BYTES: u64 = 256 * 1024;
 
 /// Who is at the keyboard, for the record: behind sudo the person, not root.
 #[must_use]
@@ -43,6 +45,33 @@ pub fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
     io::Write::write_all(&mut file, content)?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// Makes a directory, and those above it, unless they are there.
+///
+/// # Errors
+/// If it can't be made.
+pub fn make_directory(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)
+}
+
+/// The PNG or JPEG file that stands over messages; a leading `~/` is the home directory.
+///
+/// # Errors
+/// If it can't be read, is too large, or is no such picture.
+pub fn read_logo(path: &str) -> Result<Vec<u8>, Error> {
+    let fault = |fault: String| Error::UnfitLogo { path: path.to_owned(), fault };
+    let file = fs::File::open(expand_home(path)?).map_err(|error| fault(format!("can't be read: {error}")))?;
+    let mut content = Vec::new();
+    let read = io::Read::read_to_end(&mut io::Read::take(file, MAX_LOGO_BYTES + 1), &mut content);
+    read.map_err(|error| fault(format!("can't be read: {error}")))?;
+    if content.len() as u64 > MAX_LOGO_BYTES {
+        return Err(fault(format!("has more than {} KiB: it goes with every message", MAX_LOGO_BYTES / 1024)));
+    }
+    if !content.starts_with(b"\x89PNG\r\n\x1a\n") && !content.starts_with(b"\xff\xd8\xff") {
+        return Err(fault("is neither a PNG nor a JPEG file".to_owned()));
+    }
+    Ok(content)
 }
 
 /// The first line that `program` prints about itself; none if it can't be started.

@@ -12,7 +12,7 @@ use jiff::{Timestamp, ToSpan};
 use proptest::prelude::{any, proptest};
 use serde_json::{Value, json};
 
-use super::{Error, ForeignCalendar, OwnEvent, Status, write};
+use super::{Error, ForeignCalendar, Impact, Maintenance, OwnEvent, Status, write};
 use crate::domain::calendar::FreezeSpan;
 use crate::domain::document::MAX_CALENDAR_BYTES;
 
@@ -460,6 +460,12 @@ fn own(uid: &str, status: Status) -> OwnEvent {
         start,
         end: start.saturating_add(4.hours()).unwrap(),
         status,
+        maintenance: Maintenance {
+            provider: "systemhaus.example".to_owned(),
+            account: "nordwind".parse().unwrap(),
+            impact: Impact::Outage,
+            objects: vec!["mail01".parse().unwrap(), "web01".parse().unwrap()],
+        },
     }
 }
 

@@ -9,7 +9,7 @@ use sqlx::error::DatabaseError;
 
 use super::run::RunNumber;
 use crate::domain::id::Name;
-use crate::domain::occurrence::IllegalStep;
+use crate::domain::{notification, occurrence};
 
 /// What helps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +79,10 @@ pub enum Error {
     },
     /// A caller asked for a step in the life of an occurrence that there is not.
     #[error(transparent)]
-    IllegalStep(#[from] IllegalStep),
+    IllegalStep(#[from] occurrence::IllegalStep),
+    /// The same for a message.
+    #[error(transparent)]
+    IllegalDelivery(#[from] notification::IllegalStep),
     /// A finished run would leave hosts open that no other run could ever take.
     #[error("the run would end with {open} hosts open")]
     HostsLeftOpen {
@@ -107,6 +110,13 @@ pub enum Error {
         /// What is wrong with it.
         #[source]
         source: sqlx::Error,
+    },
+    /// This machine has no random numbers, which no link can be made without.
+    #[error("cannot get random numbers")]
+    NoRandomNumbers {
+        /// Why.
+        #[source]
+        source: std::io::Error,
     },
     /// No Postgres on this machine.
     #[error("cannot find the programs `postgres` and `initdb`")]
@@ -185,11 +195,13 @@ impl Error {
             Self::Invalid(_)
             | Self::Unreadable { .. }
             | Self::IllegalStep(_)
+            | Self::IllegalDelivery(_)
             | Self::HostsLeftOpen { .. }
             | Self::NewerSchema { .. }
             | Self::ForeignSchema { .. } => Kind::Invalid,
             Self::Refused(_)
             | Self::BadUrl { .. }
+            | Self::NoRandomNumbers { .. }
             | Self::PostgresMissing
             | Self::NoAccount
             | Self::DirectoryOutOfReach { .. }

@@ -16,6 +16,8 @@ use crate::domain::id::RunId;
 const RUN: &str = "turnus_run";
 /// Another catalog was applied.
 const CALENDAR: &str = "turnus_calendar";
+/// There are messages to be sent.
+const OUTBOX: &str = "turnus_outbox";
 
 /// How many hints may wait here for a listener that is busy.
 const WAITING: usize = 64;
@@ -27,6 +29,8 @@ pub enum Wake {
     Run(RunId),
     /// Another catalog was applied.
     Calendar,
+    /// There are messages to be sent.
+    Outbox,
     /// The connection is new: anything may have happened before.
     Anew,
 }
@@ -87,7 +91,7 @@ async fn listen_once(
 ) -> Result<(), sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.eager_reconnect(false);
-    listener.listen_all([RUN, CALENDAR]).await?;
+    listener.listen_all([RUN, CALENDAR, OUTBOX]).await?;
     *pause = first_pause;
     send(wakes, Wake::Anew).await;
     while let Some(notification) = listener.try_recv().await? {
@@ -104,6 +108,7 @@ async fn send(wakes: &mpsc::Sender<Wake>, wake: Wake) {
 fn read(notification: &PgNotification) -> Wake {
     match notification.channel() {
         CALENDAR => Wake::Calendar,
+        OUTBOX => Wake::Outbox,
         _ => notification.payload().parse().map_or(Wake::Anew, |run| Wake::Run(RunId(run))),
     }
 }

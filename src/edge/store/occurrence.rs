@@ -4,6 +4,7 @@
 //! Invariant: every decision is taken at a `now` that the caller passes, which is the database's ([`super::database_now`]).
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -166,6 +167,52 @@ pub async fn list_around(
          order by customer, window_name, start_at",
         from.to_sqlx() as _,
         until.to_sqlx() as _,
+    );
+    rows.fetch_all(connection).await?.into_iter().map(StoredOccurrence::try_from).collect()
+}
+
+/// The next date of a customer that opens behind `after` and does this job, unless it is called off.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn find_next(
+    connection: &mut PgConnection,
+    customer: &Name,
+    job: &Name,
+    after: Timestamp,
+) -> Result<Option<StoredOccurrence>, Error> {
+    let row = select_occurrences!(
+        "where customer = $1 and job = $2 and start_at > $3 and state in ('planned', 'announced', 'confirmed')
+         order by start_at, window_name
+         limit 1",
+        customer.as_str(),
+        job.as_str(),
+        after.to_sqlx() as _,
+    );
+    row.fetch_optional(connection).await?.map(StoredOccurrence::try_from).transpose()
+}
+
+/// The dates of a customer that open within `range`, moved ones too, and those that took the places of moved ones, wherever they lie.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn list_chains(
+    connection: &mut PgConnection,
+    customer: &Name,
+    range: &Range<Timestamp>,
+) -> Result<Vec<StoredOccurrence>, Error> {
+    let rows = select_occurrences!(
+        "where id in (
+             with recursive chain as (
+               select id from occurrence where customer = $1 and start_at >= $2 and start_at < $3
+               union
+               select later.id from chain join occurrence later on later.moved_from = chain.id
+             )
+             select id from chain)
+         order by start_at, window_name, sequence",
+        customer.as_str(),
+        range.start.to_sqlx() as _,
+        range.end.to_sqlx() as _,
     );
     rows.fetch_all(connection).await?.into_iter().map(StoredOccurrence::try_from).collect()
 }

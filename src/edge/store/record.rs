@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use super::error::Error;
 use super::event::insert_events;
 use super::log::{LogChunk, insert_chunks, to_index};
-use super::notification::tell_finished;
+use super::notification::ending::{tell_finished, tell_suspended};
 use super::occurrence::change::close_of_run;
 use crate::domain::id::{Epoch, RunId};
 use crate::domain::plan::HostIndex;
@@ -77,6 +77,7 @@ pub async fn record(connection: &mut PgConnection, run: RunId, epoch: Epoch, bat
     finish_hosts(connection, run, &batch.hosts).await?;
     match batch.state {
         Some(state) if !state.is_open() => end(connection, run).await,
+        Some(RunState::Suspended) => tell_suspended(connection, run, epoch).await.map(drop),
         _ => Ok(()),
     }
 }

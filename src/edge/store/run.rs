@@ -15,6 +15,7 @@ use sqlx::types::{Json, Uuid};
 use super::error::Error;
 use crate::domain::id::{ContentHash, Epoch, Name, OccurrenceId, RunId};
 use crate::domain::plan::Plan;
+use crate::domain::report::meanwhile::Meanwhile;
 use crate::domain::run::event::RunState;
 
 /// What people type to name a run.
@@ -77,6 +78,10 @@ pub struct StoredRun {
     pub lease: Option<Lease>,
     /// Whether somebody wants it to stop.
     pub cancel_request: Option<CancelRequest>,
+    /// Whether it has ended, and nothing was to be done on any host of its occurrence: nobody is told by a message of its own.
+    pub quiet: bool,
+    /// What its report tells beside it; nothing as long as it is open.
+    pub meanwhile: Meanwhile,
 }
 
 /// The run that people call `number`.
@@ -89,7 +94,8 @@ pub async fn find_run(connection: &mut PgConnection, number: RunNumber) -> Resul
                   created_at as "created_at: jiff_sqlx::Timestamp", finished_at as "finished_at: jiff_sqlx::Timestamp",
                   epoch, lease_owner, lease_until as "lease_until: jiff_sqlx::Timestamp",
                   lease_until >= clock_timestamp() as lease_alive,
-                  cancel_requested_at as "cancel_requested_at: jiff_sqlx::Timestamp", cancel_requested_by
+                  cancel_requested_at as "cancel_requested_at: jiff_sqlx::Timestamp", cancel_requested_by,
+                  quiet, meanwhile as "meanwhile: Json<Meanwhile>"
            from run where number = $1"#,
         number.0,
     )
@@ -113,7 +119,18 @@ pub async fn find_run(connection: &mut PgConnection, number: RunNumber) -> Resul
             .cancel_requested_at
             .zip(row.cancel_requested_by)
             .map(|(at, by)| CancelRequest { at: at.to_jiff(), by }),
+        quiet: row.quiet,
+        meanwhile: row.meanwhile.0,
     }))
+}
+
+/// The number of a run.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn find_number(connection: &mut PgConnection, id: RunId) -> Result<Option<RunNumber>, Error> {
+    let number = sqlx::query_scalar!("select number from run where id = $1", id.0);
+    Ok(number.fetch_optional(connection).await?.map(RunNumber))
 }
 
 /// One line of a list of runs.

@@ -3,7 +3,7 @@
 //! Knows the locale files and the languages' plural rules; does not know what the texts are for.
 //! Invariant: a text that is missing, or a placeholder without a value, is an error and never an empty spot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Error;
 use crate::domain::inventory::Locale;
@@ -27,6 +27,24 @@ pub(super) enum Plural {
     Few,
     Many,
     Other,
+}
+
+impl Plural {
+    const ALL: [Self; 4] = [Self::One, Self::Few, Self::Many, Self::Other];
+
+    /// The word in locale files.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::One => "one",
+            Self::Few => "few",
+            Self::Many => "many",
+            Self::Other => "other",
+        }
+    }
+
+    pub(super) fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|category| category.as_str() == word)
+    }
 }
 
 /// A text as the locale file has it.
@@ -97,9 +115,14 @@ impl Catalogue {
         fill(key, form, values)
     }
 
-    #[cfg(test)]
+    /// All texts by their dotted keys.
     pub(super) fn messages(&self) -> &BTreeMap<String, Message> {
         &self.messages
+    }
+
+    /// Puts another text in the place of that of `key`.
+    pub(super) fn replace(&mut self, key: &str, message: Message) {
+        self.messages.insert(key.to_owned(), message);
     }
 
     /// The same texts, each replaced by its key and its placeholders: what is rendered with it shows which texts it uses.
@@ -124,16 +147,7 @@ pub(super) fn code(locale: Locale) -> &'static str {
 }
 
 fn parse_forms(table: &toml::Table) -> Option<BTreeMap<Plural, String>> {
-    let form = |(name, text): (&String, &toml::Value)| {
-        let category = match name.as_str() {
-            "one" => Plural::One,
-            "few" => Plural::Few,
-            "many" => Plural::Many,
-            "other" => Plural::Other,
-            _ => return None,
-        };
-        Some((category, text.as_str()?.to_owned()))
-    };
+    let form = |(name, text): (&String, &toml::Value)| Some((Plural::from_word(name)?, text.as_str()?.to_owned()));
     table.iter().map(form).collect()
 }
 
@@ -152,6 +166,12 @@ pub(super) fn plural(locale: Locale, count: u64) -> Plural {
         (Locale::Ru, 2..=4, _) => Plural::Few,
         (Locale::Ru, ..) => Plural::Many,
     }
+}
+
+/// The names of the placeholders of a text.
+pub(super) fn placeholders(text: &str) -> BTreeSet<String> {
+    let names = text.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
+    names.map(|(name, _)| name.to_owned()).collect()
 }
 
 /// Replaces each `{name}` by its value. What comes in with a value is not looked at again.

@@ -1,4 +1,4 @@
-//! Plain text in lines of at most [`COLUMNS`] characters: wrapped paragraphs, rows of label and value, bullets, columns.
+//! Plain text in lines of at most so many characters: wrapped paragraphs, rows of label and value, bullets, columns.
 //!
 //! Counts characters, not glyph widths: the languages that turnus writes have one column for each.
 
@@ -7,21 +7,37 @@ use handlebars::{Context, Handlebars, Helper, HelperDef, RenderContext, RenderEr
 #[cfg(test)]
 mod tests;
 
-/// Longest line.
-const COLUMNS: usize = 100;
+/// How wide a text is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Page {
+    /// Longest line.
+    columns: usize,
+    /// Width of the labels in front of values.
+    label_columns: usize,
+}
 
-/// Width of the labels in front of values.
-const LABEL_COLUMNS: usize = 24;
+/// Reports: for terminals and attachments.
+pub(super) const REPORT: Page = Page { columns: 100, label_columns: 24 };
+
+/// Mails: what every mail client shows without breaking lines, and a quotation of it (RFC 3676, section 4.2).
+pub(super) const MAIL: Page = Page { columns: 72, label_columns: 22 };
 
 /// Makes the layouts known to templates: `{{wrap text}}`, `{{row label value}}`, `{{bullet text}}`, `{{heading text}}`,
 /// `{{pad text columns}}`; `indent=2` moves `wrap`, `row` and `bullet` to the right.
-pub(super) fn register(registry: &mut Handlebars<'static>) {
-    registry.register_helper("wrap", Box::new(Layout(|given| paragraph(&indent(given), "", given.text))));
-    registry.register_helper("bullet", Box::new(Layout(|given| paragraph(&indent(given), "- ", given.text))));
-    registry.register_helper("row", Box::new(Layout(|given| row(&indent(given), given.text, given.second))));
-    registry.register_helper("heading", Box::new(Layout(|given| heading(given.text))));
-    registry.register_helper("pad", Box::new(Layout(|given| pad(given.text, given.columns))));
+pub(super) fn register(registry: &mut Handlebars<'static>, page: Page) {
+    let layouts: [(&str, Write); 5] = [
+        ("wrap", |page, given| paragraph(page, &indent(given), "", given.text)),
+        ("bullet", |page, given| paragraph(page, &indent(given), "- ", given.text)),
+        ("row", |page, given| row(page, &indent(given), given.text, given.second)),
+        ("heading", |page, given| heading(page, given.text)),
+        ("pad", |_, given| pad(given.text, given.columns)),
+    ];
+    for (name, write) in layouts {
+        registry.register_helper(name, Box::new(Layout { page, write }));
+    }
 }
+
+type Write = fn(Page, &Given<'_>) -> String;
 
 /// What a template gives to a layout.
 struct Given<'a> {
@@ -35,7 +51,10 @@ fn indent(given: &Given<'_>) -> String {
     " ".repeat(given.indent)
 }
 
-struct Layout(fn(&Given<'_>) -> String);
+struct Layout {
+    page: Page,
+    write: Write,
+}
 
 impl HelperDef for Layout {
     fn call_inner<'reg: 'rc, 'rc>(
@@ -56,27 +75,27 @@ impl HelperDef for Layout {
             columns: number(param(1)),
             indent: number(helper.hash_get("indent").map(|value| value.value())),
         };
-        Ok(ScopedJson::Derived((self.0)(&given).into()))
+        Ok(ScopedJson::Derived((self.write)(self.page, &given).into()))
     }
 }
 
 /// `text` in lines, the first after `indent` and `mark`, the others under it.
-fn paragraph(indent: &str, mark: &str, text: &str) -> String {
+fn paragraph(page: Page, indent: &str, mark: &str, text: &str) -> String {
     let first = format!("{indent}{mark}");
     let width = first.chars().count();
-    let lines = wrap(text, COLUMNS.saturating_sub(width));
+    let lines = wrap(text, page.columns.saturating_sub(width));
     format!("{first}{}", lines.join(&format!("\n{}", " ".repeat(width)))).trim_end().to_owned()
 }
 
 /// A label and, beside it, a value.
-fn row(indent: &str, label: &str, value: &str) -> String {
-    let first = format!("{indent}{}", pad(label, LABEL_COLUMNS));
-    paragraph(&first, "", value)
+fn row(page: Page, indent: &str, label: &str, value: &str) -> String {
+    let first = format!("{indent}{}", pad(label, page.label_columns));
+    paragraph(page, &first, "", value)
 }
 
 /// `text` with a rule under it.
-fn heading(text: &str) -> String {
-    format!("{}\n{}", paragraph("", "", text), "─".repeat(text.chars().count().min(COLUMNS)))
+fn heading(page: Page, text: &str) -> String {
+    format!("{}\n{}", paragraph(page, "", "", text), "─".repeat(text.chars().count().min(page.columns)))
 }
 
 /// `text` filled up with spaces, or cut, to exactly so many columns.

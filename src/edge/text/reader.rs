@@ -3,7 +3,7 @@
 //! Invariant: an instant is always written with its offset from UTC or as part of a span that has it.
 
 use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::{Offset, TimeZone};
 
 use super::Error;
@@ -128,6 +128,11 @@ impl<'a> Reader<'a> {
     /// The date alone.
     pub(super) fn day(&self, instant: Timestamp) -> Result<String, Error> {
         self.formatted("format.day", instant)
+    }
+
+    /// The day of the week.
+    pub(super) fn weekday(&self, instant: Timestamp) -> Weekday {
+        self.zone.to_datetime(instant).weekday()
     }
 
     /// Hours and minutes; for tables and pictures under a date.

@@ -5,9 +5,10 @@
 use serde::Serialize;
 
 use super::Error;
+use super::page::{self, Said};
 use super::reader::Reader;
 use crate::domain::report::host::OutcomeKind;
-use crate::domain::report::{ApprovalReport, BackupPromise, Report, WindowReport};
+use crate::domain::report::{ApprovalReport, BackupPromise, NextDate, Report, WindowReport};
 use crate::domain::review::Selection;
 use crate::domain::run::event::RunState;
 use host::HostView;
@@ -15,10 +16,10 @@ use open_point::OpenPointView;
 use timeline::TimelineView;
 
 mod host;
-mod open_point;
+pub(super) mod open_point;
 mod packages;
 mod timeline;
-mod words;
+pub(super) mod words;
 
 use words::{names_in_line, word};
 
@@ -87,7 +88,7 @@ pub(super) fn view(report: &Report, reader: &Reader<'_>) -> Result<ReportView, E
     })
 }
 
-fn headline(report: &Report, reader: &Reader<'_>) -> Result<String, Error> {
+pub(super) fn headline(report: &Report, reader: &Reader<'_>) -> Result<String, Error> {
     reader.plain(match report.state {
         RunState::Running => "report.headline.running",
         RunState::Suspended => "report.headline.suspended",
@@ -102,7 +103,7 @@ fn headline(report: &Report, reader: &Reader<'_>) -> Result<String, Error> {
 }
 
 /// How many hosts came out how, the worst last.
-fn tally(report: &Report, reader: &Reader<'_>) -> Result<String, Error> {
+pub(super) fn tally(report: &Report, reader: &Reader<'_>) -> Result<String, Error> {
     let counts = &report.counts;
     let held_back: Vec<_> =
         report.hosts.iter().filter(|host| host.outcome.is_held_back()).map(|host| host.name.as_str()).collect();
@@ -199,11 +200,23 @@ fn rows(report: &Report, reader: &Reader<'_>) -> Result<Vec<Row>, Error> {
         ("report.label.started_by", Some(report.started_by.clone())),
         ("report.label.reason", report.reason.clone()),
         ("report.label.cancelled_by", report.cancelled_by.clone()),
+        ("report.label.quiet_dates", quiet_dates_row(report, reader)?),
+        ("page.label.acceptance", acceptance_row(report, reader)?),
+        ("report.label.next", report.next.as_ref().map(|next| next_row(next, reader)).transpose()?),
     ];
     labelled(reader, values)
 }
 
-fn packages_row(report: &Report, reader: &Reader<'_>) -> Result<Option<String>, Error> {
+/// Earlier dates on which nothing was to be done.
+fn quiet_dates_row(report: &Report, reader: &Reader<'_>) -> Result<Option<String>, Error> {
+    let dates = report.quiet_dates.iter().map(|date| {
+        reader.text("report.quiet_date", &[("name", date.window.as_str()), ("day", &reader.day(date.opens_at)?)])
+    });
+    let dates = dates.collect::<Result<Vec<_>, _>>()?;
+    Ok((!dates.is_empty()).then(|| dates.join("; ")))
+}
+
+pub(super) fn packages_row(report: &Report, reader: &Reader<'_>) -> Result<Option<String>, Error> {
     let Some(counts) = &report.packages else { return Ok(None) };
     let changed = reader.count("report.packages.changed", counts.installed, &[])?;
     let security = reader.count("report.packages.of_these_security", counts.security, &[])?;
@@ -245,9 +258,22 @@ fn selection_row(report: &Report, reader: &Reader<'_>) -> Result<Option<String>,
     if parts.is_empty() { reader.plain("report.selection.all").map(Some) } else { Ok(Some(parts.join("; "))) }
 }
 
+/// The customer's answer.
+fn acceptance_row(report: &Report, reader: &Reader<'_>) -> Result<Option<String>, Error> {
+    let Some(acceptance) = &report.acceptance else { return Ok(None) };
+    let remark = acceptance.remark.as_ref().map(|remark| remark.lines().collect::<Vec<_>>().join(" "));
+    let (decision, by, at) = (acceptance.decision, acceptance.by.clone(), acceptance.at);
+    page::acceptance_line(&Said { decision, by, at, wish: None, remark }, reader).map(Some)
+}
+
 fn window_row(window: &WindowReport, reader: &Reader<'_>) -> Result<String, Error> {
     let span = reader.span(window.opens_at, Some(window.closes_at))?;
     reader.text("report.window", &[("name", window.name.as_str()), ("span", &span)])
+}
+
+fn next_row(next: &NextDate, reader: &Reader<'_>) -> Result<String, Error> {
+    let span = reader.span(next.opens_at, Some(next.closes_at))?;
+    reader.text("report.window", &[("name", next.window.as_str()), ("span", &span)])
 }
 
 fn annex(report: &Report, reader: &Reader<'_>) -> Result<Vec<Row>, Error> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 use turnus::domain::id::{ContentHash, Name, OccurrenceId};
-use turnus::domain::inventory::{Locale, Receives};
+use turnus::domain::inventory::{CalendarEntry, Locale, Receives};
 use turnus::edge::store::Store;
 use turnus::edge::store::applied::contact::{ContactRow, replace_all_contacts};
 use turnus::edge::store::applied::publish::{publish_all, set_all_materialised};
@@ -109,9 +109,11 @@ impl Provider {
             email: email.to_owned(),
             locale: Locale::De,
             receives: receives.to_vec(),
+            calendar: CalendarEntry::Publish,
         };
         self.in_transaction(async |connection| {
-            let of_customer = contact("it@nordwind.example", &[Receives::Announcement, Receives::Report]);
+            let all = [Receives::Announcement, Receives::Report, Receives::Start];
+            let of_customer = contact("it@nordwind.example", &all);
             let of_team = contact("team@provider.example", &[]);
             let contacts = [(Some(&nordwind), vec![of_customer]), (None, vec![of_team])];
             replace_all_contacts(connection, &contacts).await.unwrap();

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use turnus::domain::id::OccurrenceId;
-use turnus::domain::inventory::{Locale, Receives};
+use turnus::domain::inventory::{CalendarEntry, Locale, Receives};
 use turnus::domain::notification::{Delivery, Kind};
 use turnus::domain::occurrence::{OccurrenceEvent, OccurrenceState};
 use turnus::domain::run::event::RunResult;
 use turnus::edge::store::Store;
 use turnus::edge::store::applied::contact::{ContactRow, list_receivers, replace_all_contacts};
 use turnus::edge::store::notification::{
-    Message, NotificationFilter, StoredNotification, find_notification, list_notifications, tell, withdraw,
+    Message, NotificationFilter, Sending, StoredNotification, find_notification, list_notifications, tell, withdraw,
 };
 use turnus::edge::store::occurrence::insert::reinstate;
 use turnus::edge::store::record::record;
@@ -21,21 +21,25 @@ use super::occurrence::{insert, on, open, step, the_end};
 use super::{create, name, store_revisions, take, write};
 use crate::kit::database::{Database, execute};
 
-fn contact(email: &str, receives: &[Receives]) -> ContactRow {
+pub(super) fn contact(email: &str, receives: &[Receives]) -> ContactRow {
     ContactRow {
         name: "IT-Leitung".to_owned(),
         email: email.to_owned(),
         locale: Locale::De,
         receives: receives.to_vec(),
+        calendar: CalendarEntry::Publish,
     }
 }
 
 /// Two contacts of nordwind, one of another customer, one of the team.
-async fn store_contacts(store: &Store) {
+pub(super) async fn store_contacts(store: &Store) {
     let mut transaction = store.begin().await.expect("begin");
     let nordwind = vec![
-        contact("IT@nordwind.example", &[Receives::Announcement, Receives::Report]),
-        contact("chef@nordwind.example", &[Receives::Report]),
+        ContactRow {
+            calendar: CalendarEntry::Request,
+            ..contact("IT@nordwind.example", &[Receives::Announcement, Receives::Report])
+        },
+        contact("chef@nordwind.example", &[Receives::Report, Receives::Start]),
     ];
     let other = vec![contact("it@suedstern.example", &[Receives::Announcement, Receives::Report])];
     let team = vec![ContactRow { locale: Locale::En, ..contact("team@provider.example", &[]) }];
@@ -44,13 +48,13 @@ async fn store_contacts(store: &Store) {
     transaction.commit().await.expect("commit");
 }
 
-async fn say(store: &Store, kind: Kind, occurrence: OccurrenceId, lead: Option<&str>) -> u64 {
+pub(super) async fn say(store: &Store, kind: Kind, occurrence: OccurrenceId, lead: Option<&str>) -> u64 {
     let mut connection = store.pool().acquire().await.expect("a connection");
     tell(&mut connection, &Message { kind, occurrence, lead, detail: &json!({}) }).await.expect("told")
 }
 
 /// All messages, the latest first.
-async fn outbox(store: &Store) -> Vec<StoredNotification> {
+pub(super) async fn outbox(store: &Store) -> Vec<StoredNotification> {
     let mut connection = store.pool().acquire().await.expect("a connection");
     let all = NotificationFilter { customer: None, occurrence: None, state: None, limit: 1000 };
     list_notifications(&mut connection, all).await.expect("listed")
@@ -69,11 +73,17 @@ async fn each_kind_goes_to_those_who_asked_for_it() {
         (Kind::Reminder, vec![announcements]),
         (Kind::Moved, vec![announcements]),
         (Kind::Cancelled, vec![announcements]),
-        (Kind::Started, vec![announcements]),
+        (Kind::Started, vec!["chef@nordwind.example"]),
         (Kind::Finished, vec![announcements, "chef@nordwind.example"]),
+        (Kind::Failed, vec![announcements, "chef@nordwind.example"]),
+        (Kind::AcceptanceReminder, vec![announcements, "chef@nordwind.example"]),
+        (Kind::PeriodReport, vec![announcements, "chef@nordwind.example"]),
         (Kind::Missed, vec![announcements, team]),
         (Kind::ReviewNeeded, vec![team]),
         (Kind::ReviewReminder, vec![team]),
+        (Kind::RunFailed, vec![team]),
+        (Kind::Undeliverable, vec![team]),
+        (Kind::Answer, vec![team]),
     ];
     for (kind, expected) in cases {
         assert_eq!(say(&store, kind, new.id, None).await, expected.len() as u64, "{kind}");
@@ -102,19 +112,31 @@ async fn a_message_knows_what_it_is_about() {
     let listed = outbox(&store).await;
     let [row] = listed.as_slice() else { panic!("{listed:?}") };
     let expected = StoredNotification {
+        id: row.id,
         number: row.number,
         kind: Kind::Reminder,
         customer: Some(name("nordwind")),
         occurrence: Some(new.id),
+        sequence: Some(0),
         window: Some(name("quarterly")),
         local_start: Some(new.local_start),
         run: None,
         recipient: "IT@nordwind.example".to_owned(),
         recipient_name: "IT-Leitung".to_owned(),
         locale: Locale::De,
+        calendar: CalendarEntry::Request,
         detail,
         state: Delivery::Due,
         created_at: row.created_at,
+        sending: Sending {
+            attempts: 0,
+            refusals: 0,
+            not_before: row.sending.not_before,
+            lease: None,
+            message_id: None,
+            last_error: None,
+            ended_at: None,
+        },
     };
     assert_eq!(*row, expected);
     assert_eq!(find_notification(&mut connection, row.number).await.expect("found"), Some(expected));
@@ -208,7 +230,7 @@ async fn what_was_to_be_told_beforehand_is_withdrawn_unless_it_is_sent() {
     let new = on("nordwind", "2027-03-26");
     insert(&store, std::slice::from_ref(&new)).await;
     say(&store, Kind::Announcement, new.id, None).await;
-    let sent = "update notification set state = 'sent'";
+    let sent = "update notification set state = 'sent', ended_at = now()";
     sqlx::query(sent).execute(&store.pool()).await.expect("sent");
     say(&store, Kind::Reminder, new.id, Some("2d")).await;
     say(&store, Kind::Cancelled, new.id, None).await;
@@ -230,48 +252,6 @@ async fn what_was_to_be_told_beforehand_is_withdrawn_unless_it_is_sent() {
     let others = NotificationFilter { customer: Some(&name("suedstern")), ..due };
     assert_eq!(list_notifications(&mut connection, others).await.expect("listed"), []);
     drop(connection);
-    store.close().await.expect("closed");
-    database.close().await;
-}
-
-#[tokio::test]
-async fn the_end_of_a_run_is_told_with_it_once() {
-    let database = Database::open().await;
-    let store = database.store().await;
-    store_revisions(&store).await;
-    store_contacts(&store).await;
-    let new = on("nordwind", "2027-03-26");
-    insert(&store, std::slice::from_ref(&new)).await;
-    let (run, number, epoch) = open(&store, new.id, "mail01").await.expect("opened");
-
-    let mut transaction = store.begin().await.expect("begin");
-    let end = the_end(RunResult::Succeeded);
-    record(&mut transaction, run, epoch, &end).await.expect("written");
-    transaction.rollback().await.expect("rolled back");
-    assert_eq!(outbox(&store).await, [], "not before the end is stored");
-
-    for _ in 0..2 {
-        write(&store, run, epoch, &end).await.expect("written, and written again");
-    }
-    let told = outbox(&store).await;
-    let about: Vec<_> = told.iter().map(|row| (row.kind, row.occurrence, row.run, &row.detail)).collect();
-    let finished = (Kind::Finished, Some(new.id), Some(number), &Value::Object(serde_json::Map::new()));
-    assert_eq!(about, [finished, finished], "the two that get reports");
-    store.close().await.expect("closed");
-    database.close().await;
-}
-
-#[tokio::test]
-async fn the_end_of_a_run_by_hand_is_told_as_well() {
-    let database = Database::open().await;
-    let store = database.store().await;
-    store_contacts(&store).await;
-    let (run, number) = create(&store, &["mail01"]).await;
-    let epoch = take(&store, run, "one:1").await.expect("free");
-    write(&store, run, epoch, &the_end(RunResult::Failed)).await.expect("written");
-    let told = outbox(&store).await;
-    let about: Vec<_> = told.iter().map(|row| (row.kind, row.occurrence, row.run)).collect();
-    assert_eq!(about, [(Kind::Finished, None, Some(number)), (Kind::Finished, None, Some(number))]);
     store.close().await.expect("closed");
     database.close().await;
 }
@@ -329,7 +309,7 @@ async fn telling_one_customer_does_not_read_the_contacts_of_all() {
     let mut transaction = store.begin().await.expect("begin");
     let message = Message { kind: Kind::Missed, occurrence: new.id, lead: None, detail: &json!({}) };
     tell(&mut transaction, &message).await.expect("told");
-    let end = the_end(RunResult::Succeeded);
+    let end = the_end(RunResult::Failed);
     record(&mut transaction, run, epoch, &end).await.expect("written");
     let scans = "select seq_scan from pg_stat_xact_user_tables where relname = 'contact'";
     let scans: i64 = sqlx::query_scalar(scans).fetch_one(&mut *transaction).await.expect("counted");

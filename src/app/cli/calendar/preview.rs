@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::moment::Moment;
+use crate::app::calendar::horizon;
 use crate::app::calendar::overview::{Overview, find_end, look, look_ahead};
 use crate::app::cli::context::Context;
 use crate::app::cli::exit::{Exit, Failure};
@@ -27,6 +28,8 @@ use crate::edge::store::occurrence::{StoredOccurrence, list_around, list_origins
 const SHOWN: usize = 10;
 /// Most dates that are shown.
 const MOST_SHOWN: usize = 10_000;
+/// A feed has the dates of so long ago, unless told otherwise: what a feed has no more, calendars take out as if it had never been.
+const KEPT: SignedDuration = SignedDuration::from_hours(31 * 24);
 
 #[derive(Debug, Args)]
 // The group of this name is that of the command that has these arguments as its own.
@@ -40,7 +43,7 @@ pub(super) struct Arguments {
     /// Last day, or local time
     #[arg(long, value_name = "D", conflicts_with = "count")]
     to: Option<Moment>,
-    /// So many dates; 10 unless told otherwise
+    /// So many dates; 10 unless told otherwise, in a feed those of the year ahead
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     count: Option<u16>,
     #[arg(long, value_enum, default_value_t)]
@@ -89,11 +92,14 @@ async fn preview(
     };
     // Days of one customer are its own; of all, those of this machine.
     let zone = customer.map_or_else(|| Ok(TimeZone::system()), |customer| super::moment::zone(&customer.time_zone))?;
-    let from = arguments.from.map_or(now, |from| from.first(&zone));
+    let is_feed = arguments.format == PreviewFormat::Ics && arguments.count.is_none();
+    let begin = if is_feed { now.saturating_sub(KEPT).unwrap_or(now) } else { now };
+    let from = arguments.from.map_or(begin, |from| from.first(&zone));
     let name = customer.map(|customer| &customer.name);
     let most = arguments.count.map_or(SHOWN, usize::from);
-    let until = match arguments.to {
-        Some(to) => to.after(&zone),
+    let end = arguments.to.map(|to| to.after(&zone)).or(is_feed.then(|| horizon(now.max(from)).until));
+    let until = match end {
+        Some(end) => end,
         None => find_end(&context.catalog, name, from, most).map_err(unusable)?,
     };
     if until <= from {
@@ -103,7 +109,7 @@ async fn preview(
         Some(store) => Some(read_rows(store, from, until).await?),
         None => None,
     };
-    let (overview, until) = match arguments.to {
+    let (overview, until) = match end {
         Some(_) => look_to(context, name, from..until, (stored, now), &zone)?,
         None => {
             let mut overview = look(&context.catalog, name, &(from..until), stored, now).map_err(unusable)?;

@@ -1,6 +1,6 @@
 //! How problems look to a person.
 
-use super::{count, render_problems};
+use super::{count, render_problems, texts};
 use crate::domain::catalog::{Source, SourceKind};
 use crate::domain::problem::{Problem, Problems};
 
@@ -18,7 +18,7 @@ fn problem(line: usize, column: usize) -> Problem {
 
 fn rendered(text: &str, problems: Vec<Problem>) -> String {
     let source = Source { file: "jobs/j.toml".to_owned(), kind: SourceKind::Job, text: Ok(text.to_owned()) };
-    render_problems(&Problems(problems), &[source])
+    render_problems(&Problems(problems), &texts(&[source], &[]))
 }
 
 #[test]

@@ -11,7 +11,9 @@ use crate::domain::calendar::shift::Shift;
 use crate::domain::calendar::{CalendarFreeze, Freeze, HolidayRule};
 use crate::domain::document::tests::told;
 use crate::domain::id::{ContentHash, Name};
-use crate::domain::inventory::{Connection, Contact, Customer, Host, Locale, Receives, Window};
+use crate::domain::inventory::{
+    CalendarEntry, Connection, Contact, Customer, Host, Locale, PeriodLength, Receives, Window,
+};
 
 /// A right inventory; the tests change one line of it, which is why the numbers matter.
 const LINES: [&str; 27] = [
@@ -78,6 +80,7 @@ fn everything_that_an_inventory_says_is_kept() {
         locale = "de"
         time_zone = "europe/berlin"
         holidays = "DE-BY"
+        period_report = "quarter"
         [vars]
         backup_dir = "/var/backups"
         data_dir = "/srv"
@@ -85,6 +88,7 @@ fn everything_that_an_inventory_says_is_kept() {
         name = "IT-Leitung"
         email = "it@nordwind.example"
         receives = ["announcement", "report"]
+        calendar = "request"
         [[window]]
         name = "quarterly"
         rule = "FREQ=MONTHLY;INTERVAL=3;BYDAY=-1FR"
@@ -159,10 +163,12 @@ fn everything_that_an_inventory_says_is_kept() {
         locale: Locale::De,
         time_zone: "Europe/Berlin".to_owned(),
         holidays: Some("DE-BY".parse().expect("a region")),
+        period_report: Some(PeriodLength::Quarter),
         contacts: vec![Contact {
             name: "IT-Leitung".to_owned(),
             email: "it@nordwind.example".to_owned(),
             receives: vec![Receives::Announcement, Receives::Report],
+            calendar: CalendarEntry::Request,
         }],
         windows: vec![quarterly],
         freezes: vec![Freeze {
@@ -202,8 +208,8 @@ fn unknown_keys_are_refused_in_every_table() {
         let text = format!("{}\nzzz = 1", LINES[line - 1]);
         check(line, &text, &format!("{}:1 unknown key `zzz` in `{table}` (expected: {known})", line + 1));
     };
-    unknown(3, "customer", "`name`, `locale`, `time_zone`, `holidays`");
-    unknown(7, "contact", "`name`, `email`, `receives`");
+    unknown(3, "customer", "`name`, `locale`, `time_zone`, `holidays`, `period_report`");
+    unknown(7, "contact", "`name`, `email`, `receives`, `calendar`");
     unknown(
         15,
         "window",
@@ -284,7 +290,7 @@ fn contacts() {
     check(
         7,
         "receives = [\"reports\", \"news\"]",
-        "7:13 an entry of `receives` is `reports` (expected: `announcement`, `report`) (hint: did you mean `report`?)\n7:24 an entry of `receives` is `news` (expected: `announcement`, `report`)",
+        "7:13 an entry of `receives` is `reports` (expected: `announcement`, `report`, `start`) (hint: did you mean `report`?)\n7:24 an entry of `receives` is `news` (expected: `announcement`, `report`, `start`)",
     );
     check(7, "receives = [\"report\", \"report\"]", "7:23 `report` is there twice (hint: the first is in line 7)");
     let second =

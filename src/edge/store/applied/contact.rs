@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use super::super::error::Error;
 use super::super::run::read_name;
 use crate::domain::id::Name;
-use crate::domain::inventory::{Locale, Receives};
+use crate::domain::inventory::{CalendarEntry, Locale, Receives};
 
 /// A contact of a customer, or of the provider's team.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct ContactRow {
     pub locale: Locale,
     /// What a customer's contact gets. The team's get what is for the team, whatever stands here.
     pub receives: Vec<Receives>,
+    /// How dates come to this contact's calendar.
+    pub calendar: CalendarEntry,
 }
 
 /// Puts new contacts in the place of those that each customer had; of those of the provider's team, where it is `None`. An address that
@@ -44,17 +46,20 @@ pub async fn replace_all_contacts(
             columns.email.push(&contact.email);
             columns.locale.push(locale_word(contact.locale));
             columns.receives.push(receives.join(","));
+            columns.calendar.push(contact.calendar.as_str());
         }
     }
     sqlx::query!(
-        "insert into contact (customer, name, email, locale, receives)
-         select customer, name, email, locale, string_to_array(receives, ',')
-         from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) as new (customer, name, email, locale, receives)",
+        "insert into contact (customer, name, email, locale, receives, calendar)
+         select customer, name, email, locale, string_to_array(receives, ','), calendar
+         from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+              as new (customer, name, email, locale, receives, calendar)",
         &columns.customer as &[Option<&str>],
         &columns.name as &[&str],
         &columns.email as &[&str],
         &columns.locale as &[&str],
         &columns.receives,
+        &columns.calendar as &[&str],
     )
     .execute(connection)
     .await?;
@@ -83,6 +88,20 @@ pub async fn list_receivers(
     Ok(receivers)
 }
 
+/// Whether the provider's people have this address, and no contact of the customer has.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn is_of_team(connection: &mut PgConnection, customer: Option<&Name>, email: &str) -> Result<bool, Error> {
+    let found = sqlx::query_scalar!(
+        r#"select coalesce(bool_and(customer is null), false) as "of_team!"
+           from contact where coalesce(customer, '') in (coalesce($1, ''), '') and lower(email) = lower($2)"#,
+        customer.map(Name::as_str),
+        email,
+    );
+    Ok(found.fetch_one(connection).await?)
+}
+
 /// Contacts, turned by 90 degrees.
 #[derive(Default)]
 struct Columns<'a> {
@@ -91,6 +110,7 @@ struct Columns<'a> {
     email: Vec<&'a str>,
     locale: Vec<&'static str>,
     receives: Vec<String>,
+    calendar: Vec<&'a str>,
 }
 
 /// By the address in lower case.
@@ -113,6 +133,7 @@ fn receives_word(receives: Receives) -> &'static str {
     match receives {
         Receives::Announcement => "announcement",
         Receives::Report => "report",
+        Receives::Start => "start",
     }
 }
 

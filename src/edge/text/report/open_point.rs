@@ -11,12 +11,12 @@ use crate::domain::report::step::StepReference;
 
 /// One sentence, and how to go on.
 #[derive(Debug, Serialize)]
-pub(super) struct OpenPointView {
+pub(in crate::edge::text) struct OpenPointView {
     text: String,
     commands: Vec<String>,
 }
 
-pub(super) fn views(points: &[OpenPoint], reader: &Reader<'_>) -> Result<Vec<OpenPointView>, Error> {
+pub(in crate::edge::text) fn views(points: &[OpenPoint], reader: &Reader<'_>) -> Result<Vec<OpenPointView>, Error> {
     let groups = points.chunk_by(share_a_sentence);
     groups.filter_map(|group| Some((group.first()?, group))).map(|(first, group)| view(first, group, reader)).collect()
 }
@@ -26,6 +26,9 @@ fn share_a_sentence(one: &OpenPoint, other: &OpenPoint) -> bool {
         (OpenPoint::HostUnreachable { .. }, OpenPoint::HostUnreachable { .. })
         | (OpenPoint::ReviewAgain { .. }, OpenPoint::ReviewAgain { .. })
         | (OpenPoint::RebootNeeded { .. }, OpenPoint::RebootNeeded { .. }) => true,
+        (OpenPoint::MessageUndelivered { recipient, .. }, OpenPoint::MessageUndelivered { recipient: other, .. }) => {
+            recipient == other
+        }
         (OpenPoint::HostSkipped { cause, .. }, OpenPoint::HostSkipped { cause: other, .. }) => cause == other,
         _ => false,
     }
@@ -59,6 +62,7 @@ fn text(point: &OpenPoint, group: &[OpenPoint], reader: &Reader<'_>) -> Result<S
             let services = names_in_line("report.packages.and_more_in_annex", services, services.len(), reader)?;
             reader.text(&key, &[("host", host.as_str()), ("services", &services)])
         }
+        OpenPoint::MessageUndelivered { recipient, .. } => reader.count(&key, group.len(), &[("recipient", recipient)]),
         OpenPoint::NoBackup { reason } => reader.text(&key, &[("reason", reason)]),
     }
 }

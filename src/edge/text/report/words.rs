@@ -26,7 +26,7 @@ pub(super) fn names_in_line(
 }
 
 /// The word by which the report's JSON calls `value`: texts are found by it, and pages style by it.
-pub(super) fn word(value: &impl Serialize) -> String {
+pub(in crate::edge::text) fn word(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
         Ok(tagged) => tagged.get("kind").and_then(|kind| kind.as_str()).unwrap_or_default().to_owned(),
@@ -58,7 +58,7 @@ pub(super) fn cause_clause(reader: &Reader<'_>, cause: Cause) -> Result<String, 
 }
 
 /// What became of a host, in a sentence for customers.
-pub(super) fn outcome_sentence(reader: &Reader<'_>, outcome: &HostOutcome) -> Result<String, Error> {
+pub(in crate::edge::text) fn outcome_sentence(reader: &Reader<'_>, outcome: &HostOutcome) -> Result<String, Error> {
     let kind = word(&outcome.kind);
     let (key, cause) = match outcome.cause {
         None if outcome.step.is_some() => (format!("report.sentence.{kind}_step"), String::new()),
@@ -78,7 +78,7 @@ pub(super) fn outcome_sentence(reader: &Reader<'_>, outcome: &HostOutcome) -> Re
 }
 
 /// A phase with its length and, unless it went well, its state.
-pub(super) fn phase_line(reader: &Reader<'_>, phase: &PhaseReport) -> Result<String, Error> {
+pub(in crate::edge::text) fn phase_line(reader: &Reader<'_>, phase: &PhaseReport) -> Result<String, Error> {
     let name = reader.plain(&format!("report.phase.{}", phase.phase))?;
     let duration = phase.duration_ms.map(|duration| reader.duration(duration)).transpose()?;
     if phase.state == PhaseState::Succeeded {

@@ -12,8 +12,7 @@ use crate::domain::calendar::collision::Collision;
 use crate::domain::catalog::Catalog;
 use crate::domain::id::OccurrenceId;
 use crate::domain::inventory::Customer;
-use crate::domain::occurrence::OccurrenceState;
-use crate::edge::ics::{OwnEvent, Status, write};
+use crate::edge::ics::{Impact, Maintenance, OwnEvent, Status, provider_domain, uid, write};
 
 /// As a table, with what collides below. The column of customers is left out for one.
 pub(super) fn describe(overview: &Overview<'_>, customer: Option<&Customer>) -> String {
@@ -155,34 +154,40 @@ fn event(
     now: Timestamp,
 ) -> Option<OwnEvent> {
     let status = match entry.standing {
-        Standing::Stored(OccurrenceState::Cancelled) => Status::Cancelled,
-        Standing::Stored(OccurrenceState::Skipped | OccurrenceState::Missed | OccurrenceState::Moved) => return None,
-        Standing::Stored(OccurrenceState::Planned) => Status::Tentative,
-        Standing::Stored(_) => Status::Confirmed,
+        Standing::Stored(state) => Status::of(state)?,
+        // What nobody recorded did not take place.
+        Standing::NotRecorded => return None,
         _ if entry.cause.is_some() => return None,
         _ => Status::Tentative,
     };
     let whose = catalog.customers.get(&entry.customer).map_or(entry.customer.as_str(), |known| &known.display_name);
-    let job = catalog.jobs.get(&entry.job).map_or(entry.job.as_str(), |job| &job.description);
+    let job = catalog.jobs.get(&entry.job);
+    let what = job.map_or(entry.job.as_str(), |job| &job.description);
+    let provider = &catalog.settings.provider;
     Some(OwnEvent {
         uid: match entry.id {
-            Some(id) => format!("{}@turnus", origins.get(&id).unwrap_or(&id)),
+            Some(id) => uid(*origins.get(&id).unwrap_or(&id)),
             None => preliminary_uid(entry, catalog),
         },
         sequence: entry.sequence,
         stamp: now,
         summary: format!("{whose}: {}", entry.window),
-        description: format!("{job}\n{}", why(entry)),
+        description: format!("{what}\n{}", why(entry)),
         start: entry.start,
         end: entry.end,
         status,
+        maintenance: Maintenance {
+            provider: provider_domain(provider.email.as_deref(), provider.name.as_deref()).to_owned(),
+            account: entry.customer.clone(),
+            impact: job.map_or(Impact::Degraded, Impact::of),
+            objects: entry.hosts.to_vec(),
+        },
     })
 }
 
 /// Names a date that is not stored, until it is. No name has a dot or an `@`.
 fn preliminary_uid(entry: &Entry<'_>, catalog: &Catalog) -> String {
     let provider = &catalog.settings.provider;
-    let whose = provider.email.as_deref().and_then(|email| email.rsplit_once('@')).map(|(_, domain)| domain);
-    let whose = whose.or(provider.name.as_deref()).unwrap_or("turnus");
+    let whose = provider_domain(provider.email.as_deref(), provider.name.as_deref());
     format!("{}.{}.{}@{whose}", entry.recurrence_id.strftime("%Y%m%dT%H%M%S"), entry.window, entry.customer)
 }
