@@ -50,12 +50,13 @@ const LOCALES: [(Locale, &str); 4] = [
     (Locale::Ru, texts_of!("ru")),
 ];
 
-const HTML_TEMPLATES: [(&str, &str); 6] = [
+const HTML_TEMPLATES: [(&str, &str); 7] = [
     ("report/html", include_str!("text/templates/report/html.hbs")),
     ("report/style", include_str!("text/templates/report/style.hbs")),
     ("report/timeline", include_str!("text/templates/report/timeline.hbs")),
     ("report/host", include_str!("text/templates/report/host.hbs")),
     ("report/annex", include_str!("text/templates/report/annex.hbs")),
+    ("period/style", include_str!("text/templates/period/style.hbs")),
     ("period/html", include_str!("text/templates/period/html.hbs")),
 ];
 

@@ -204,7 +204,7 @@ fn templates_have_no_sentence_and_no_way_around_escaping() {
         let outside: String = text.split("{{").map(|part| part.rsplit("}}").next().unwrap()).collect();
         let tags_cut: String = outside.split('<').map(|part| part.rsplit('>').next().unwrap()).collect();
         let words = tags_cut.split_whitespace().filter(|word| word.chars().all(char::is_alphabetic)).count();
-        assert!(name == "report/style" || words == 0, "{name} says something itself: {tags_cut}");
+        assert!(name.ends_with("/style") || words == 0, "{name} says something itself: {tags_cut}");
     }
 }
 
