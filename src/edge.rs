@@ -3,6 +3,7 @@
 pub mod config;
 pub mod ics;
 pub mod mail;
+pub mod pdf;
 pub mod probe;
 pub mod remote;
 pub mod store;

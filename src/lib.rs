@@ -7,9 +7,10 @@
 //!
 //! - [`domain`] is what turnus knows: names, inventories, jobs, plans, the life of a run, reports. Synchronous, without I/O,
 //!   clock or randomness; tested exhaustively without any.
-//! - [`edge`] are the foreign worlds, one module each: files and environment, Postgres, hosts, probes, texts. No edge knows another.
-//! - [`app`] are the roles that a process plays: the controller that drives runs, the daemon that opens them in their time, and the
-//!   command line.
+//! - [`edge`] are the foreign worlds, one module each: files and environment, Postgres, hosts, probes, texts, mail. No edge knows
+//!   another.
+//! - [`app`] are the roles that a process plays: the controller that drives runs, the daemon that opens them in their time, the
+//!   pages on which customers answer, and the command line.
 //!
 //! # A run, step by step
 //!
@@ -60,6 +61,15 @@
 //! 4. The versions that will be replaced are kept with the backup. The step that installs makes sure once more, on the host, that it
 //!    would do what was looked at, and nothing else.
 //! 5. At the end, whatever came of it, the host is looked at again: what counts is what is installed ([`domain::packages::account`]).
+//!
+//! # A letter, from link to answer
+//!
+//! 1. A letter has a link of its own, and a code ([`edge::store::link`]). The database keeps hashes of both.
+//! 2. `turnus serve` shows what is behind it ([`app::web`]): the date or the report, and what was said of it. GET changes nothing.
+//! 3. An answer with the right code is kept in one transaction with what follows ([`edge::store::answer`]): a report has one, and so
+//!    has a date as it was announced; the unique index decides between two.
+//! 4. Silence is counted in working days ([`domain::answer`]): it is reminded of once, and counts as yes only where the provider has it
+//!    so ([`app::daemon::acceptance`]).
 //!
 //! # What holds
 //!

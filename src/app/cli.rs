@@ -4,6 +4,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a role that a process plays has the clock, and names new runs")]
 
+mod accept;
 mod apply;
 mod calendar;
 mod cancel;
@@ -105,6 +106,8 @@ enum Command {
     Mail(mail::Arguments),
     /// Write the report of a run
     Report(report::Arguments),
+    /// Keep a customer's answer to a report that was told by phone
+    Accept(accept::Arguments),
     /// Look at pending updates, and decide what may be installed
     Review(review::Arguments),
     /// Keep the calendar: open what is due, drive its runs, tell people; until it is told to stop
@@ -171,9 +174,14 @@ async fn execute(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Runs(arguments) => runs::run(&record()?, arguments).await,
         Command::Show { run, format } => show::run(&record()?, run, format).await,
         Command::Log(arguments) => log::run(&record()?, arguments).await,
-        Command::Outbox(arguments) => outbox::run(&record()?, arguments).await,
+        Command::Outbox(arguments) => outbox::run(&record()?, &directory, arguments).await,
         Command::Mail(arguments) => mail::run(&context()?, &directory, &arguments),
-        Command::Report(arguments) => report::run(&record()?, arguments).await,
+        Command::Report(arguments) => {
+            // The report of a run needs the database only, as it may be wanted in an emergency; a customer stands in the files.
+            let context = if arguments.is_about_a_period() { context()? } else { record()? };
+            report::run(&context, arguments).await
+        }
+        Command::Accept(arguments) => accept::run(&record()?, &arguments).await,
         Command::Review(arguments) => review::run(&context()?, arguments).await,
         Command::Serve(_) => serve::run(&directory).await,
         Command::Demo(arguments) => demo::run(arguments).await,

@@ -7,6 +7,7 @@
 //! Invariants: every decision about an occurrence is taken by the database's clock; a tick that fails, hangs or panics holds up no
 //! other tick, and one customer's trouble no other customer.
 
+pub mod acceptance;
 pub mod announce;
 pub(super) mod applied;
 pub mod collect;
@@ -32,7 +33,9 @@ use self::crew::Crew;
 use self::tick::Pulse;
 use super::controller::drive::Controller;
 use super::post::Office;
+use crate::domain::settings::delivery::Acceptance;
 use crate::domain::settings::{Settings, Ssh};
+use crate::domain::wording::WordingFile;
 use crate::edge::store::Store;
 use crate::edge::store::error::Error as StoreError;
 
@@ -47,6 +50,8 @@ pub struct Daemon {
     ssh: Ssh,
     /// What sends messages; absent where nothing says where they go.
     office: Option<Office>,
+    /// What silence to a report means.
+    acceptance: Acceptance,
     crew: Crew,
     pulse: Pulse,
 }
@@ -57,19 +62,32 @@ impl Daemon {
     /// # Errors
     /// If this machine can't make connections to hosts.
     pub fn new(store: Store, ssh: &Ssh, state_dir: &Path) -> anyhow::Result<Arc<Self>> {
-        let settings = Settings { ssh: ssh.clone(), ..Settings::default() };
-        Self::of_machine(store, &settings, state_dir)
+        Self::settled(store, &Settings { ssh: ssh.clone(), ..Settings::default() }, state_dir)
     }
 
-    /// The same by all that this machine's settings say of connections and messages.
+    /// The same, with all that this machine's settings say.
     ///
     /// # Errors
-    /// If this machine can't make connections to hosts.
-    pub fn of_machine(store: Store, settings: &Settings, state_dir: &Path) -> anyhow::Result<Arc<Self>> {
+    /// See [`Daemon::new`].
+    pub fn settled(store: Store, settings: &Settings, state_dir: &Path) -> anyhow::Result<Arc<Self>> {
+        Self::with_wording(store, settings, Vec::new(), state_dir)
+    }
+
+    /// The same, with the provider's own words for messages.
+    ///
+    /// # Errors
+    /// See [`Daemon::new`].
+    pub fn with_wording(
+        store: Store,
+        settings: &Settings,
+        wording: Vec<WordingFile>,
+        state_dir: &Path,
+    ) -> anyhow::Result<Arc<Self>> {
         let controller = Controller::open(&settings.ssh, state_dir)?;
-        let office = Office::new(settings, controller.name.clone());
+        let office = Office::new(settings, wording, controller.name.clone());
+        let (ssh, acceptance) = (settings.ssh.clone(), settings.acceptance.clone());
         let (crew, pulse) = (Crew::default(), Pulse::default());
-        Ok(Arc::new(Self { store, controller, ssh: settings.ssh.clone(), office, crew, pulse }))
+        Ok(Arc::new(Self { store, controller, ssh, office, acceptance, crew, pulse }))
     }
 
     /// Waits until what a tick of [`tick::Tick::Collect`] has begun is collected, and what one of [`tick::Tick::Post`] has begun is sent.

@@ -23,8 +23,11 @@ use self::facts::{Facts, find_overtaken, read_facts};
 use self::letter::write_letter;
 pub use self::office::{Office, Post};
 use super::controller::clock::Clock;
+use super::period;
 use crate::domain::line::clean_line;
+use crate::domain::notification::Kind;
 use crate::domain::notification::patience::{outage_wait_s, wait_s};
+use crate::domain::period::Period;
 use crate::edge::mail::{Letter, Refusal};
 use crate::edge::store::Store;
 use crate::edge::store::error::{Error as StoreError, Kind as StoreKind};
@@ -164,6 +167,10 @@ async fn deliver(pass: &Pass<'_>, message: &StoredNotification, attempt: &Attemp
         Err(error) if is_of_message(&error) => return Ok(Fate::NotWritten(error.into())),
         Err(error) => return Err(error),
     };
+    let facts = match add_period(pass, message, facts).await {
+        Ok(facts) => facts,
+        Err(error) => return error.downcast().map(Err).unwrap_or_else(|error| Ok(Fate::NotWritten(error))),
+    };
     let letter = match write_letter(pass.post, message, &facts, pass.clock.now()).await {
         Ok(letter) => letter,
         Err(error) => return Ok(Fate::NotWritten(error)),
@@ -188,6 +195,17 @@ async fn look_up(pass: &Pass<'_>, message: &StoredNotification) -> Result<Result
     let facts = read_facts(&mut transaction, pass.post, message, now).await?;
     transaction.commit().await?;
     Ok(Ok(facts))
+}
+
+/// What was done in a period is added up from many records, in transactions of its own.
+async fn add_period(pass: &Pass<'_>, message: &StoredNotification, facts: Facts) -> anyhow::Result<Facts> {
+    if message.kind != Kind::PeriodReport {
+        return Ok(facts);
+    }
+    let customer = facts.customer.as_ref().ok_or_else(|| anyhow!("its customer is not applied"))?;
+    let period = message.detail["period"].as_str().unwrap_or_default().parse::<Period>()?;
+    let report = period::report(pass.store, customer, period, pass.clock.now()).await?;
+    Ok(Facts { period: Some(report), ..facts })
 }
 
 /// That the message is still ours, and still worth telling, is known for as long as the sending takes. `None`: go on.

@@ -36,8 +36,30 @@ use crate::edge::text::Texts;
 
 /// The largest answer is a remark of 2000 characters, percent-encoded.
 const BODY_LIMIT: usize = 32 * 1024;
-/// A request, its body included, that takes longer is given up.
-const REQUEST_LIMIT: Duration = Duration::from_secs(15);
+
+/// How long clients are waited for.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// The head of a request comes within this time.
+    pub head: Duration,
+    /// A request, its body included, that takes longer is given up.
+    pub request: Duration,
+    /// A connection lasts no longer: request, answer, and whatever the client does in between.
+    pub connection: Duration,
+    /// Who is being served when it stops is served to the end, for so long.
+    pub leave: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(10),
+            request: Duration::from_secs(15),
+            connection: Duration::from_secs(30),
+            leave: Duration::from_secs(5),
+        }
+    }
+}
 
 /// What all requests share.
 pub struct Pages {
@@ -91,7 +113,7 @@ impl Pages {
 }
 
 /// All pages.
-pub fn router(pages: Arc<Pages>) -> Router {
+fn router(pages: Arc<Pages>, patience: Patience) -> Router {
     Router::new()
         .route("/l/{token}", get(link::show).post(link::answer))
         .route("/l/{token}/report", get(link::show_report))
@@ -101,7 +123,7 @@ pub fn router(pages: Arc<Pages>) -> Router {
         .layer(from_fn_with_state(Arc::clone(&pages), guard::admit))
         // Whoever watches over this is not to be held up by those who flood it.
         .route("/healthz", get(health))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_LIMIT))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, patience.request))
         .layer(CatchPanicLayer::new())
         .layer(from_fn(guard::protect))
         .with_state(pages)

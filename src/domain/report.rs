@@ -117,6 +117,9 @@ pub struct Report {
     /// Dates since the report before on which nothing was to be done, and of which nobody was told; absent if there were none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub quiet_dates: Vec<QuietDate>,
+    /// When the same job comes next; set by whoever knows the calendar, which the record does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<NextDate>,
     /// What is left for somebody to do or to know.
     pub open_points: Vec<OpenPoint>,
     /// The hosts, in the order in which they were taken.
@@ -154,6 +157,17 @@ pub struct WindowReport {
     pub closes_at: Timestamp,
     /// For how long after the close hosts were still in work; absent if none was, or as long as some are.
     pub overrun_ms: Option<u64>,
+}
+
+/// A date that is to come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NextDate {
+    /// Its window.
+    pub window: Name,
+    /// Its opening.
+    pub opens_at: Timestamp,
+    /// Its close.
+    pub closes_at: Timestamp,
 }
 
 /// Guarantee G3, or the declared exception.
@@ -232,6 +246,7 @@ pub fn from_record(record: &RunRecord<'_>) -> Report {
         worst_outcome: hosts.iter().map(|host| host.outcome.kind).max(),
         counts: Counts::of(&hosts),
         quiet_dates: record.meanwhile.quiet.clone(),
+        next: None,
         open_points: open_point::collect(record, state, &hosts),
         hosts,
         acceptance: None,

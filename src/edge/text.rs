@@ -16,12 +16,13 @@ use handlebars::{
 use crate::domain::inventory::Locale;
 use crate::domain::mail::Mail;
 use crate::domain::problem::Problems;
+use crate::domain::period::summary::PeriodReport;
 use crate::domain::report::Report;
 use crate::domain::wording::WordingFile;
 pub use agreement::Agreement;
-use page::{Letterhead, Page};
 use catalogue::{Catalogue, code};
 pub use mail::RenderedMail;
+use page::{Letterhead, Page};
 use reader::Reader;
 
 mod agreement;
@@ -29,6 +30,7 @@ mod catalogue;
 mod layout;
 mod mail;
 pub mod page;
+mod period;
 mod reader;
 mod report;
 #[cfg(test)]
@@ -57,7 +59,7 @@ const LOCALES: [(Locale, &str); 4] = [
     (Locale::Ru, texts_of!("ru")),
 ];
 
-const HTML_TEMPLATES: [(&str, &str); 9] = [
+const HTML_TEMPLATES: [(&str, &str); 10] = [
     ("report/html", include_str!("text/templates/report/html.hbs")),
     ("report/style", include_str!("text/templates/report/style.hbs")),
     ("report/timeline", include_str!("text/templates/report/timeline.hbs")),
@@ -67,9 +69,13 @@ const HTML_TEMPLATES: [(&str, &str); 9] = [
     ("page/style", include_str!("text/templates/page/style.hbs")),
     ("page/said", include_str!("text/templates/page/said.hbs")),
     ("page/form", include_str!("text/templates/page/form.hbs")),
+    ("period/html", include_str!("text/templates/period/html.hbs")),
 ];
 
-const TEXT_TEMPLATES: [(&str, &str); 1] = [("report/text", include_str!("text/templates/report/text.hbs"))];
+const TEXT_TEMPLATES: [(&str, &str); 2] = [
+    ("report/text", include_str!("text/templates/report/text.hbs")),
+    ("period/text", include_str!("text/templates/period/text.hbs")),
+];
 
 /// Why a text could not be written. All of these are mistakes in templates or locale files, not in what is written about.
 #[derive(Debug, thiserror::Error)]
@@ -241,6 +247,20 @@ impl Texts {
         let reader = Reader::new(find(&self.catalogues, locale), time_zone);
         let (name, view) = ("page/html", page::view(page, head, &reader)?);
         self.html.render(name, &view).map_err(|source| Error::Render { name, source: Box::new(source) })
+    }
+
+    /// Writes the report of a period in the given language, in the customer's time zone.
+    ///
+    /// # Errors
+    /// A mistake in a template or locale file.
+    pub fn render_period(&self, report: &PeriodReport, locale: Locale, format: Format) -> Result<String, Error> {
+        let reader = Reader::new(find(&self.catalogues, locale), &report.time_zone);
+        let view = period::view(report, &reader)?;
+        let (registry, name) = match format {
+            Format::Text => (&self.plain, "period/text"),
+            Format::Html => (&self.html, "period/html"),
+        };
+        registry.render(name, &view).map_err(|source| Error::Render { name, source: Box::new(source) })
     }
 
     /// Tells in one line what is agreed on a window.

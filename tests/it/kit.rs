@@ -5,6 +5,7 @@ pub(crate) mod debian;
 pub(crate) mod machine;
 pub(crate) mod office;
 pub(crate) mod provider;
+pub(crate) mod smtp;
 pub(crate) mod sshd;
 pub(crate) mod updates;
 pub(crate) mod world;

@@ -13,7 +13,7 @@ mod fault;
 mod lease;
 mod listen;
 mod notification;
-mod occurrence;
+pub(crate) mod occurrence;
 mod process;
 mod record;
 mod review;
@@ -37,7 +37,7 @@ use turnus::edge::store::revision::{Revision, RevisionKind, store_revision};
 use turnus::edge::store::run::RunNumber;
 use turnus::edge::store::run::create::{Created, NewRun, create_run};
 
-fn name(text: &str) -> Name {
+pub(crate) fn name(text: &str) -> Name {
     text.parse().expect("a valid name")
 }
 
@@ -124,7 +124,7 @@ async fn try_create(store: &Store, plan: &Plan, key: Option<&str>) -> Result<(Ru
 }
 
 /// A run of `nordwind` on `hosts`.
-async fn create(store: &Store, hosts: &[&str]) -> (RunId, RunNumber) {
+pub(crate) async fn create(store: &Store, hosts: &[&str]) -> (RunId, RunNumber) {
     store_revisions(store).await;
     match try_create(store, &plan_for("nordwind", hosts), None).await.expect("the run is created") {
         (id, Created::New { number, .. }) => (id, number),
@@ -132,7 +132,7 @@ async fn create(store: &Store, hosts: &[&str]) -> (RunId, RunNumber) {
     }
 }
 
-async fn take(store: &Store, run: RunId, controller: &str) -> Option<Epoch> {
+pub(crate) async fn take(store: &Store, run: RunId, controller: &str) -> Option<Epoch> {
     let mut connection = store.pool().acquire().await.expect("a connection");
     take_lease(&mut connection, run, controller).await.expect("the lease can be asked for")
 }
@@ -144,7 +144,7 @@ async fn let_lapse(store: &Store) {
 }
 
 /// Writes `batch` in a transaction of its own.
-async fn write(store: &Store, run: RunId, epoch: Epoch, batch: &Batch) -> Result<(), Error> {
+pub(crate) async fn write(store: &Store, run: RunId, epoch: Epoch, batch: &Batch) -> Result<(), Error> {
     let mut transaction = store.begin().await?;
     record(&mut transaction, run, epoch, batch).await?;
     transaction.commit().await?;

@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::context::{Context, read_record, read_run};
 use super::exit::{Exit, Failure};
-use super::report::{ReportFormat, render};
+use super::report::{ReportFormat, Told, render};
 use super::run;
 use crate::app::console::{print, say};
 use crate::app::demo::{Break, Stage, shop};
@@ -63,7 +63,8 @@ async fn show(context: &Context, store: &crate::edge::store::Store, arguments: &
     let (exit, number) = run::execute(context, store, &wanted, agreed).await?;
     let stored = read_run(store, number.0).await?;
     let record = read_record(store, &stored).await?;
-    let html = render(&stored, &record, ReportFormat::Html, None)?;
+    let told = Told { stored: &stored, record: &record, answer: None };
+    let html = render(&told, None, ReportFormat::Html, None)?;
     config::write_file(&arguments.report, html.as_bytes())
         .with_context(|| format!("can't write `{}`", arguments.report.display()))
         .map_err(Failure::usage)?;

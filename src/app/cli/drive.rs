@@ -122,7 +122,9 @@ async fn finish(
     };
     let stored = super::context::read_run(around.store, run.number.0).await?;
     let record = read_record(around.store, &stored).await?;
-    let text = super::report::render(&stored, &record, format.into(), None)?;
+    let told = super::report::Told { stored: &stored, record: &record, answer: None };
+    let next = super::report::next_date(around.store, &stored).await?;
+    let text = super::report::render(&told, next, format.into(), None)?;
     print(text.trim_end());
     if end == End::Suspended {
         say(&format!(

@@ -3,6 +3,8 @@
 mod desk;
 mod send;
 
+use std::path::Path;
+
 use anyhow::anyhow;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
@@ -98,12 +100,12 @@ struct List {
     format: Format,
 }
 
-pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
+pub(super) async fn run(context: &Context, directory: &Path, arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
         Some(Command::Show { number, format }) => show_one(context, number, format).await,
         Some(Command::Retry { numbers }) => desk::retry_all(context, &numbers).await,
         Some(Command::Cancel { numbers, reason }) => desk::cancel_all(context, &numbers, reason.as_deref()).await,
-        Some(Command::Send { format }) => send::send_due(context, format).await,
+        Some(Command::Send { format }) => send::send_due(context, directory, format).await,
         Some(Command::List(list)) => list_all(context, &list).await,
         None => list_all(context, &arguments.list).await,
     }

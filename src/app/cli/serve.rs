@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use clap::{Args, ValueEnum};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::context::open_store_wide;
@@ -12,7 +14,10 @@ use super::exit::{Exit, Failure};
 use crate::app::console::say;
 use crate::app::daemon::Daemon;
 use crate::app::daemon::serve::serve;
+use crate::app::web::rate::Rates;
+use crate::app::web::{self, Pages, Patience};
 use crate::domain::problem::Problems;
+use crate::domain::settings::delivery::Web;
 use crate::domain::settings::{self, Settings};
 use crate::edge::config;
 
@@ -36,20 +41,59 @@ pub(super) enum LogFormat {
     Json,
 }
 
-/// Of the files, only what concerns this machine counts: `database`, `state_dir`, `ssh`, and what concerns messages, of turnus.toml.
+/// Pages are few, and short.
+const PAGE_CONNECTIONS: u32 = 4;
+
+/// Of the files, only what concerns this machine counts: turnus.toml, without limits and freezes.
 pub(super) async fn run(directory: &Path) -> Result<Exit, Failure> {
     let settings = read_settings(directory)?;
     let state_dir = config::state_dir(settings.state_dir.as_deref())?;
     let (stop, now) = (CancellationToken::new(), CancellationToken::new());
     listen_to_signals(&stop, &now)?;
+    // Before anything is begun: who serves pages, and can't, is to know at once.
+    let listener = listen(&settings.web).await?;
     let store = tokio::select! {
         opened = open_store_wide(&settings.database, &state_dir, CONNECTIONS) => opened?,
         () = stop.cancelled() => return Ok(Exit::Done),
     };
-    let daemon = Daemon::of_machine(store, &settings, &state_dir).map_err(Failure::unreachable)?;
+    let daemon = Daemon::with_wording(store, &settings, config::read_wording(directory)?, &state_dir).map_err(Failure::unreachable)?;
+    let pages = match listener {
+        Some(listener) => Some(show_pages(&settings, &state_dir, listener, &stop).await?),
+        None => None,
+    };
     let served = serve(daemon.clone(), &stop, &now).await.map_err(Failure::failed);
+    stop.cancel();
+    if let Some(pages) = pages {
+        pages.await.map_err(Failure::failed)??;
+    }
     Daemon::close(daemon).await?;
     served.map(|()| Exit::Done)
+}
+
+async fn listen(web: &Web) -> Result<Option<TcpListener>, Failure> {
+    let Some(address) = &web.listen else { return Ok(None) };
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.with_context(|| format!("can't listen on `{address}`")).map_err(|error| {
+        Failure::unreachable(error).hint("`listen` in `[web]` of turnus.toml says where the pages for customers are")
+    })?;
+    Ok(Some(listener))
+}
+
+/// Pages have a database pool of their own: they meet the daemon nowhere else.
+async fn show_pages(
+    settings: &Settings,
+    state_dir: &Path,
+    listener: TcpListener,
+    stop: &CancellationToken,
+) -> Result<JoinHandle<Result<(), Failure>>, Failure> {
+    let store = open_store_wide(&settings.database, state_dir, PAGE_CONNECTIONS).await?;
+    let pages = Pages::new(store, settings, Rates::default()).map_err(Failure::failed)?;
+    let stop = stop.clone();
+    tracing::info!(listen = settings.web.listen, "showing pages");
+    Ok(tokio::spawn(async move {
+        web::serve::serve(pages.clone(), listener, Patience::default(), &stop).await;
+        Ok(Pages::close(pages).await?)
+    }))
 }
 
 fn read_settings(directory: &Path) -> Result<Settings, Failure> {

@@ -5,9 +5,10 @@ use comfy_table::{ContentArrangement, Table};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::Format;
 use super::context::{Context, read_record, read_run};
 use super::exit::{Exit, Failure};
+use super::{Format, accept};
+use crate::app::acceptance::{acceptance, read_answer};
 use crate::app::console::{print, show};
 use crate::app::progress::{describe_outcome, event_object};
 use crate::domain::plan::{HostIndex, StepIndex};
@@ -15,6 +16,7 @@ use crate::domain::run::event::RunState;
 use crate::domain::run::event::{Outcome, Recorded, StepEnd};
 use crate::domain::run::state::{HostRun, HostStage, Run, StepRun};
 use crate::edge::store::Store;
+use crate::edge::store::answer::StoredAnswer;
 use crate::edge::store::run::StoredRun;
 
 pub(super) async fn run(context: &Context, number: i64, format: Format) -> Result<Exit, Failure> {
@@ -28,14 +30,15 @@ pub(super) async fn run_with(store: &Store, number: i64, format: Format) -> Resu
     let stored = read_run(store, number).await?;
     let record = read_record(store, &stored).await?;
     let run = Run::replay(stored.plan.clone(), &record).map_err(Failure::failed)?;
+    let answer = read_answer(store, &stored).await?;
     match format {
-        Format::Json => print(&object(&stored, &run, &record).to_string()),
-        Format::Table => show(&describe(&stored, &run)),
+        Format::Json => print(&object(&stored, &run, &record, answer.as_ref()).to_string()),
+        Format::Table => show(&describe(&stored, &run, answer.as_ref())),
     }
     Ok(Exit::Done)
 }
 
-fn object(stored: &StoredRun, run: &Run, record: &[Recorded]) -> Value {
+fn object(stored: &StoredRun, run: &Run, record: &[Recorded], answer: Option<&StoredAnswer>) -> Value {
     let events: Vec<_> = record.iter().map(|recorded| event_object(run.plan(), recorded)).collect();
     json!({
         "number": stored.number,
@@ -52,10 +55,11 @@ fn object(stored: &StoredRun, run: &Run, record: &[Recorded]) -> Value {
         "driven_by": stored.lease.as_ref().filter(|lease| lease.alive).map(|lease| &lease.owner),
         "hosts": run.plan().hosts.iter().map(|host| &host.name).collect::<Vec<_>>(),
         "events": events,
+        "acceptance": answer.map(acceptance),
     })
 }
 
-fn describe(stored: &StoredRun, run: &Run) -> String {
+fn describe(stored: &StoredRun, run: &Run, answer: Option<&StoredAnswer>) -> String {
     let plan = run.plan();
     let mut text = format!(
         "run {}: {} for {} ({})\nstate      {}\nstarted    {} by {}\n",
@@ -74,6 +78,9 @@ fn describe(stored: &StoredRun, run: &Run) -> String {
         text += &format!("reason     {reason}\n");
     }
     text += &format!("plan       {}\n", stored.plan_hash.short());
+    if let Some(answer) = answer {
+        text += &format!("report     {}\n", accept::describe(answer));
+    }
     if let Some(by) = run.cancelled_by() {
         text += &format!("cancelled  by {by}\n");
     }

@@ -20,6 +20,7 @@ const ENTRIES: [(Tick, &str); Tick::ALL.len()] = [
     (Tick::Announce, "3/10 * * * * *"),
     (Tick::Collect, "7/10 * * * * *"),
     (Tick::Materialise, "30 * * * * *"),
+    (Tick::Acceptance, "40 * * * * *"),
 ];
 /// The entry that is watched, and how long it may be silent.
 const WATCHED: Tick = Tick::Open;

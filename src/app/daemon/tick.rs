@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Daemon, announce, collect, housekeeping, materialise, open, period, post, recover};
+use super::{Daemon, acceptance, announce, collect, housekeeping, materialise, open, period, post, recover};
 use crate::app::controller::clock::Clock;
 use crate::edge::store::controller::{TickHealth, Ticks};
 use crate::edge::store::database_now;
@@ -30,6 +30,8 @@ pub enum Tick {
     Announce,
     /// Collects pending updates, and asks for decisions on them.
     Collect,
+    /// Reminds of reports that wait for an answer, and ends the waiting.
+    Acceptance,
     /// Opens what is due, or records why it does not open.
     Open,
     /// Takes over runs that nobody drives.
@@ -42,8 +44,16 @@ pub enum Tick {
 
 impl Tick {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Materialise, Self::Announce, Self::Collect, Self::Open, Self::Recover, Self::Post, Self::Housekeeping];
+    pub const ALL: [Self; 8] = [
+        Self::Materialise,
+        Self::Announce,
+        Self::Collect,
+        Self::Acceptance,
+        Self::Open,
+        Self::Recover,
+        Self::Post,
+        Self::Housekeeping,
+    ];
 
     /// The word in logs and in `turnus doctor`.
     #[must_use]
@@ -52,6 +62,7 @@ impl Tick {
             Self::Materialise => "materialise",
             Self::Announce => "announce",
             Self::Collect => "collect",
+            Self::Acceptance => "acceptance",
             Self::Open => "open",
             Self::Recover => "recover",
             Self::Post => "post",
@@ -213,6 +224,7 @@ async fn run_by(daemon: &Arc<Daemon>, tick: Tick, clock: Clock) -> anyhow::Resul
         }
         Tick::Announce => announce::tick(daemon, now).await,
         Tick::Collect => collect::tick(daemon, now).await,
+        Tick::Acceptance => acceptance::tick(daemon, now).await,
         Tick::Open => open::tick(daemon, &clock).await,
         Tick::Recover => recover::tick(daemon, now).await,
         Tick::Post => post::tick(daemon, &clock).await,

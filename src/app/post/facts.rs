@@ -1,42 +1,42 @@
 //! What a message is about, read from the database in one transaction, before anything is written or sent.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::Post;
+use crate::app::acceptance::write_report;
 use crate::app::daemon::applied::{read_customer, read_job};
 use crate::domain::id::{Name, OccurrenceId};
 use crate::domain::inventory::Customer;
 use crate::domain::job::Job;
 use crate::domain::mail::Link;
 use crate::domain::notification::overtaken::{About, overtaken_by};
-use crate::domain::report::{Report, RunRecord, from_record};
-use crate::domain::run::state::{IllegalTransition, Run};
+use crate::domain::period::summary::PeriodReport;
+use crate::domain::report::{NextDate, Report};
 use crate::edge::store::DatabaseConnection;
+use crate::edge::store::answer::find_answer_to_report;
 use crate::edge::store::applied::contact::is_of_team;
 use crate::edge::store::error::Error as StoreError;
 use crate::edge::store::event::read_events;
+use crate::edge::store::link::{NewLink, make_link};
 use crate::edge::store::notification::StoredNotification;
-use crate::edge::store::occurrence::{
-    History, OccurrenceFilter, StoredOccurrence, find_occurrence, list_occurrences, list_origins,
-};
+use crate::edge::store::occurrence::{StoredOccurrence, find_next, find_occurrence, list_origins};
 use crate::edge::store::run::{RunNumber, find_run};
-
-/// The date after the next ones is looked for among so many.
-const NEXT: u32 = 20;
 
 /// All of it, as far as it is there.
 pub(super) struct Facts {
     pub(super) occurrence: Option<StoredOccurrence>,
     /// What the occurrence was before it was moved, if it was: calendars know it by that.
     pub(super) origin: Option<OccurrenceId>,
-    /// The date of the same window after it.
+    /// When the same job comes next.
     pub(super) next: Option<StoredOccurrence>,
     /// As applied.
     pub(super) customer: Option<Customer>,
-    /// That of the occurrence, as applied.
+    /// That of the occurrence or run, as applied.
     pub(super) job: Option<Job>,
     /// That of the run; an error where its record contradicts itself.
-    pub(super) report: Option<Result<Report, IllegalTransition>>,
+    pub(super) report: Option<anyhow::Result<Report>>,
+    /// What was done in a period, if that is what the message is about.
+    pub(super) period: Option<PeriodReport>,
     /// Whether the recipient is one of the provider's people, and none of the customer's.
     pub(super) is_of_team: bool,
     /// Where the recipient answers.
@@ -62,20 +62,18 @@ pub(super) async fn find_overtaken(
 
 pub(super) async fn read_facts(
     connection: &mut DatabaseConnection,
-    _post: &Post,
+    post: &Post,
     message: &StoredNotification,
-    _now: Timestamp,
+    now: Timestamp,
 ) -> Result<Facts, StoreError> {
     let occurrence = match message.occurrence {
         Some(id) => find_occurrence(connection, id).await?,
         None => None,
     };
-    let (mut origin, mut next, mut job) = (None, None, None);
-    if let Some(occurrence) = &occurrence {
-        origin = list_origins(connection, &[occurrence.id]).await?.remove(&occurrence.id);
-        next = find_next(connection, occurrence).await?;
-        job = read_job(connection, &occurrence.job).await?.ok();
-    }
+    let origin = match &occurrence {
+        Some(occurrence) => list_origins(connection, &[occurrence.id]).await?.remove(&occurrence.id),
+        None => None,
+    };
     let customer = match &message.customer {
         Some(name) => read_customer(connection, name).await?.ok(),
         None => None,
@@ -84,46 +82,51 @@ pub(super) async fn read_facts(
         Some(number) => read_report(connection, number).await?,
         None => None,
     };
+    let of_run = report.as_ref().and_then(|report| report.as_ref().ok()).map(|report| report.job.clone());
+    let name = occurrence.as_ref().map(|occurrence| occurrence.job.clone()).or(of_run);
+    let (mut next, mut job) = (None, None);
+    if let Some(name) = &name {
+        job = read_job(connection, name).await?.ok();
+        if let Some(customer) = &message.customer {
+            let after = occurrence.as_ref().map_or(now, |occurrence| occurrence.start.max(now));
+            next = find_next(connection, customer, name, after).await?;
+        }
+    }
+    let report = report.map(|report| report.map(|report| Report { next: next.as_ref().map(next_date), ..report }));
     let is_of_team = is_of_team(connection, message.customer.as_ref(), &message.recipient).await?;
-    Ok(Facts { occurrence, origin, next, customer, job, report, is_of_team, link: None })
+    let link = make_way_to_answer(connection, post, message, now).await?;
+    Ok(Facts { occurrence, origin, next, customer, job, report, period: None, is_of_team, link })
 }
 
-/// The next date of the same window that is still to come.
-async fn find_next(
-    connection: &mut DatabaseConnection,
-    occurrence: &StoredOccurrence,
-) -> Result<Option<StoredOccurrence>, StoreError> {
-    let filter = OccurrenceFilter {
-        customer: Some(&occurrence.customer),
-        window: Some(&occurrence.window),
-        from: occurrence.start.checked_add(SignedDuration::from_secs(1)).ok(),
-        until: None,
-        history: History::Without,
-        limit: Some(NEXT),
-    };
-    let dates = list_occurrences(connection, filter).await?;
-    Ok(dates.into_iter().find(|date| date.state.is_ahead()))
-}
-
-/// The report of a run, as its record stands.
+/// The report of a run, as its record stands, with what the customer said of it.
 async fn read_report(
     connection: &mut DatabaseConnection,
     number: RunNumber,
-) -> Result<Option<Result<Report, IllegalTransition>>, StoreError> {
+) -> Result<Option<anyhow::Result<Report>>, StoreError> {
     let Some(stored) = find_run(connection, number).await? else { return Ok(None) };
     let record = read_events(connection, stored.id).await?;
-    let run = match Run::replay(stored.plan.clone(), &record) {
-        Ok(run) => run,
-        Err(error) => return Ok(Some(Err(error))),
-    };
-    Ok(Some(Ok(from_record(&RunRecord {
-        number: number.0,
-        id: stored.id,
-        run: &run,
-        started_by: stored.started_by,
-        reason: stored.reason,
-        meanwhile: stored.meanwhile,
-    }))))
+    let answer = find_answer_to_report(connection, stored.id).await?;
+    Ok(Some(write_report(&stored, &record, answer.as_ref())))
+}
+
+/// A link on which the recipient answers, where there are pages and something to answer.
+async fn make_way_to_answer(
+    connection: &mut DatabaseConnection,
+    post: &Post,
+    message: &StoredNotification,
+    now: Timestamp,
+) -> Result<Option<Link>, StoreError> {
+    let Some(public_url) = &post.web.public_url else { return Ok(None) };
+    let made = make_link(connection, &NewLink { notification: message.number, now }).await?;
+    Ok(made.map(|made| Link {
+        url: format!("{public_url}/l/{}", made.token),
+        code: made.code,
+        expires_at: made.expires_at,
+    }))
+}
+
+fn next_date(next: &StoredOccurrence) -> NextDate {
+    NextDate { window: next.window.clone(), opens_at: next.start, closes_at: next.end }
 }
 
 impl Facts {

@@ -60,7 +60,7 @@ fn matter(message: &StoredNotification, facts: &Facts, attachment: Option<&str>)
             link: facts.link.clone(),
             deemed_on: read::<Option<Date>>(detail, "deemed_on").ok().flatten(),
         },
-        Kind::PeriodReport => Matter::PeriodReport(period(detail, attachment)?),
+        Kind::PeriodReport => Matter::PeriodReport(period(facts, attachment)?),
         Kind::ReviewNeeded => Matter::ReviewNeeded(review(detail, facts)?),
         Kind::ReviewReminder => Matter::ReviewReminder(review(detail, facts)?),
         Kind::RunFailed => Matter::RunFailed { report: Box::new(report(facts)?.clone()) },
@@ -96,7 +96,7 @@ fn occurrence(facts: &Facts) -> anyhow::Result<&StoredOccurrence> {
 fn report(facts: &Facts) -> anyhow::Result<&Report> {
     match &facts.report {
         Some(Ok(report)) => Ok(report),
-        Some(Err(error)) => Err(anyhow!(error.clone()).context("the record of its run can't be read")),
+        Some(Err(error)) => Err(anyhow!("the record of its run can't be read: {error:#}")),
         None => Err(anyhow!("its run is not there")),
     }
 }
@@ -187,16 +187,16 @@ fn about(facts: &Facts) -> Option<About> {
     run.or_else(|| facts.occurrence.as_ref().map(|occurrence| About::Date(dated(occurrence, facts))))
 }
 
-fn period(detail: &Value, attachment: Option<&str>) -> anyhow::Result<PeriodTold> {
-    let count = |key: &str| read::<usize>(detail, key);
+fn period(facts: &Facts, attachment: Option<&str>) -> anyhow::Result<PeriodTold> {
+    let report = facts.period.as_ref().ok_or_else(|| anyhow!("its period is not there"))?;
     Ok(PeriodTold {
-        from: read(detail, "from")?,
-        to: read(detail, "to")?,
-        windows_held: count("windows_held")?,
-        windows_moved: count("windows_moved")?,
-        windows_missed: count("windows_missed")?,
-        updates: count("updates")?,
-        security: count("security")?,
+        from: report.from,
+        to: report.to,
+        windows_held: report.figures.kept,
+        windows_moved: report.figures.moved,
+        windows_missed: report.figures.missed,
+        updates: report.figures.updates,
+        security: report.figures.security,
         attachment: attachment.map(str::to_owned),
     })
 }

@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use crate::app::mailer::open_mailer;
 use crate::domain::mail::{LOGO_CONTENT_ID, Sender};
 use crate::domain::settings::delivery::{self, Web};
-use crate::domain::settings::{Provider, Settings};
+use crate::domain::settings::{Pdf, Provider, Settings};
+use crate::domain::wording::WordingFile;
 use crate::edge::config;
 use crate::edge::mail::{Image, Mailbox, Mailer};
 use crate::edge::text::Texts;
@@ -36,6 +37,8 @@ pub struct Post {
     pub(super) mailer: Mailer,
     pub(super) texts: Texts,
     pub(super) logo: Option<Image>,
+    /// What reports are attached as.
+    pub(super) pdf: Pdf,
     /// For so long a message is kept while it is on its way to the mail server.
     pub(super) sending: Duration,
     /// Whose letter is on its way.
@@ -47,7 +50,7 @@ impl Post {
     ///
     /// # Errors
     /// What the settings refer to is not there, or nothing says where messages go.
-    pub async fn open(settings: &Settings, by: &str) -> anyhow::Result<Self> {
+    pub async fn open(settings: &Settings, wording: &[WordingFile], by: &str) -> anyhow::Result<Self> {
         let mail = settings.mail.as_ref().ok_or_else(|| anyhow!("there is no `[mail]` in turnus.toml"))?;
         let provider = settings.provider.clone();
         let email = provider.email.clone().ok_or_else(|| anyhow!("there is no `email` in `[provider]`"))?;
@@ -60,8 +63,9 @@ impl Post {
             domain: message_id_domain(&email),
             logo: provider.logo.as_deref().map(read_logo).transpose()?,
             web: settings.web.clone(),
+            pdf: settings.report.pdf,
             mailer: open_mailer(mail).await?,
-            texts: Texts::new().context("the texts can't be used")?,
+            texts: Texts::with_wording(wording).context("the texts can't be used")?,
             sending,
             turn: tokio::sync::Mutex::default(),
             provider,
@@ -109,6 +113,8 @@ fn read_logo(path: &str) -> anyhow::Result<Image> {
 /// Where a daemon gets its [`Post`]: made at the first need, and made again as long as that fails.
 pub struct Office {
     settings: Settings,
+    /// The provider's own words.
+    wording: Vec<WordingFile>,
     by: String,
     post: tokio::sync::Mutex<Option<Arc<Post>>>,
     rests_until: Mutex<Option<Instant>>,
@@ -117,14 +123,10 @@ pub struct Office {
 impl Office {
     /// `None`: nothing says where messages go, so they wait.
     #[must_use]
-    pub fn new(settings: &Settings, by: String) -> Option<Self> {
+    pub fn new(settings: &Settings, wording: Vec<WordingFile>, by: String) -> Option<Self> {
         settings.mail.as_ref()?;
-        Some(Self {
-            settings: settings.clone(),
-            by,
-            post: tokio::sync::Mutex::default(),
-            rests_until: Mutex::default(),
-        })
+        let (post, rests_until) = (tokio::sync::Mutex::default(), Mutex::default());
+        Some(Self { settings: settings.clone(), wording, by, post, rests_until })
     }
 
     /// What sends.
@@ -136,7 +138,7 @@ impl Office {
         if let Some(post) = &*post {
             return Ok(post.clone());
         }
-        let opened = Post::open(&self.settings, &self.by).await;
+        let opened = Post::open(&self.settings, &self.wording, &self.by).await;
         let opened = Arc::new(opened.context("no message can be sent")?);
         Ok(post.insert(opened).clone())
     }

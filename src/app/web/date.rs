@@ -69,7 +69,7 @@ impl DateMatter {
 
     pub(super) fn page(&self, form: Form) -> Page {
         let span = self.rules.span(self.occurrence.local_start, self.now);
-        Page::Date(DatePage {
+        Page::Date(Box::new(DatePage {
             customer: self.customer.clone(),
             description: self.description.clone(),
             opens: self.occurrence.start,
@@ -78,7 +78,7 @@ impl DateMatter {
             state: self.occurrence.state,
             said: self.answer.as_ref().map(said),
             form,
-        })
+        }))
     }
 
     pub(super) fn check(&self, wanted: &Wanted) -> Result<(), Complaint> {

@@ -17,24 +17,19 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::guard::Peer;
-use super::{Pages, router};
+use super::{Pages, Patience, router};
 
 /// Who comes then waits until another one has gone.
 const MAX_CONNECTIONS: usize = 256;
-/// The head of a request comes within this time.
-const HEAD_LIMIT: Duration = Duration::from_secs(10);
-/// And is not larger than this.
+/// The head of a request is not larger than this.
 const HEAD_BYTES: usize = 16 * 1024;
-/// A connection lasts no longer: request, answer, and whatever the client does in between.
-const CONNECTION_LIMIT: Duration = Duration::from_secs(30);
-/// Who is being served when it stops is served to the end, for so long.
-const LEAVE_LIMIT: Duration = Duration::from_secs(5);
 /// Between attempts, where no connection can be taken: most often there are no file descriptors left.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Serves the pages on `listener` until `stop` is cancelled.
-pub async fn serve(pages: Arc<Pages>, listener: TcpListener, stop: &CancellationToken) {
-    let (router, places, connections) = (router(pages), Arc::new(Semaphore::new(MAX_CONNECTIONS)), TaskTracker::new());
+pub async fn serve(pages: Arc<Pages>, listener: TcpListener, patience: Patience, stop: &CancellationToken) {
+    let (router, connections) = (router(pages, patience), TaskTracker::new());
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let next = async {
             let place = Arc::clone(&places).acquire_owned().await.ok()?;
@@ -49,7 +44,7 @@ pub async fn serve(pages: Arc<Pages>, listener: TcpListener, stop: &Cancellation
             Ok((stream, peer)) => {
                 let router = router.clone();
                 connections.spawn(async move {
-                    converse(router, stream, peer).await;
+                    converse(router, stream, peer, patience).await;
                     drop(place);
                 });
             }
@@ -61,17 +56,17 @@ pub async fn serve(pages: Arc<Pages>, listener: TcpListener, stop: &Cancellation
     }
     drop(listener);
     connections.close();
-    if tokio::time::timeout(LEAVE_LIMIT, connections.wait()).await.is_err() {
+    if tokio::time::timeout(patience.leave, connections.wait()).await.is_err() {
         tracing::debug!("some connections are cut");
     }
 }
 
 /// One request, one answer.
-async fn converse(router: Router, stream: TcpStream, peer: SocketAddr) {
+async fn converse(router: Router, stream: TcpStream, peer: SocketAddr, patience: Patience) {
     let service = TowerToHyperService::new(router.layer(Extension(Peer(peer.ip()))));
     let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT).max_buf_size(HEAD_BYTES).keep_alive(false);
-    match tokio::time::timeout(CONNECTION_LIMIT, server.serve_connection(TokioIo::new(stream), service)).await {
+    server.timer(TokioTimer::new()).header_read_timeout(patience.head).max_buf_size(HEAD_BYTES).keep_alive(false);
+    match tokio::time::timeout(patience.connection, server.serve_connection(TokioIo::new(stream), service)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, %peer, "a connection broke"),
         Err(_) => tracing::debug!(%peer, "a connection took too long"),

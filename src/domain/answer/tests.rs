@@ -39,7 +39,8 @@ fn a_code_is_read_as_people_type_it() {
 #[test]
 fn a_link_is_open_until_it_expires_or_is_locked() {
     let expires = at("2027-03-26T17:00:00Z");
-    let check = |now: &str, attempts_left, expected| assert_eq!(access(expires, attempts_left, at(now)), expected, "{now}");
+    let check =
+        |now: &str, attempts_left, expected| assert_eq!(access(expires, attempts_left, at(now)), expected, "{now}");
     check("2027-03-26T16:59:59Z", 1, Access::Open);
     check("2027-03-26T16:59:59Z", 0, Access::Locked);
     check("2027-03-26T17:00:00Z", 1, Access::Expired);

@@ -231,7 +231,7 @@ pub struct DateLine {
     pub fate: Fate,
     /// Where it was moved to, if it was.
     pub moved_to: Option<Timestamp>,
-    /// Why it did not take place then.
+    /// Why it did not take place then, as somebody put it: a freeze's reason, say.
     pub cause: Option<String>,
     /// Number of its run; for one that was moved, that of the date in its place.
     pub run: Option<i64>,
@@ -374,10 +374,19 @@ fn line(record: &PeriodRecord, first: &DateRow) -> DateLine {
         opens_at: first.start,
         fate: if moved { Fate::Moved } else { fate(record, first) },
         moved_to: last.filter(|_| moved).map(|last| last.start),
-        cause: first.cause.as_deref().filter(|_| !first.state.is_ahead()).map(clean),
+        cause: first.cause.as_deref().filter(|_| !first.state.is_ahead()).and_then(reason).map(clean),
         run: last.unwrap_or(first).run,
         duration_ms: last.and_then(duration_ms),
     }
+}
+
+/// What a person or a file gave as the reason, without what turnus says around it; of causes of its own the fate says enough.
+fn reason(cause: &str) -> Option<&str> {
+    let by_itself = ["frozen: ", "holiday: ", "holiday without an allowed day nearby: "]
+        .iter()
+        .find_map(|prefix| cause.strip_prefix(prefix));
+    let by_person = ["moved by ", "cancelled by "].iter().find_map(|prefix| cause.strip_prefix(prefix));
+    by_itself.or_else(|| Some(by_person?.split_once(": ")?.1))
 }
 
 /// What has taken the place of a date in the end; itself if nothing has. A chain is as long as it is, and has no ring.

@@ -53,6 +53,7 @@ Tel. 030 123"""
         [web]
         listen = "127.0.0.1:8080"
         public_url = "https://wartung.systemhaus.example/"
+        trusted_proxies = ["127.0.0.1", "2001:db8::1"]
         move_within_days = 7
         move_notice = "2d"
         [acceptance]
@@ -103,6 +104,7 @@ Tel. 030 123"""
         web: Web {
             listen: Some("127.0.0.1:8080".to_owned()),
             public_url: Some("https://wartung.systemhaus.example".to_owned()),
+            trusted_proxies: vec!["127.0.0.1".parse().unwrap(), "2001:db8::1".parse().unwrap()],
             move_within_days: 7,
             move_notice_s: 2 * 86_400,
         },
@@ -269,6 +271,9 @@ fn links_do_not_go_over_the_net_in_clear() {
     }
     let listen = "(expected: an IP address with a port, such as `127.0.0.1:8080`)";
     check("web = { listen = \"localhost:80\" }", &format!("1:18 `listen` is `localhost:80` {listen}"));
+    let proxy = "(expected: the IP address of a reverse proxy, such as `127.0.0.1`)";
+    let text = "web = { trusted_proxies = [\"127.0.0.1\", \"10.0.0.0/8\"] }";
+    check(text, &format!("1:41 an entry of `trusted_proxies` is `10.0.0.0/8` {proxy}"));
 }
 
 #[test]

@@ -168,7 +168,9 @@ fn inline(image: &Image) -> Result<SinglePart, Refusal> {
 }
 
 fn attached(attachment: &Attachment) -> Result<SinglePart, Refusal> {
-    let name = clean_line(attachment.file_name.as_bytes(), MAX_FILE_NAME).replace(['/', '\\', '"', ':'], "_");
+    // What no file's name may hold on one system or another; without `?` it is no encoded word either.
+    let odd = ['/', '\\', '"', ':', '?', '*', '<', '>', '|'];
+    let name = clean_line(attachment.file_name.as_bytes(), MAX_FILE_NAME).replace(odd, "_");
     let name = name.trim_start_matches('.');
     Ok(SinglePart::builder()
         .header(media_type(&attachment.media_type)?)

@@ -126,7 +126,7 @@ impl Trouble {
         match self {
             Self::Answer { code, text } => sort_answer(code, &format!("{code} {text}"), stage, place, &object),
             Self::Silence { limit_s } => {
-                let what = format!("the mail server {place} did not answer within {limit_s} s to {object}");
+                let what = format!("the mail server {place} did not answer within {limit_s} s: {object}");
                 sort_silence(&what, stage, place, security)
             }
             Self::Line(reason) if stage == Stage::Connect => {

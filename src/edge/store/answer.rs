@@ -111,7 +111,8 @@ pub async fn keep_answer(connection: &mut PgConnection, new: &NewAnswer<'_>) -> 
             Question::Date { occurrence, sequence } => find_answer_to_date(connection, *occurrence, *sequence).await?,
             Question::Report { run, .. } => find_answer_to_report(connection, *run).await?,
         };
-        let before = before.ok_or_else(|| Error::unreadable("answer.decision", "an answer that is there and is not"))?;
+        let before =
+            before.ok_or_else(|| Error::unreadable("answer.decision", "an answer that is there and is not"))?;
         return Ok(Answered::Before(before));
     }
     note_answer(connection, new).await?;

@@ -201,8 +201,7 @@ pub async fn try_code(
     token: &str,
     typed: &str,
 ) -> Result<Tried, Error> {
-    let row =
-        sqlx::query!("select code_hash, attempts_left from link where id = $1 for update", link.id.0);
+    let row = sqlx::query!("select code_hash, attempts_left from link where id = $1 for update", link.id.0);
     let row = row.fetch_one(&mut *connection).await?;
     if row.attempts_left == 0 {
         return Ok(Tried::Locked);

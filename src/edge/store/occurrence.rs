@@ -171,6 +171,27 @@ pub async fn list_around(
     rows.fetch_all(connection).await?.into_iter().map(StoredOccurrence::try_from).collect()
 }
 
+/// The next date of a customer that opens behind `after` and does this job, unless it is called off.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn find_next(
+    connection: &mut PgConnection,
+    customer: &Name,
+    job: &Name,
+    after: Timestamp,
+) -> Result<Option<StoredOccurrence>, Error> {
+    let row = select_occurrences!(
+        "where customer = $1 and job = $2 and start_at > $3 and state in ('planned', 'announced', 'confirmed')
+         order by start_at, window_name
+         limit 1",
+        customer.as_str(),
+        job.as_str(),
+        after.to_sqlx() as _,
+    );
+    row.fetch_optional(connection).await?.map(StoredOccurrence::try_from).transpose()
+}
+
 /// The dates of a customer that open within `range`, moved ones too, and those that took the places of moved ones, wherever they lie.
 ///
 /// # Errors

@@ -16,6 +16,8 @@ use crate::domain::report::Report;
 
 #[cfg(test)]
 pub(super) mod samples;
+#[cfg(test)]
+mod tests;
 
 /// Who shows the page, and to whom.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,7 +34,7 @@ pub struct Letterhead {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Page {
     /// A date, to be confirmed or moved.
-    Date(DatePage),
+    Date(Box<DatePage>),
     /// A report, to be accepted or refused.
     Report(Box<ReportPage>),
     /// Nothing but that something does not work.
@@ -406,9 +408,7 @@ pub(super) fn acceptance_line(said: &Said, reader: &Reader<'_>) -> Result<String
     let what = reader.plain(&format!("page.acceptance.{}", said.decision.as_str()))?;
     let moment = reader.moment(said.at)?;
     let line = match &said.by {
-        Some(name) => {
-            reader.text("page.acceptance_by", &[("what", &what), ("name", name), ("moment", &moment)])?
-        }
+        Some(name) => reader.text("page.acceptance_by", &[("what", &what), ("name", name), ("moment", &moment)])?,
         None => reader.text("page.acceptance_at", &[("what", &what), ("moment", &moment)])?,
     };
     match &said.remark {

@@ -8,7 +8,7 @@ use super::Error;
 use super::page::{self, Said};
 use super::reader::Reader;
 use crate::domain::report::host::OutcomeKind;
-use crate::domain::report::{BackupPromise, Counts, Report, WindowReport};
+use crate::domain::report::{BackupPromise, Counts, NextDate, Report, WindowReport};
 use crate::domain::run::event::RunState;
 use host::HostView;
 use open_point::OpenPointView;
@@ -194,6 +194,7 @@ fn rows(report: &Report, reader: &Reader<'_>) -> Result<Vec<Row>, Error> {
         ("report.label.cancelled_by", report.cancelled_by.clone()),
         ("report.label.quiet_dates", quiet_dates_row(report, reader)?),
         ("page.label.acceptance", acceptance_row(report, reader)?),
+        ("report.label.next", report.next.as_ref().map(|next| next_row(next, reader)).transpose()?),
     ];
     labelled(reader, values)
 }
@@ -241,6 +242,11 @@ fn acceptance_row(report: &Report, reader: &Reader<'_>) -> Result<Option<String>
 fn window_row(window: &WindowReport, reader: &Reader<'_>) -> Result<String, Error> {
     let span = reader.span(window.opens_at, Some(window.closes_at))?;
     reader.text("report.window", &[("name", window.name.as_str()), ("span", &span)])
+}
+
+fn next_row(next: &NextDate, reader: &Reader<'_>) -> Result<String, Error> {
+    let span = reader.span(next.opens_at, Some(next.closes_at))?;
+    reader.text("report.window", &[("name", next.window.as_str()), ("span", &span)])
 }
 
 fn annex(report: &Report, reader: &Reader<'_>) -> Result<Vec<Row>, Error> {

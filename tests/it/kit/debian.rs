@@ -37,7 +37,7 @@ impl Root {
         match Self::find() {
             Ok(root) => Some(root),
             Err(why) => {
-                tell_untested(&why);
+                tell_untested("updates of packages on a real Debian", &why);
                 None
             }
         }
@@ -145,11 +145,9 @@ fn look_at_machine() -> Result<(), String> {
 }
 
 /// Aloud, and in a file that `bin/test` shows at the end, as the runner swallows what a test says that does not fail.
-fn tell_untested(why: &str) {
+pub(crate) fn tell_untested(what: &str, why: &str) {
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
-    eprintln!(
-        "\n===== NOT TESTED =====\n{test}: updates of packages on a real Debian\n{why}\n======================\n"
-    );
+    eprintln!("\n===== NOT TESTED =====\n{test}: {what}\n{why}\n======================\n");
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("not-tested");
     let file = fs::File::options().create(true).append(true).open(file);
     // The line on stderr is there in any case.

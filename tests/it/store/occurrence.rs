@@ -65,7 +65,7 @@ pub(super) async fn insert(store: &Store, new: &[NewOccurrence]) -> u64 {
     insert_occurrences(&mut connection, new).await.expect("stored")
 }
 
-pub(super) async fn find(store: &Store, id: OccurrenceId) -> StoredOccurrence {
+pub(crate) async fn find(store: &Store, id: OccurrenceId) -> StoredOccurrence {
     let mut connection = store.pool().acquire().await.expect("a connection");
     find_occurrence(&mut connection, id).await.expect("found").expect("there")
 }
@@ -113,7 +113,7 @@ pub(super) async fn open(store: &Store, id: OccurrenceId, host: &str) -> Result<
 }
 
 /// What ends a run of one host.
-pub(super) fn the_end(result: RunResult) -> Batch {
+pub(crate) fn the_end(result: RunResult) -> Batch {
     let events = vec![
         recorded(1, Event::LeaseTaken { epoch: Epoch(1), controller: "one:1".to_owned() }),
         recorded(2, Event::HostStarted { host: HostIndex(0) }),

@@ -1,5 +1,7 @@
 //! `turnus outbox send`: one pass.
 
+use std::path::Path;
+
 use anyhow::anyhow;
 use serde_json::json;
 use tokio::time::Instant;
@@ -15,13 +17,13 @@ use crate::edge::config;
 use crate::edge::store::error::Error as StoreError;
 use crate::edge::store::{Store, database_now};
 
-pub(super) async fn send_due(context: &Context, format: Format) -> Result<Exit, Failure> {
+pub(super) async fn send_due(context: &Context, directory: &Path, format: Format) -> Result<Exit, Failure> {
     let settings = &context.catalog.settings;
     if settings.mail.is_none() {
         let failure = Failure::usage(anyhow!("nothing says where messages go"));
         return Err(failure.hint("say so in `[mail]` of turnus.toml"));
     }
-    let post = Post::open(settings, &config::controller_name()).await.map_err(Failure::usage)?;
+    let post = Post::open(settings, &config::read_wording(directory)?, &config::controller_name()).await.map_err(Failure::usage)?;
     let store = context.open_store().await?;
     let sent = send(&store, &post).await;
     store.close().await?;

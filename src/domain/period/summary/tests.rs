@@ -35,7 +35,7 @@ fn date(number: u128, day: &str, state: S) -> DateRow {
         start,
         end: start.saturating_add(4.hours()).unwrap(),
         state,
-        cause: (!state.is_ahead() && !has_run).then(|| format!("because of {state}\u{7}")),
+        cause: (!state.is_ahead() && !has_run).then(|| format!("frozen: because of {state}\u{7}")),
         opened_at: has_run.then_some(start),
         finished_at: (state == S::Done).then(|| start.saturating_add(90.minutes()).unwrap()),
         run: has_run.then(|| i64::try_from(number).unwrap()),
@@ -143,6 +143,21 @@ fn a_date_that_moves_is_told_once_where_it_was_first() {
     assert_eq!((report.figures.windows, report.figures.moved, report.figures.kept), (2, 2, 0));
     assert_eq!(report.before[2].moved, 1);
     assert_eq!(report.median_ms, None, "none of them took place when it was to");
+}
+
+#[test]
+fn of_causes_only_what_people_said_is_told() {
+    let check = |cause: &str, expected: Option<&str>| {
+        let row = DateRow { cause: Some(cause.to_owned()), ..date(1, "2026-10-02", S::Missed) };
+        assert_eq!(write(&record(vec![row], Vec::new())).dates[0].cause.as_deref(), expected, "{cause}");
+    };
+    check("frozen: stocktaking", Some("stocktaking"));
+    check("cancelled by anna: fair: second day", Some("fair: second day"));
+    check("moved by anna: fair", Some("fair"));
+    for own in ["controller not running", "the plan was refused: no host", "rejected by anna", "host web01 is in run 7"]
+    {
+        check(own, None);
+    }
 }
 
 #[test]

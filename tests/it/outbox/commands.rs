@@ -1,0 +1,104 @@
+//! `turnus outbox` and `turnus doctor`, as people call them.
+
+use serde_json::Value;
+
+use super::Desk;
+use crate::kit::office::Office;
+use crate::kit::world::text;
+
+#[tokio::test]
+async fn one_pass_says_by_its_exit_status_what_came_of_it() {
+    let mut desk = Desk::open().await;
+    assert_eq!(desk.office.succeed(&["outbox", "send"]).trim(), "nothing was due");
+    desk.announce(&["it@nordwind.example"]).await;
+    assert_eq!(desk.office.succeed(&["outbox", "send"]).trim(), "1 sent");
+    desk.announce(&["never@nordwind.example"]).await;
+    let told = desk.office.fail(1, &["outbox", "send"]);
+    assert!(told.contains("1 sent\n1 undeliverable"), "{told}");
+    desk.announce(&["busy@nordwind.example"]).await;
+    let told = desk.office.fail(3, &["outbox", "send"]);
+    assert!(told.contains("1 to be tried again later"), "{told}");
+    desk.announce(&["a@nordwind.example"]).await;
+    desk.server.stop();
+    let output = desk.office.turnus(&["outbox", "send", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output));
+    let tally: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((&tally["sent"], &tally["put_off"]), (&Value::from(0), &Value::from(1)));
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn where_nothing_says_how_messages_leave_they_wait_and_the_doctor_says_so() {
+    let desk = Desk::open().await;
+    desk.office.settle("[provider]\nemail = \"wartung@systemhaus.example\"\n");
+    desk.announce(&["it@nordwind.example"]).await;
+    let told = desk.office.fail(2, &["outbox", "send"]);
+    assert!(told.contains("nothing says where messages go") && told.contains("hint: say so in `[mail]`"), "{told}");
+    let doctor = text(&desk.office.turnus(&["doctor"]));
+    assert!(doctor.contains("nothing says where they go: 1 wait, the oldest since"), "{doctor}");
+    assert_eq!(desk.states().await.len(), 1);
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn what_can_not_be_delivered_shows_and_a_person_has_it_tried_again_or_not() {
+    let desk = Desk::open().await;
+    desk.announce(&["never@nordwind.example", "busy@nordwind.example"]).await;
+    desk.office.fail(3, &["outbox", "send"]);
+    let doctor = text(&desk.office.turnus(&["doctor"]));
+    assert!(doctor.contains("1 can't be delivered") && doctor.contains("1 of 1 could not be sent"), "{doctor}");
+
+    let listed = desk.office.json(&["outbox", "list", "--state", "undeliverable"]);
+    assert_eq!(listed.as_array().expect("a list").len(), 1);
+    assert_eq!(listed[0]["number"], 1);
+    let shown = desk.office.succeed(&["outbox", "show", "1"]);
+    for part in ["attempts", "last error", "550", "Message-ID", "@systemhaus.example", "undeliverable"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let shown = desk.office.succeed(&["outbox", "show", "2"]);
+    assert!(shown.contains("next attempt") && shown.contains("450"), "{shown}");
+
+    assert_eq!(desk.office.succeed(&["outbox", "retry", "1", "2"]), "message 1 is due now\nmessage 2 is due now\n");
+    let told = desk.office.fail(2, &["outbox", "cancel", "1", "99", "3", "--reason", "left the company"]);
+    for part in ["message 1 is not sent", "there is no message 99", "message 3 is sent", "2 of 3 not done"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let shown = desk.office.succeed(&["outbox", "show", "1"]);
+    assert!(shown.contains("why") && shown.contains(": left the company"), "{shown}");
+    let audited: Vec<(String, Option<String>, String)> = sqlx::query_as(
+        "select action, reason, detail ->> 'message' from audit where action like '% message' order by number",
+    )
+    .fetch_all(&desk.store.pool())
+    .await
+    .expect("listed");
+    let entry = |action: &str, reason: Option<&str>, number: &str| {
+        (action.to_owned(), reason.map(str::to_owned), number.to_owned())
+    };
+    let expected = [
+        entry("retry message", None, "1"),
+        entry("retry message", None, "2"),
+        entry("cancel message", Some("left the company"), "1"),
+    ];
+    assert_eq!(audited, expected);
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn a_dry_run_writes_each_message_into_a_directory() {
+    let office = Office::open().await;
+    let letters = office.path("letters");
+    office.settle(&format!(
+        "[provider]\nemail = \"wartung@systemhaus.example\"\n[mail]\nmailer = \"file\"\ndirectory = \"{}\"\n",
+        letters.display()
+    ));
+    office.customer("nordwind", &crate::kit::office::window("weekly", "FREQ=WEEKLY", crate::kit::office::day(3)));
+    office.succeed(&["apply", "--yes"]);
+    let mut connection = office.connect().await;
+    crate::kit::database::execute(&mut connection, super::announcement("'it@nordwind.example'", "")).await;
+    assert_eq!(office.succeed(&["outbox", "send"]).trim(), "1 sent");
+    let files: Vec<_> = std::fs::read_dir(&letters).expect("made").flatten().map(|entry| entry.path()).collect();
+    let [file] = files.as_slice() else { panic!("{files:?}") };
+    assert_eq!(file.extension().and_then(|extension| extension.to_str()), Some("eml"));
+    drop(connection);
+    office.close().await;
+}
