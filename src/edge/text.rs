@@ -15,8 +15,8 @@ use handlebars::{
 
 use crate::domain::inventory::Locale;
 use crate::domain::mail::Mail;
-use crate::domain::problem::Problems;
 use crate::domain::period::summary::PeriodReport;
+use crate::domain::problem::Problems;
 use crate::domain::report::Report;
 use crate::domain::wording::WordingFile;
 pub use agreement::Agreement;

@@ -56,7 +56,8 @@ pub(super) async fn run(directory: &Path) -> Result<Exit, Failure> {
         opened = open_store_wide(&settings.database, &state_dir, CONNECTIONS) => opened?,
         () = stop.cancelled() => return Ok(Exit::Done),
     };
-    let daemon = Daemon::with_wording(store, &settings, config::read_wording(directory)?, &state_dir).map_err(Failure::unreachable)?;
+    let daemon = Daemon::with_wording(store, &settings, config::read_wording(directory)?, &state_dir)
+        .map_err(Failure::unreachable)?;
     let pages = match listener {
         Some(listener) => Some(show_pages(&settings, &state_dir, listener, &stop).await?),
         None => None,

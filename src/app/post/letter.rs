@@ -71,7 +71,9 @@ async fn print(post: &Post, message: &StoredNotification, page: &str) -> Option<
         Pdf::None => None,
         Pdf::Chromium => pdf::print(page, pdf::LIMIT)
             .await
-            .inspect_err(|error| tracing::warn!(number = message.number, %error, "report not printed: it goes as a page"))
+            .inspect_err(
+                |error| tracing::warn!(number = message.number, %error, "report not printed: it goes as a page"),
+            )
             .ok(),
     }
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::catalogue::Catalogue;
-use super::{
-    Format, HTML_TEMPLATES, LOCALES, RenderedMail, TEXT_TEMPLATES, Texts, agreement, mail, page, period,
-};
+use super::page;
+use super::{agreement, period};
+use super::{Format, HTML_TEMPLATES, LOCALES, RenderedMail, TEXT_TEMPLATES, Texts, mail};
 use crate::domain::answer::{Decision, Via};
 use crate::domain::id::Epoch;
 use crate::domain::inventory::Locale;

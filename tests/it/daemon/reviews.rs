@@ -116,6 +116,7 @@ fn settled() -> Collection {
 
 const ASKED: &str = "review_needed team@provider.example";
 const REMINDED: &str = "review_reminder team@provider.example";
+const STARTED: &str = "started it@nordwind.example";
 
 #[test]
 fn what_is_pending_is_collected_once_and_the_team_is_asked_and_reminded_once() {
@@ -250,6 +251,7 @@ fn what_was_approved_opens_and_its_plan_carries_exactly_that() {
     hand.keep(id, &found([("h1", Finding::Surveyed(surveyed(vec![change("other", None, Some("1"))])))]));
     hand.open(start);
     assert_eq!(hand.provider.state(id), "open");
+    assert!(hand.provider.messages().contains(&STARTED.to_owned()));
     let plan: serde_json::Value = serde_json::from_str(&hand.provider.ask("select plan::text from run")).unwrap();
     let approval = &plan["approval"];
     assert_eq!((&approval["by"], &approval["list"]), (&"anna".into(), &pending().hash().as_str().into()));
@@ -268,6 +270,7 @@ fn where_nothing_is_pending_nobody_need_decide() {
     hand.open(start);
     assert_eq!(hand.provider.state(id), "open");
     assert_eq!(hand.provider.ask("select plan->'approval'->>'by' from run"), "", "and nothing is installed");
+    assert!(!hand.provider.messages().contains(&STARTED.to_owned()), "nobody need know that nothing begins");
 }
 
 #[test]

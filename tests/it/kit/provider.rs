@@ -112,7 +112,8 @@ impl Provider {
             calendar: CalendarEntry::Publish,
         };
         self.in_transaction(async |connection| {
-            let of_customer = contact("it@nordwind.example", &[Receives::Announcement, Receives::Report]);
+            let all = [Receives::Announcement, Receives::Report, Receives::Start];
+            let of_customer = contact("it@nordwind.example", &all);
             let of_team = contact("team@provider.example", &[]);
             let contacts = [(Some(&nordwind), vec![of_customer]), (None, vec![of_team])];
             replace_all_contacts(connection, &contacts).await.unwrap();

@@ -1,10 +1,15 @@
 //! `turnus outbox` and `turnus doctor`, as people call them.
 
+use std::process::Stdio;
+
+use nix::sys::signal::Signal;
 use serde_json::Value;
+use turnus::domain::notification::Delivery;
 
 use super::Desk;
+use crate::kit::database::wait_until;
 use crate::kit::office::Office;
-use crate::kit::world::text;
+use crate::kit::world::{kill, text};
 
 #[tokio::test]
 async fn one_pass_says_by_its_exit_status_what_came_of_it() {
@@ -101,4 +106,18 @@ async fn a_dry_run_writes_each_message_into_a_directory() {
     assert_eq!(file.extension().and_then(|extension| extension.to_str()), Some("eml"));
     drop(connection);
     office.close().await;
+}
+
+#[tokio::test]
+async fn the_daemon_sends_what_is_made_while_it_serves() {
+    let desk = Desk::open().await;
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_turnus"));
+    command.arg("--config").arg(desk.office.path("")).arg("serve").env("HOME", desk.office.path(""));
+    let mut daemon = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    desk.announce(&["it@nordwind.example"]).await;
+    wait_until("the letter has arrived", || !desk.recipients().is_empty()).await;
+    kill(daemon.id(), Signal::SIGTERM);
+    assert!(daemon.wait().expect("ended").success());
+    assert_eq!((desk.recipients().len(), desk.states().await), (1, vec![Delivery::Sent]));
+    desk.close().await;
 }

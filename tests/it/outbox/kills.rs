@@ -39,9 +39,9 @@ async fn let_lapse(desk: &Desk, pid: u32) {
     .await;
 }
 
-/// Waits until something more has arrived than `before`, so that the kill meets a sender at work.
-async fn wait_for_more(desk: &Desk, before: usize, sender: &mut Child) {
-    while desk.server.letters().len() <= before {
+/// Waits until fewer are left than `before`, so that the kill meets a sender at work.
+async fn wait_for_fewer(desk: &Desk, before: i64, sender: &mut Child) {
+    while count_left(desk).await >= before {
         if sender.try_wait().expect("asked").is_some() {
             return;
         }
@@ -57,9 +57,9 @@ async fn of_a_thousand_messages_each_arrives_whenever_a_sender_is_killed() {
 
     let (mut chance, mut kills) = (0x9e37_79b9_7f4a_7c15_u64, 0);
     while kills < KILLS && count_left(&desk).await > 0 {
-        let before = desk.server.letters().len();
+        let before = count_left(&desk).await;
         let (mut victim, mut other) = (start(&desk), start(&desk));
-        wait_for_more(&desk, before, &mut victim).await;
+        wait_for_fewer(&desk, before, &mut victim).await;
         tokio::time::sleep(Duration::from_micros(next(&mut chance) % 300_000)).await;
         for sender in [&mut victim, &mut other] {
             if sender.try_wait().expect("asked").is_none() {

@@ -23,7 +23,9 @@ pub(super) async fn send_due(context: &Context, directory: &Path, format: Format
         let failure = Failure::usage(anyhow!("nothing says where messages go"));
         return Err(failure.hint("say so in `[mail]` of turnus.toml"));
     }
-    let post = Post::open(settings, &config::read_wording(directory)?, &config::controller_name()).await.map_err(Failure::usage)?;
+    let post = Post::open(settings, &config::read_wording(directory)?, &config::controller_name())
+        .await
+        .map_err(Failure::usage)?;
     let store = context.open_store().await?;
     let sent = send(&store, &post).await;
     store.close().await?;
