@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::catalogue::Catalogue;
-use super::{Format, HTML_TEMPLATES, LOCALES, RenderedMail, TEXT_TEMPLATES, Texts, agreement, mail, page, period};
+use super::page;
+use super::{agreement, period};
+use super::{Format, HTML_TEMPLATES, LOCALES, RenderedMail, TEXT_TEMPLATES, Texts, mail};
 use crate::domain::answer::{Decision, Via};
 use crate::domain::id::Epoch;
 use crate::domain::inventory::Locale;
@@ -12,8 +14,8 @@ use crate::domain::mail::samples::Scene;
 use crate::domain::packages::choose::Look;
 use crate::domain::report::acceptance::AcceptanceReport;
 use crate::domain::report::samples::{
-    Answer, Story, account, accounted, approval, at, change, crowded, facts, fault, install_packages, installed_facts,
-    look, looked, name, step,
+    Answer, Story, account, accounted, approval, at, change, facts, fault, install_packages, installed_facts, look,
+    looked, name, step,
 };
 use crate::domain::report::{NextDate, Report};
 use crate::domain::run::event::{Event, StepEnd};
@@ -104,7 +106,7 @@ fn answered(decision: Decision) -> AcceptanceReport {
 }
 
 /// Packages as they come and don't come.
-fn packages() -> [Report; 5] {
+fn packages() -> [Report; 4] {
     let of_packages = || Story::new().job(install_packages);
     let few = || Look { chosen: vec![change("nginx", "1", "2", false)], ..look() };
     let mut replaced = of_packages().with("mail01", "packages (look)", looked(StepEnd::Succeeded, look())).with(
@@ -132,7 +134,6 @@ fn packages() -> [Report; 5] {
             .with("mail01", "packages (account)", Answer::Ends(StepEnd::NotMet { why: "locked".to_owned() }, ""))
             .report(),
         one.report(),
-        crowded().report(),
     ]
 }
 

@@ -200,7 +200,7 @@ async fn messages_that_could_not_be_delivered_are_open_points_of_the_next_report
 
     let (_, second) = hold(&store, "2027-04-30", &updated()).await;
     let lost = Undelivered { number, message: Kind::Finished, recipient: CHEF.to_owned() };
-    assert_eq!(run_of(&store, second).await.meanwhile.undelivered, [lost.clone()]);
+    assert_eq!(run_of(&store, second).await.meanwhile.undelivered, std::slice::from_ref(&lost));
     assert_eq!(run_of(&store, first).await.meanwhile, Meanwhile::default(), "what was written stays as it was");
     let later = "update notification set state = 'due', ended_at = null where state = 'undeliverable'";
     sqlx::query(later).execute(&store.pool()).await.expect("tried again");
