@@ -168,6 +168,23 @@ async fn a_date_on_which_nothing_was_to_be_done_is_told_by_the_next_report_only(
 }
 
 #[tokio::test]
+async fn a_job_that_updates_nothing_is_reported_whatever_it_finds() {
+    let database = Database::open().await;
+    let store = database.store().await;
+    store_revisions(&store).await;
+    store_contacts(&store).await;
+    let new = on("nordwind", "2027-03-26");
+    insert(&store, std::slice::from_ref(&new)).await;
+    let (run, _, epoch) = open(&store, new.id, "mail01").await.expect("opened");
+    let a_look = "update run set plan = replace(plan::text, '\"phase\":\"update\"', '\"phase\":\"preflight\"')::json";
+    sqlx::query(a_look).execute(&store.pool()).await.expect("another job");
+    write(&store, run, epoch, &the_end(RunResult::Succeeded)).await.expect("written");
+    assert_eq!(told(&store).await, to(Kind::Finished, &[IT, CHEF]));
+    store.close().await.expect("closed");
+    database.close().await;
+}
+
+#[tokio::test]
 async fn a_host_that_was_left_out_makes_a_date_worth_telling() {
     let database = Database::open().await;
     let store = database.store().await;
