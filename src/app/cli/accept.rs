@@ -89,7 +89,7 @@ async fn accept(store: &Store, arguments: &Arguments) -> Result<Exit, Failure> {
 
 /// The same once more is no mistake.
 fn tell_of(stored: &StoredRun, before: &StoredAnswer, decision: Decision) -> Result<Exit, Failure> {
-    let told = format!("the report of run {} {} already", stored.number, describe(before));
+    let told = format!("the report of run {} has its answer: {}", stored.number, describe(before));
     if before.decision == decision {
         show(&told);
         return Ok(Exit::Done);
@@ -97,10 +97,10 @@ fn tell_of(stored: &StoredRun, before: &StoredAnswer, decision: Decision) -> Res
     Err(Failure::usage(anyhow!("{told}; an answer is not changed")))
 }
 
-/// `is accepted by Anna, 2027-03-26 18:00:00 +01:00`
+/// `accepted by Anna, 2027-03-26 18:00:00 +01:00`
 pub(super) fn describe(answer: &StoredAnswer) -> String {
     let by = answer.said_by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
-    format!("is {}{by}, {}", in_words(answer.decision), moment(answer.at))
+    format!("{}{by}, {}", in_words(answer.decision), moment(answer.at))
 }
 
 fn in_words(decision: Decision) -> String {

@@ -79,7 +79,7 @@ fn describe(stored: &StoredRun, run: &Run, answer: Option<&StoredAnswer>) -> Str
     }
     text += &format!("plan       {}\n", stored.plan_hash.short());
     if let Some(answer) = answer {
-        text += &format!("report     {}\n", accept::describe(answer));
+        text += &format!("answer     {}\n", accept::describe(answer));
     }
     if let Some(by) = run.cancelled_by() {
         text += &format!("cancelled  by {by}\n");

@@ -24,10 +24,10 @@ use crate::edge::store::event::read_events;
 use crate::edge::store::notification::of_run::{RunMessage, tell_of_run};
 use crate::edge::store::run::find_run;
 
-/// Looks at all reports without an answer, each in a transaction of its own.
+/// Looks at all reports without an answer, each in a transaction of its own: one that can't be dealt with keeps no other.
 ///
 /// # Errors
-/// If the database can't be used.
+/// If the database can't be used; for the first report that can't be dealt with, when all have been looked at.
 pub async fn tick(daemon: &Daemon, now: Timestamp) -> anyhow::Result<Worked> {
     let silence = match daemon.acceptance.deemed_after_workdays {
         Some(_) => Silence::ThatCounts,
@@ -37,15 +37,22 @@ pub async fn tick(daemon: &Daemon, now: Timestamp) -> anyhow::Result<Worked> {
         let mut transaction = daemon.store.begin().await?;
         list_unanswered(&mut transaction, silence, now).await?
     };
-    let mut worked = Worked::Nothing;
+    let (mut worked, mut failed) = (Worked::Nothing, None);
     for unanswered in unanswered {
         let mut transaction = daemon.store.begin().await?;
-        if look_at(&mut transaction, daemon, &unanswered, now).await? == Worked::Something {
-            transaction.commit().await.map_err(StoreError::from)?;
-            worked = Worked::Something;
+        match look_at(&mut transaction, daemon, &unanswered, now).await {
+            Ok(Worked::Nothing) => {}
+            Ok(Worked::Something) => {
+                transaction.commit().await.map_err(StoreError::from)?;
+                worked = Worked::Something;
+            }
+            Err(error) => {
+                let error = error.context(format!("the report of run {} waits for an answer", unanswered.number));
+                failed.get_or_insert(error);
+            }
         }
     }
-    Ok(worked)
+    failed.map_or(Ok(worked), Err)
 }
 
 async fn look_at(

@@ -105,8 +105,8 @@ fn silence_is_counted_in_working_days_of_the_customer() {
     let asked = at("2027-03-19T20:00:00Z");
     assert_eq!(deadlines(5, None, None).remind_at(asked), at("2027-03-26T20:00:00Z"));
     assert_eq!(deadlines(5, None, Some("DE-BY")).remind_at(asked), at("2027-03-30T19:00:00Z"));
-    // The day is the customer's: in Berlin it is Saturday already.
-    assert_eq!(deadlines(1, None, None).remind_at(at("2027-03-19T23:30:00Z")), at("2027-03-22T23:30:00Z"));
+    // The day is the customer's: in Berlin it is Saturday half past midnight, and Monday half past midnight comes next.
+    assert_eq!(deadlines(1, None, None).remind_at(at("2027-03-19T23:30:00Z")), at("2027-03-21T23:30:00Z"));
 
     let ten = deadlines(5, Some(10), Some("DE-BY"));
     let reminded = at("2027-03-30T19:00:05Z");

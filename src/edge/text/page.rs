@@ -168,7 +168,8 @@ impl Trouble {
 pub(super) struct PageView {
     language: &'static str,
     title: String,
-    kind: String,
+    /// Over the heading, unless that says it.
+    kind: Option<String>,
     heading: String,
     /// Below the heading.
     subject: Option<String>,
@@ -244,7 +245,7 @@ fn date_view(page: &DatePage, head: &Letterhead, reader: &Reader<'_>) -> Result<
     let said = page.said.as_ref().map(|said| said_view(said, reader)).transpose()?;
     Ok(PageView {
         title: reader.text("page.title.date", &[("day", &day)])?,
-        kind: reader.plain("page.kind.date")?,
+        kind: Some(reader.plain("page.kind.date")?),
         heading: day,
         subject: Some(page.customer.clone()),
         rows,
@@ -277,7 +278,6 @@ fn report_view(page: &ReportPage, head: &Letterhead, reader: &Reader<'_>) -> Res
     let choices = [Decision::Accepted, Decision::AcceptedWithRemarks, Decision::Refused];
     Ok(PageView {
         title: reader.text("page.title.report", &[("number", &number)])?,
-        kind: reader.plain("page.kind.report")?,
         heading: reader.text("page.title.report", &[("number", &number)])?,
         subject: Some(report.customer_name.clone()),
         rows,
@@ -293,7 +293,7 @@ fn trouble_view(trouble: Trouble, head: &Letterhead, reader: &Reader<'_>) -> Res
     let heading = reader.plain(&format!("page.trouble.{key}.heading"))?;
     Ok(PageView {
         title: heading.clone(),
-        kind: reader.plain("page.kind.trouble")?,
+        kind: Some(reader.plain("page.kind.trouble")?),
         heading,
         text: Some(reader.plain(&format!("page.trouble.{key}.text"))?),
         ..frame(&Form::Closed, head, reader)?
@@ -307,7 +307,7 @@ fn frame(form: &Form, head: &Letterhead, reader: &Reader<'_>) -> Result<PageView
     Ok(PageView {
         language: reader.language(),
         title: String::new(),
-        kind: String::new(),
+        kind: None,
         heading: String::new(),
         subject: None,
         provider: head.provider.clone(),

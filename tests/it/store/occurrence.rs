@@ -113,7 +113,7 @@ pub(super) async fn open(store: &Store, id: OccurrenceId, host: &str) -> Result<
 }
 
 /// What ends a run of one host.
-pub(crate) fn the_end(result: RunResult) -> Batch {
+pub(super) fn the_end(result: RunResult) -> Batch {
     let events = vec![
         recorded(1, Event::LeaseTaken { epoch: Epoch(1), controller: "one:1".to_owned() }),
         recorded(2, Event::HostStarted { host: HostIndex(0) }),

@@ -113,9 +113,9 @@ async fn bodies_that_are_no_answer_are_refused() {
 #[tokio::test]
 async fn who_does_not_finish_is_not_waited_for() {
     let patience = Patience {
-        head: Duration::from_millis(300),
-        request: Duration::from_millis(300),
-        connection: Duration::from_millis(1500),
+        head: Duration::from_secs(1),
+        request: Duration::from_secs(4),
+        connection: Duration::from_secs(8),
         leave: Duration::from_millis(300),
     };
     let site = Site::open_with(FREE, patience, &Settings::default()).await;

@@ -139,6 +139,23 @@ async fn silence_counts_where_the_provider_has_it_so_and_the_reminder_was_delive
 }
 
 #[tokio::test]
+async fn a_report_that_can_not_be_read_keeps_no_other() {
+    let (office, _) = Office::open(Some(10)).await;
+    office.site.finish_once_more(1).await;
+    office.site.execute("update link set expires_at = '2100-01-01'").await;
+    office.deliver("finished", ASKED).await;
+    office.tick(REMINDED).await;
+    office.deliver("acceptance_reminder", REMINDED).await;
+    let odd = "alter table run_event disable trigger user;
+               delete from run_event where seq = 3 and run_id = (select id from run order by number limit 1)";
+    office.site.execute(odd).await;
+    let failed = run_at(&office.daemon, Tick::Acceptance, "2028-01-01T00:00:00Z".parse().unwrap()).await.unwrap_err();
+    assert!(format!("{failed:#}").starts_with("the report of run 1 waits for an answer: "), "{failed:#}");
+    assert_eq!(office.answers().await, "deemed deadline", "of the other run");
+    office.close().await;
+}
+
+#[tokio::test]
 async fn a_customer_that_can_not_be_read_is_left_alone() {
     let (office, _) = Office::open(Some(10)).await;
     office.site.execute("delete from applied").await;
