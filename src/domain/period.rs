@@ -23,8 +23,8 @@ mod tests;
 pub const PERIOD_RULE: &str = "a month (`2026-11`), a quarter (`2026-Q4`) or a year (`2026`), from 2000 to 2999";
 
 /// A report is not told of by itself later than this after the end of its period: whoever asks for reports in May does not want that
-/// of January's quarter.
-const STILL_NEWS: SignedDuration = SignedDuration::from_hours(31 * 24);
+/// of January's quarter. Longer than any month, with the hour by which the clocks may have gone back.
+const STILL_NEWS: SignedDuration = SignedDuration::from_hours(32 * 24);
 
 /// A month, quarter or year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

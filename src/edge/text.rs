@@ -59,7 +59,7 @@ const LOCALES: [(Locale, &str); 4] = [
     (Locale::Ru, texts_of!("ru")),
 ];
 
-const HTML_TEMPLATES: [(&str, &str); 10] = [
+const HTML_TEMPLATES: [(&str, &str); 11] = [
     ("report/html", include_str!("text/templates/report/html.hbs")),
     ("report/style", include_str!("text/templates/report/style.hbs")),
     ("report/timeline", include_str!("text/templates/report/timeline.hbs")),
@@ -69,6 +69,7 @@ const HTML_TEMPLATES: [(&str, &str); 10] = [
     ("page/style", include_str!("text/templates/page/style.hbs")),
     ("page/said", include_str!("text/templates/page/said.hbs")),
     ("page/form", include_str!("text/templates/page/form.hbs")),
+    ("period/style", include_str!("text/templates/period/style.hbs")),
     ("period/html", include_str!("text/templates/period/html.hbs")),
 ];
 

@@ -192,7 +192,7 @@ async fn nobody_is_told_of_the_time_before_or_without_wishing_so() {
 async fn a_real_browser_prints_a_report() {
     let is_there =
         |program: &&str| Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
-    if !pdf::PROGRAMS.iter().any(|program| is_there(&program)) {
+    if !pdf::PROGRAMS.iter().any(is_there) {
         tell_untested("PDF files by Chromium", "no Chromium is installed (Debian package chromium)");
         return;
     }

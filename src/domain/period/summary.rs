@@ -16,7 +16,7 @@ use crate::domain::line::clean_line;
 use crate::domain::occurrence::OccurrenceState;
 use crate::domain::report::Report;
 use crate::domain::report::host::{HostOutcome, OutcomeKind};
-use crate::domain::review::Collection;
+use crate::domain::review::{Collection, Finding};
 use crate::domain::run::event::RunState;
 
 #[cfg(test)]
@@ -124,8 +124,10 @@ impl RunRow {
 }
 
 fn is_failure(kind: OutcomeKind) -> bool {
-    use OutcomeKind as K;
-    matches!(kind, K::Unreachable | K::FailedAndRolledBack | K::Failed | K::Unknown)
+    matches!(
+        kind,
+        OutcomeKind::Unreachable | OutcomeKind::FailedAndRolledBack | OutcomeKind::Failed | OutcomeKind::Unknown
+    )
 }
 
 fn is_good(kind: OutcomeKind) -> bool {
@@ -213,6 +215,13 @@ pub struct Figures {
 }
 
 impl Figures {
+    /// Dates that were to take place by now: without those that are still to come, and those that a holiday or freeze left out, as was
+    /// agreed.
+    #[must_use]
+    pub fn due(&self) -> usize {
+        self.kept + self.moved + self.missed + self.cancelled
+    }
+
     /// The share of updates that were for security, in per cent; none without updates.
     #[must_use]
     pub fn security_percent(&self) -> Option<usize> {
@@ -442,7 +451,6 @@ fn well_since(record: &PeriodRecord, failed: &RunRow, host: &Name) -> Option<i64
 }
 
 fn pending(record: &PeriodRecord, looked_at: Timestamp, found: &Collection) -> Pending {
-    use crate::domain::review::Finding;
     let changes = || found.hosts.values().flat_map(|finding| finding.pending());
     let known = found.hosts.values().filter(|finding| matches!(finding, Finding::Surveyed(_))).count();
     let later = record.runs.iter().filter(|run| run.began_at > looked_at);

@@ -114,8 +114,8 @@ fn the_last_period_that_is_over_is_due_once_the_customers_midnight_has_come() {
     check(PeriodLength::Month, "2026-10-31T23:00:00Z", "America/New_York", Some("2026-09"));
     check(PeriodLength::Month, "2026-10-31T18:15:00Z", "Asia/Kathmandu", Some("2026-10"));
     check(PeriodLength::Quarter, "2026-10-01T00:00:00Z", "UTC", Some("2026-Q3"));
-    check(PeriodLength::Quarter, "2026-11-01T00:00:00Z", "UTC", Some("2026-Q3"));
-    check(PeriodLength::Quarter, "2026-11-01T00:00:01Z", "UTC", None);
+    check(PeriodLength::Quarter, "2026-11-02T00:00:00Z", "UTC", Some("2026-Q3"));
+    check(PeriodLength::Quarter, "2026-11-02T00:00:01Z", "UTC", None);
     check(PeriodLength::Year, "2027-01-01T00:00:00Z", "UTC", Some("2026"));
     check(PeriodLength::Year, "2027-03-01T00:00:00Z", "UTC", None);
 }

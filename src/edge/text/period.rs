@@ -128,13 +128,12 @@ fn tone(figures: &Figures) -> &'static str {
 
 fn headline(report: &PeriodReport, reader: &Reader<'_>) -> Result<String, Error> {
     let figures = &report.figures;
-    let settled = figures.windows - figures.ahead;
     if report.is_empty() {
         reader.plain("period.headline.empty")
-    } else if settled == 0 {
+    } else if figures.due() == 0 {
         reader.plain("period.headline.no_windows")
     } else {
-        reader.count("period.headline.windows", settled, &[("kept", &reader.number(figures.kept as u64)?)])
+        reader.count("period.headline.windows", figures.due(), &[("kept", &reader.number(figures.kept as u64)?)])
     }
 }
 
@@ -165,8 +164,8 @@ fn cards(figures: &Figures, reader: &Reader<'_>) -> Result<Vec<Card>, Error> {
     let card = |label: &str, value: String, note: String, tone: &'static str| {
         Ok::<_, Error>(Card { label: reader.plain(label)?, value, note, tone })
     };
-    let settled = figures.windows - figures.ahead;
-    let kept = reader.text("period.card.kept", &[("kept", &number(figures.kept)?), ("count", &number(settled)?)])?;
+    let kept =
+        reader.text("period.card.kept", &[("kept", &number(figures.kept)?), ("count", &number(figures.due())?)])?;
     let windows_tone = if figures.missed > 0 { "bad" } else { "calm" };
     let failures_tone = if figures.failures > 0 { "bad" } else { "good" };
     Ok(vec![
@@ -269,10 +268,10 @@ fn failed(failure: &Failure, reader: &Reader<'_>) -> Result<FailureView, Error> 
 
 fn trend(figures: &Figures, reader: &Reader<'_>) -> Result<TrendRow, Error> {
     let number = |count: usize| reader.number(count as u64);
-    let (kept, settled) = (number(figures.kept)?, number(figures.windows - figures.ahead)?);
+    let (kept, due) = (number(figures.kept)?, number(figures.due())?);
     Ok(TrendRow {
         period: period_name(figures.period, reader)?,
-        windows: reader.text("period.card.kept", &[("kept", &kept), ("count", &settled)])?,
+        windows: reader.text("period.card.kept", &[("kept", &kept), ("count", &due)])?,
         updates: number(figures.updates)?,
         security: number(figures.security)?,
         backups: number(figures.backups)?,

@@ -95,6 +95,7 @@ fn each_state_of_a_date_has_its_fate_and_its_figure() {
         figures.windows,
     ];
     assert_eq!(counted, [1, 1, 1, 1, 4, 0, 8]);
+    assert_eq!(figures.due(), 3, "what a holiday left out was not to take place");
     assert_eq!(report.dates[1].cause.as_deref(), Some("because of missed"), "without control characters");
     assert_eq!(report.dates[4].cause, None);
     assert_eq!((report.dates[0].run, report.dates[0].duration_ms), (Some(1), Some(90 * 60_000)));
