@@ -216,12 +216,12 @@ async fn messages_that_could_not_be_delivered_are_open_points_of_the_next_report
     let number = outbox(&store).await.iter().find(|row| row.recipient == CHEF).expect("told").number;
 
     let (_, second) = hold(&store, "2027-04-30", &updated()).await;
-    let lost = Undelivered { number, message: Kind::Finished, recipient: CHEF.to_owned() };
-    assert_eq!(run_of(&store, second).await.meanwhile.undelivered, [lost.clone()]);
+    let lost = [Undelivered { number, message: Kind::Finished, recipient: CHEF.to_owned() }];
+    assert_eq!(run_of(&store, second).await.meanwhile.undelivered, lost);
     assert_eq!(run_of(&store, first).await.meanwhile, Meanwhile::default(), "what was written stays as it was");
     let later = "update notification set state = 'due', ended_at = null where state = 'undeliverable'";
     sqlx::query(later).execute(&store.pool()).await.expect("tried again");
-    assert_eq!(run_of(&store, second).await.meanwhile.undelivered, [lost], "likewise");
+    assert_eq!(run_of(&store, second).await.meanwhile.undelivered, lost, "likewise");
     let (_, third) = hold(&store, "2027-05-28", &updated()).await;
     assert_eq!(run_of(&store, third).await.meanwhile, Meanwhile::default());
     store.close().await.expect("closed");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use turnus::domain::id::OccurrenceId;
 use turnus::domain::inventory::{CalendarEntry, Locale, Receives};
 use turnus::domain::notification::{Delivery, Kind};
@@ -18,7 +18,7 @@ use turnus::edge::store::occurrence::insert::reinstate;
 use turnus::edge::store::record::record;
 
 use super::occurrence::{insert, on, open, step, the_end};
-use super::{create, name, store_revisions, take, write};
+use super::{name, store_revisions};
 use crate::kit::database::{Database, execute};
 
 pub(super) fn contact(email: &str, receives: &[Receives]) -> ContactRow {
