@@ -71,6 +71,16 @@
 //! 4. Silence is counted in working days ([`domain::answer`]): it is reminded of once, and counts as yes only where the provider has it
 //!    so ([`app::daemon::acceptance`]).
 //!
+//! # A message, from cause to mailbox
+//!
+//! 1. It is a row, made in the transaction of its cause: one for each event and recipient ([`edge::store::notification`]).
+//! 2. A pass takes what is due, one message at a time and counted before anything goes out ([`app::post`]); what would come too late by
+//!    then is left ([`domain::notification::overtaken`]).
+//! 3. What it is about is read in one transaction and becomes what the mail tells ([`domain::mail`]), the mail becomes words
+//!    ([`edge::text`]), and these a letter, with an entry for the calendar ([`edge::ics`]) and the report.
+//! 4. [`edge::mail`] hands it over, with no transaction open. That the mail server has it is stored before the next one goes out; what
+//!    it does not take waits by [`domain::notification::patience`], or is given up and told to the team.
+//!
 //! # What holds
 //!
 //! - **Two guards against doing something twice.** The record: its key `(run, seq)` and the epoch in every write stop a controller
@@ -81,6 +91,7 @@
 //! - **What was stopped is started again**: the machine has no way to finish a host before what was quiesced is released.
 //! - **No update unreviewed**: what a run chooses was approved, by name, in that version and from that repository.
 //! - **No update without a verified backup**: by the files' check, by the plan's order, and by the machine itself.
+//! - **A message is one message**, however often it is sent: whoever dies with it leaves a lease that lapses, and it keeps its Message-ID.
 //! - **Values are data.** They reach a host as environment variables; output of hosts is cleaned before a person sees it.
 
 pub mod app;

@@ -94,7 +94,7 @@ pub async fn print(html: &str, limit: Duration) -> Result<Vec<u8>, Error> {
     Err(Error::NotFound)
 }
 
-/// [`print`] with one program: a name that is looked for, or a path.
+/// [`print()`] with one program: a name that is looked for, or a path.
 ///
 /// # Errors
 /// As there; a program that is not there is an [`Error::Io`].

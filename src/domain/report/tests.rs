@@ -1,12 +1,14 @@
 //! What a report says of runs that went well, went wrong, or are not over.
 
 use super::host::{Effect, HostReport, OutcomeKind, PhaseState};
+use super::meanwhile::{Meanwhile, QuietDate, Undelivered};
 use super::open_point::OpenPoint;
 use super::samples::{Answer, Story, account, accounted, at, facts, fault, look, looked, name};
 use super::step::{Cause, StepReference, StepState};
 use super::{BackupPromise, Counts, Report};
 use crate::domain::id::Epoch;
 use crate::domain::job::{BackupRule, Phase};
+use crate::domain::notification::Kind;
 use crate::domain::run::event::RunState;
 use crate::domain::run::event::{Event, StepEnd};
 
@@ -455,4 +457,19 @@ fn what_was_taken_back_is_not_told_as_installed() {
         ["stop service/run"],
         "a look takes nothing back"
     );
+}
+
+#[test]
+fn what_came_since_the_report_before_is_told_in_this_one() {
+    let quiet = QuietDate { run_number: 6, window: name("monthly"), opens_at: at(-86_400) };
+    let lost =
+        Undelivered { number: 41, message: Kind::Announcement, recipient: "it@nordwind.example\u{7}".to_owned() };
+    let mut story = Story::new();
+    story.since_report = Meanwhile { undelivered: vec![lost], quiet: vec![quiet.clone()] };
+    let report = story.report();
+    assert_eq!(report.quiet_dates, [quiet]);
+    let last = report.open_points.last().unwrap();
+    let expected =
+        OpenPoint::MessageUndelivered { recipient: "it@nordwind.example".to_owned(), message: Kind::Announcement };
+    assert_eq!(*last, expected, "as one harmless line");
 }

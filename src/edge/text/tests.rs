@@ -4,15 +4,18 @@ use std::collections::BTreeSet;
 
 use super::catalogue::Catalogue;
 use super::page;
-use super::{agreement, period};
 use super::{Format, HTML_TEMPLATES, LOCALES, RenderedMail, TEXT_TEMPLATES, Texts, mail};
+use super::{agreement, period};
 use crate::domain::answer::{Decision, Via};
 use crate::domain::id::Epoch;
 use crate::domain::inventory::Locale;
 use crate::domain::job::{BackupRule, Phase, Place};
 use crate::domain::mail::samples::Scene;
+use crate::domain::notification::Kind;
 use crate::domain::packages::choose::Look;
 use crate::domain::report::acceptance::AcceptanceReport;
+use crate::domain::report::meanwhile::QuietDate;
+use crate::domain::report::open_point::OpenPoint;
 use crate::domain::report::samples::{
     Answer, Story, account, accounted, approval, at, change, facts, fault, install_packages, installed_facts, look,
     looked, name, step,
@@ -84,6 +87,9 @@ fn reports() -> Vec<Report> {
     omitting.duration_ms = Some(4_000_000);
     omitting.next =
         Some(NextDate { window: name("quarterly"), opens_at: at(90 * 86_400), closes_at: at(90 * 86_400 + 14_400) });
+    omitting.quiet_dates = vec![QuietDate { run_number: 6, window: name("monthly"), opens_at: at(-30 * 86_400) }];
+    let lost = OpenPoint::MessageUndelivered { recipient: "it@nordwind.example".to_owned(), message: Kind::Finished };
+    omitting.open_points.push(lost);
     omitting.finished_at = Some(at(30 * 86_400));
     omitting.hosts[0].steps[0].output_bytes = 3 << 40;
     omitting.hosts[0].steps[0].omitted_bytes = 2 << 30;

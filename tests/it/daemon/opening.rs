@@ -288,8 +288,7 @@ fn what_apply_publishes_is_announced_at_once_and_opened_in_time() {
     let soon = jiff::Timestamp::now().in_tz("Europe/Berlin").unwrap().datetime() + SignedDuration::from_secs(12);
     let starts = soon.round(jiff::Unit::Second).unwrap();
     let inventory = provider.world.path("configuration/inventories/nordwind.toml");
-    let contact =
-        "\n[[contact]]\nname = \"IT\"\nemail = \"it@nordwind.example\"\nreceives = [\"announcement\", \"report\"]\n";
+    let contact = "\n[[contact]]\nname = \"IT\"\nemail = \"it@nordwind.example\"\nreceives = [\"announcement\", \"report\", \"start\"]\n";
     let window = format!(
         "\n[[window]]\nname = \"once\"\nstarts = {starts}\nduration = \"1h\"\ncutoff = \"15m\"\njob = \"quarterly\"\nhosts = [\"h1\"]\n\
          announce = [\"14d\"]\n"

@@ -168,6 +168,23 @@ async fn a_date_on_which_nothing_was_to_be_done_is_told_by_the_next_report_only(
 }
 
 #[tokio::test]
+async fn a_job_that_updates_nothing_is_reported_whatever_it_finds() {
+    let database = Database::open().await;
+    let store = database.store().await;
+    store_revisions(&store).await;
+    store_contacts(&store).await;
+    let new = on("nordwind", "2027-03-26");
+    insert(&store, std::slice::from_ref(&new)).await;
+    let (run, _, epoch) = open(&store, new.id, "mail01").await.expect("opened");
+    let a_look = "update run set plan = replace(plan::text, '\"phase\":\"update\"', '\"phase\":\"preflight\"')::json";
+    sqlx::query(a_look).execute(&store.pool()).await.expect("another job");
+    write(&store, run, epoch, &the_end(RunResult::Succeeded)).await.expect("written");
+    assert_eq!(told(&store).await, to(Kind::Finished, &[IT, CHEF]));
+    store.close().await.expect("closed");
+    database.close().await;
+}
+
+#[tokio::test]
 async fn a_host_that_was_left_out_makes_a_date_worth_telling() {
     let database = Database::open().await;
     let store = database.store().await;
@@ -199,12 +216,12 @@ async fn messages_that_could_not_be_delivered_are_open_points_of_the_next_report
     let number = outbox(&store).await.iter().find(|row| row.recipient == CHEF).expect("told").number;
 
     let (_, second) = hold(&store, "2027-04-30", &updated()).await;
-    let lost = Undelivered { number, message: Kind::Finished, recipient: CHEF.to_owned() };
-    assert_eq!(run_of(&store, second).await.meanwhile.undelivered, std::slice::from_ref(&lost));
+    let lost = [Undelivered { number, message: Kind::Finished, recipient: CHEF.to_owned() }];
+    assert_eq!(run_of(&store, second).await.meanwhile.undelivered, lost);
     assert_eq!(run_of(&store, first).await.meanwhile, Meanwhile::default(), "what was written stays as it was");
     let later = "update notification set state = 'due', ended_at = null where state = 'undeliverable'";
     sqlx::query(later).execute(&store.pool()).await.expect("tried again");
-    assert_eq!(run_of(&store, second).await.meanwhile.undelivered, [lost], "likewise");
+    assert_eq!(run_of(&store, second).await.meanwhile.undelivered, lost, "likewise");
     let (_, third) = hold(&store, "2027-05-28", &updated()).await;
     assert_eq!(run_of(&store, third).await.meanwhile, Meanwhile::default());
     store.close().await.expect("closed");

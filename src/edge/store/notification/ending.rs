@@ -1,6 +1,6 @@
 //! What is told at the end of a run, and what its report tells beside the run itself.
 //!
-//! Invariant: a run for an occurrence in which nothing was to be done on any host is told by no message of its own; the next report does.
+//! Invariant: a run for an occurrence that found nothing to update on any host is told by no message of its own; the next report does.
 
 use sqlx::PgConnection;
 
@@ -65,11 +65,13 @@ pub(in crate::edge::store) async fn tell_suspended(
     hint(connection, told).await
 }
 
-/// A run by hand was started by somebody who wants to know how it ended.
+/// A run by hand was started by somebody who wants to know how it ended; and who has a job that updates nothing wants to know what it
+/// found.
 async fn note_quiet(connection: &mut PgConnection, run: RunId) -> Result<Telling, Error> {
     let quiet = sqlx::query!(
         "update run set quiet = true
          where id = $1 and occurrence is not null and state = 'succeeded'
+           and exists (select 1 from json_array_elements(plan -> 'steps') as step where step ->> 'phase' = 'update')
            and not exists (select 1 from host_run where run_id = run.id and outcome is distinct from 'nothing_to_do')",
         run.0,
     );
