@@ -17,8 +17,8 @@ use crate::domain::report::acceptance::AcceptanceReport;
 use crate::domain::report::meanwhile::QuietDate;
 use crate::domain::report::open_point::OpenPoint;
 use crate::domain::report::samples::{
-    Answer, Story, account, accounted, approval, at, change, facts, fault, install_packages, installed_facts, look,
-    looked, name, step,
+    Answer, Story, account, accounted, approval, at, change, crowded, facts, fault, install_packages, installed_facts,
+    look, looked, name, step,
 };
 use crate::domain::report::{NextDate, Report};
 use crate::domain::run::event::{Event, StepEnd};
@@ -112,7 +112,7 @@ fn answered(decision: Decision) -> AcceptanceReport {
 }
 
 /// Packages as they come and don't come.
-fn packages() -> [Report; 4] {
+fn packages() -> [Report; 5] {
     let of_packages = || Story::new().job(install_packages);
     let few = || Look { chosen: vec![change("nginx", "1", "2", false)], ..look() };
     let mut replaced = of_packages().with("mail01", "packages (look)", looked(StepEnd::Succeeded, look())).with(
@@ -140,6 +140,7 @@ fn packages() -> [Report; 4] {
             .with("mail01", "packages (account)", Answer::Ends(StepEnd::NotMet { why: "locked".to_owned() }, ""))
             .report(),
         one.report(),
+        crowded().report(),
     ]
 }
 
