@@ -1,7 +1,7 @@
 //! One of our dates as the calendar part of a mail (RFC 5546: METHOD:PUBLISH, REQUEST or CANCEL).
 //!
 //! Times are local times of the customer's zone, which is described beside them. Invariants: the entry is that of the feed
-//! ([`super::write`]): the same UID, the same SEQUENCE; what does not take place any more rings no alarm.
+//! (`super::write`): the same UID, the same SEQUENCE; what does not take place any more rings no alarm.
 
 use icalendar::Property;
 use jiff::SignedDuration;
