@@ -300,6 +300,10 @@ async fn refused(
             pass.break_off(&format!("{why} ({hint})"));
             put_off(pass, message, attempt, (&why, Blame::Outage)).await
         }
+        Refusal::Unreachable { .. } => {
+            pass.break_off(&why);
+            put_off(pass, message, attempt, (&why, Blame::Outage)).await
+        }
         Refusal::Transient { .. } => {
             let in_row = {
                 let mut count = pass.count();

@@ -51,6 +51,12 @@ fn assert_transient(refusal: &Refusal, words: &str) {
 }
 
 #[track_caller]
+fn assert_unreachable(refusal: &Refusal, words: &str) {
+    assert!(matches!(refusal, Refusal::Unreachable { .. }), "{refusal:?}");
+    assert!(refusal.to_string().contains(words), "{refusal}");
+}
+
+#[track_caller]
 fn assert_permanent(refusal: &Refusal, words: &str) {
     assert!(matches!(refusal, Refusal::Permanent { .. }), "{refusal:?}");
     assert!(refusal.to_string().contains(words), "{refusal}");
@@ -263,7 +269,7 @@ async fn a_server_that_says_nothing_is_left() {
     let server = SmtpServer::start_with(SmtpOptions { security: Security::Tls, ..SmtpOptions::default() });
     let settings = Smtp { security: Security::StartTls, timeout_s: 1, ..server.settings() };
     let refused = refusal(settings, &letter(1, "it@nordwind.example")).await;
-    assert_transient(&refused, "did not answer within 1 s: the connection");
+    assert_unreachable(&refused, "did not answer within 1 s: the connection");
 }
 
 #[tokio::test]
@@ -292,7 +298,7 @@ async fn connections_that_the_server_ended_are_made_anew() {
 
     server.stop();
     let refused = mailer.send(&letter(5, "it@nordwind.example")).await.unwrap_err();
-    assert_transient(&refused, "could not connect to the mail server");
+    assert_unreachable(&refused, "could not connect to the mail server");
     assert!(refused.to_string().contains("Connection refused"), "{refused}");
     server.start_again();
     mailer.send(&letter(5, "it@nordwind.example")).await.unwrap();

@@ -1,7 +1,7 @@
 //! How long a message waits that a mail server does not take for now, and when that is enough.
 //!
 //! A pure rule: the random number is the caller's. Source: RFC 5321, section 4.5.4.1 (retries soon at first, then less often; giving up
-//! after days).
+//! after four or five days at the earliest).
 
 /// After the first refusal, in seconds.
 const FIRST_S: u64 = 60;
@@ -9,8 +9,8 @@ const FIRST_S: u64 = 60;
 const LONGEST_S: u64 = 3600;
 /// Up to one part in so many of the wait is added by chance, so that what failed together does not come back together.
 const SPREAD: f64 = 4.0;
-/// A message that was refused so often in a row is given up: six waits that double, then 71 of an hour, a bit more than three days.
-const LAST: u32 = 78;
+/// A message that was refused so often in a row is given up: six waits that double, then 119 of an hour, five days in all.
+const LAST: u32 = 126;
 
 /// How long a message waits, in seconds, that was refused `refusals` times in a row, the last time just now; `None`: it is given up.
 /// `chance`: a random number from 0 to 1.

@@ -41,7 +41,7 @@ fn refuse(path: &Path, error: &io::Error) -> Refusal {
         io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory | io::ErrorKind::ReadOnlyFilesystem => {
             Refusal::misconfigured(&what, "`directory` in `[mail]` must be a directory that turnus may write to")
         }
-        _ => Refusal::transient(&what),
+        _ => Refusal::unreachable(&what),
     }
 }
 

@@ -14,13 +14,20 @@ pub enum Refusal {
         /// What was answered to what.
         what: String,
     },
-    /// It may be taken later: the server is busy, silent or out of reach, or the line broke; then the letter may have arrived.
+    /// No letter is taken at all for now: the mail server can't be reached, says nothing, or puts off whoever calls; the disk is full.
+    /// That is no fault of this letter.
+    #[error("{what}")]
+    Unreachable {
+        /// What was answered to what.
+        what: String,
+    },
+    /// This letter may be taken later: the server puts it off or falls silent over it, or the line broke; then it may have arrived.
     #[error("{what}")]
     Transient {
         /// What was answered to what.
         what: String,
     },
-    /// As [`Refusal::Transient`], but no letter will be taken before somebody changes the settings or the mail server.
+    /// As [`Refusal::Unreachable`], but no letter will be taken before somebody changes the settings or the mail server.
     #[error("{what}")]
     Misconfigured {
         /// What was found.
@@ -42,12 +49,16 @@ impl Refusal {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Misconfigured { hint, .. } => Some(hint),
-            Self::Permanent { .. } | Self::Transient { .. } => None,
+            Self::Permanent { .. } | Self::Unreachable { .. } | Self::Transient { .. } => None,
         }
     }
 
     pub(super) fn permanent(what: &str) -> Self {
         Self::Permanent { what: one_line(what) }
+    }
+
+    pub(super) fn unreachable(what: &str) -> Self {
+        Self::Unreachable { what: one_line(what) }
     }
 
     pub(super) fn transient(what: &str) -> Self {

@@ -44,6 +44,11 @@ impl Stage {
         self < Self::Content
     }
 
+    /// The server has heard of the letter.
+    fn is_about_letter(self) -> bool {
+        self >= Self::Sender
+    }
+
     fn what(self, letter: &Letter) -> String {
         match self {
             Self::Connect => "the connection".to_owned(),
@@ -130,12 +135,12 @@ impl Trouble {
                 sort_silence(&what, stage, place, security)
             }
             Self::Line(reason) if stage == Stage::Connect => {
-                Refusal::transient(&format!("could not connect to the mail server {place}: {reason}"))
+                for_now(&format!("could not connect to the mail server {place}: {reason}"), stage)
             }
-            Self::Line(reason) => Refusal::transient(&may_have_arrived(
-                &format!("the line to the mail server {place} broke at {object}: {reason}"),
-                stage,
-            )),
+            Self::Line(reason) => {
+                let what = format!("the line to the mail server {place} broke at {object}: {reason}");
+                for_now(&may_have_arrived(&what, stage), stage)
+            }
             Self::Certificate { text, hint } => Refusal::misconfigured(
                 &format!("the certificate of the mail server {place} is not trusted: {text}"),
                 hint,
@@ -164,7 +169,7 @@ impl Trouble {
 
 fn sort_answer(code: u16, answer: &str, stage: Stage, place: &str, object: &str) -> Refusal {
     if code < 500 {
-        return Refusal::transient(&format!("the mail server {place} put off {object}: {answer}"));
+        return for_now(&format!("the mail server {place} put off {object}: {answer}"), stage);
     }
     let what = format!("the mail server {place} refused {object}: {answer}");
     match stage {
@@ -183,7 +188,12 @@ fn sort_silence(what: &str, stage: Stage, place: &str, security: Security) -> Re
     if stage == Stage::Connect && security != Security::Tls && place.ends_with(":465") {
         return Refusal::misconfigured(what, SECURITY_HINT);
     }
-    Refusal::transient(&may_have_arrived(what, stage))
+    for_now(&may_have_arrived(what, stage), stage)
+}
+
+/// A server that has not heard of the letter yet puts off every letter.
+fn for_now(what: &str, stage: Stage) -> Refusal {
+    if stage.is_about_letter() { Refusal::transient(what) } else { Refusal::unreachable(what) }
 }
 
 fn may_have_arrived(what: &str, stage: Stage) -> String {

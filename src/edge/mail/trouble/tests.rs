@@ -28,6 +28,7 @@ fn sort(trouble: Trouble, stage: Stage) -> Refusal {
 fn word(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::Permanent { .. } => "permanent",
+        Refusal::Unreachable { .. } => "unreachable",
         Refusal::Transient { .. } => "transient",
         Refusal::Misconfigured { .. } => "misconfigured",
     }
@@ -38,9 +39,11 @@ fn answers_mean_something_by_where_they_come() {
     let rows = [
         (450, Stage::Recipient, "transient"),
         (451, Stage::Content, "transient"),
-        (421, Stage::Connect, "transient"),
-        (454, Stage::StartTls, "transient"),
-        (454, Stage::Login, "transient"),
+        (451, Stage::Sender, "transient"),
+        // The server has not heard of the letter.
+        (421, Stage::Connect, "unreachable"),
+        (454, Stage::StartTls, "unreachable"),
+        (454, Stage::Login, "unreachable"),
         (550, Stage::Recipient, "permanent"),
         (551, Stage::Recipient, "permanent"),
         (554, Stage::Data, "permanent"),
@@ -65,7 +68,8 @@ fn what_breaks_after_the_content_may_have_arrived() {
     for stage in [Stage::Connect, Stage::Login, Stage::Sender, Stage::Recipient, Stage::Data, Stage::Content] {
         for trouble in [Trouble::Silence { limit_s: 60 }, Trouble::Line("broken pipe".to_owned())] {
             let refusal = sort(trouble, stage);
-            assert_eq!(word(&refusal), "transient");
+            let is_about_letter = !matches!(stage, Stage::Connect | Stage::Login);
+            assert_eq!(word(&refusal), if is_about_letter { "transient" } else { "unreachable" }, "{stage:?}");
             assert_eq!(refusal.to_string().ends_with("it may have arrived"), stage == Stage::Content, "{refusal}");
         }
     }
@@ -77,7 +81,7 @@ fn a_silent_port_for_tls_is_for_the_settings() {
     let refusal = silence().sort(Stage::Connect, "mail.example:465", &letter(), Security::StartTls);
     assert_eq!(word(&refusal), "misconfigured");
     let refusal = silence().sort(Stage::Connect, "mail.example:465", &letter(), Security::Tls);
-    assert_eq!(word(&refusal), "transient");
+    assert_eq!(word(&refusal), "unreachable");
 }
 
 #[test]
