@@ -6,13 +6,12 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::acceptance::write_report;
 use super::controller::drive::read_record;
 use crate::domain::calendar::zone::named;
 use crate::domain::inventory::Customer;
 use crate::domain::period::Period;
 use crate::domain::period::summary::{COMPARED, DateRow, PeriodRecord, PeriodReport, RunRow, write};
-use crate::domain::report::{RunRecord, from_record};
-use crate::domain::run::state::Run;
 use crate::edge::store::Store;
 use crate::edge::store::occurrence::{StoredOccurrence, list_chains};
 use crate::edge::store::period::{find_first_applied, list_runs_since};
@@ -64,16 +63,7 @@ async fn read_row(store: &Store, number: RunNumber, began_at: Timestamp) -> anyh
     let found = find_run(&mut *store.begin().await?, number).await?;
     let Some(stored) = found else { return Ok(None) };
     let record = read_record(store, stored.id).await?;
-    let run = Run::replay(stored.plan, &record)?;
-    let record = RunRecord {
-        number: number.0,
-        id: stored.id,
-        run: &run,
-        started_by: stored.started_by,
-        reason: stored.reason,
-        meanwhile: stored.meanwhile,
-    };
-    Ok(Some(RunRow::of(&from_record(&record), began_at)))
+    Ok(Some(RunRow::of(&write_report(&stored, &record, None)?, began_at)))
 }
 
 fn date_row(stored: StoredOccurrence) -> DateRow {

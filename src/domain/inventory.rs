@@ -74,7 +74,8 @@ pub struct Contact {
 }
 
 /// How a date comes to the calendar of whoever is told of it (RFC 5546, section 1.4).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CalendarEntry {
     /// As something to know of (`METHOD:PUBLISH`): no answer is asked for.
     #[default]
@@ -127,6 +128,18 @@ pub enum Receives {
     Report,
     /// That a maintenance begins.
     Start,
+}
+
+impl Receives {
+    /// The word in files and tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Announcement => "announcement",
+            Self::Report => "report",
+            Self::Start => "start",
+        }
+    }
 }
 
 /// An agreed slot, recurring or a single one.

@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::inventory::Receives;
+
 pub mod overtaken;
 pub mod patience;
 #[cfg(test)]
@@ -66,6 +68,25 @@ impl Kind {
         Self::Answer,
     ];
 
+    /// Who gets it.
+    #[must_use]
+    pub fn audience(self) -> Audience {
+        let (contacts, team) = match self {
+            Self::Announcement | Self::Reminder | Self::Moved | Self::Cancelled => {
+                (Some(Receives::Announcement), Team::NotTold)
+            }
+            Self::Started => (Some(Receives::Start), Team::NotTold),
+            Self::Missed => (Some(Receives::Announcement), Team::Told),
+            Self::Finished | Self::Failed | Self::AcceptanceReminder | Self::PeriodReport => {
+                (Some(Receives::Report), Team::NotTold)
+            }
+            Self::ReviewNeeded | Self::ReviewReminder | Self::RunFailed | Self::Undeliverable | Self::Answer => {
+                (None, Team::Told)
+            }
+        };
+        Audience { contacts, team }
+    }
+
     /// The word in tables and on the terminal.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -93,6 +114,24 @@ impl std::fmt::Display for Kind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(self.as_str())
     }
+}
+
+/// Who gets messages of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Audience {
+    /// The customer's contacts that receive this; `None`: none of them.
+    pub contacts: Option<Receives>,
+    /// The provider's own people.
+    pub team: Team,
+}
+
+/// Whether the provider's own people get a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Team {
+    /// They do.
+    Told,
+    /// They don't.
+    NotTold,
 }
 
 /// Where a message stands.

@@ -14,8 +14,8 @@ use sqlx::types::Json;
 use super::error::Error;
 use super::run::{RunNumber, read_name, read_word, write_json};
 use crate::domain::id::{Name, NotificationId, OccurrenceId};
-use crate::domain::inventory::{CalendarEntry, Locale};
-use crate::domain::notification::{Delivery, Kind};
+use crate::domain::inventory::{CalendarEntry, Locale, Receives};
+use crate::domain::notification::{Delivery, Kind, Team};
 
 /// All columns of a notification with the names of what it is about, and what follows.
 macro_rules! select_notifications {
@@ -61,7 +61,7 @@ pub struct Message<'a> {
 /// # Errors
 /// If the database can't be used.
 pub async fn tell(connection: &mut PgConnection, message: &Message<'_>) -> Result<u64, Error> {
-    let audience = Audience::of(message.kind);
+    let audience = message.kind.audience();
     let detail = write_json("notification.detail", message.detail)?;
     // The customer's own contact comes first, should the team have the same address.
     let told = sqlx::query!(
@@ -82,7 +82,7 @@ pub async fn tell(connection: &mut PgConnection, message: &Message<'_>) -> Resul
         message.occurrence.0,
         message.lead,
         detail,
-        audience.contacts,
+        audience.contacts.map(Receives::as_str),
         audience.team == Team::Told,
     )
     .execute(&mut *connection)
@@ -112,39 +112,6 @@ pub async fn withdraw(connection: &mut PgConnection, occurrence: OccurrenceId) -
     .execute(connection)
     .await?;
     Ok(withdrawn.rows_affected())
-}
-
-/// Whether the provider's own people get it as well.
-#[derive(PartialEq)]
-enum Team {
-    Told,
-    NotTold,
-}
-
-/// Who gets messages of a kind.
-struct Audience {
-    /// The customer's contacts that receive this.
-    contacts: Option<&'static str>,
-    team: Team,
-}
-
-impl Audience {
-    fn of(kind: Kind) -> Self {
-        let (contacts, team) = match kind {
-            Kind::Announcement | Kind::Reminder | Kind::Moved | Kind::Cancelled => {
-                (Some("announcement"), Team::NotTold)
-            }
-            Kind::Started => (Some("start"), Team::NotTold),
-            Kind::Missed => (Some("announcement"), Team::Told),
-            Kind::Finished | Kind::Failed | Kind::AcceptanceReminder | Kind::PeriodReport => {
-                (Some("report"), Team::NotTold)
-            }
-            Kind::ReviewNeeded | Kind::ReviewReminder | Kind::RunFailed | Kind::Undeliverable | Kind::Answer => {
-                (None, Team::Told)
-            }
-        };
-        Self { contacts, team }
-    }
 }
 
 /// A message, with what is needed to tell which occurrence or run it is about.
@@ -297,7 +264,7 @@ impl TryFrom<Row> for StoredNotification {
             recipient: row.recipient,
             recipient_name: row.recipient_name,
             locale: read_word("notification.locale", &row.locale)?,
-            calendar: read_calendar(&row.calendar)?,
+            calendar: read_word("notification.calendar", &row.calendar)?,
             detail: row.detail.0,
             state: read_word("notification.state", &row.state)?,
             created_at: row.created_at.to_jiff(),
@@ -312,10 +279,4 @@ impl TryFrom<Row> for StoredNotification {
             },
         })
     }
-}
-
-fn read_calendar(word: &str) -> Result<CalendarEntry, Error> {
-    let all = [CalendarEntry::Publish, CalendarEntry::Request];
-    let found = all.into_iter().find(|entry| entry.as_str() == word);
-    found.ok_or_else(|| Error::unreadable("notification.calendar", std::io::Error::other(word.to_owned())))
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Error;
 use super::reader::Reader;
-use super::report::words::{outcome_sentence, word};
+use super::report::words::{counts_in_line, outcome_sentence, word};
 use crate::domain::inventory::PeriodLength;
 use crate::domain::period::Period;
 use crate::domain::period::summary::{DateLine, Failure, Fate, Figures, Pending, PeriodReport};
@@ -147,9 +147,7 @@ fn tally(figures: &Figures, reader: &Reader<'_>) -> Result<Option<String>, Error
         ("period.tally.ahead", figures.ahead),
         ("period.tally.by_hand", figures.by_hand),
     ];
-    let some = all.into_iter().filter(|(_, count)| *count > 0);
-    let texts: Vec<String> = some.map(|(key, count)| reader.count(key, count, &[])).collect::<Result<_, _>>()?;
-    Ok((!texts.is_empty()).then(|| format!("{}.", texts.join(", "))))
+    counts_in_line(&all, &[], reader)
 }
 
 fn preliminary(report: &PeriodReport, reader: &Reader<'_>) -> Result<Option<String>, Error> {

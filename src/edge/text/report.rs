@@ -21,7 +21,7 @@ mod packages;
 mod timeline;
 pub(super) mod words;
 
-use words::{names_in_line, word};
+use words::{counts_in_line, names_in_line, word};
 
 /// What the templates of the report are filled with.
 #[derive(Debug, Serialize)]
@@ -121,10 +121,7 @@ pub(super) fn tally(report: &Report, reader: &Reader<'_>) -> Result<String, Erro
         ("report.tally.failed", counts.failed),
         ("report.tally.unknown", counts.unknown),
     ];
-    let some = all.into_iter().filter(|(_, count)| *count > 0);
-    let texts: Result<Vec<_>, _> =
-        some.map(|(key, count)| reader.count(key, count, &[("hosts", &held_back)])).collect();
-    Ok(format!("{}.", texts?.join(", ")))
+    Ok(counts_in_line(&all, &[("hosts", &held_back)], reader)?.unwrap_or_default())
 }
 
 fn preliminary(report: &Report, reader: &Reader<'_>) -> Result<Option<String>, Error> {

@@ -122,19 +122,11 @@ fn merge<'a>(
     for contact in contacts {
         let (_, receives) = merged.entry(contact.email.to_lowercase()).or_insert((contact, Vec::new()));
         match customer {
-            Some(_) => receives.extend(contact.receives.iter().map(|receives| receives_word(*receives))),
+            Some(_) => receives.extend(contact.receives.iter().map(|receives| receives.as_str())),
             None => receives.push("team"),
         }
     }
     merged
-}
-
-fn receives_word(receives: Receives) -> &'static str {
-    match receives {
-        Receives::Announcement => "announcement",
-        Receives::Report => "report",
-        Receives::Start => "start",
-    }
 }
 
 fn locale_word(locale: Locale) -> &'static str {

@@ -5,9 +5,10 @@ use sqlx::PgConnection;
 
 use super::super::error::Error;
 use super::super::run::write_json;
-use super::{Audience, Team};
+use super::hint;
 use crate::domain::id::RunId;
-use crate::domain::notification::Kind;
+use crate::domain::inventory::Receives;
+use crate::domain::notification::{Kind, Team};
 
 /// Something to tell about a run.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +27,7 @@ pub struct RunMessage<'a> {
 /// # Errors
 /// If the database can't be used.
 pub async fn tell_of_run(connection: &mut PgConnection, message: &RunMessage<'_>) -> Result<u64, Error> {
-    let audience = Audience::of(message.kind);
+    let audience = message.kind.audience();
     let detail = write_json("notification.detail", message.detail)?;
     let told = sqlx::query!(
         "insert into notification (kind, customer, occurrence, run, recipient, recipient_name, locale, calendar, detail, dedupe_key)
@@ -41,10 +42,10 @@ pub async fn tell_of_run(connection: &mut PgConnection, message: &RunMessage<'_>
         message.kind.as_str(),
         message.run.0,
         detail,
-        audience.contacts,
+        audience.contacts.map(Receives::as_str),
         audience.team == Team::Told,
     )
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(told.rows_affected())
+    hint(connection, told.rows_affected()).await
 }

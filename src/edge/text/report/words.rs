@@ -25,6 +25,17 @@ pub(super) fn names_in_line(
     if more == 0 { Ok(shown) } else { reader.count(key, more, &[("names", &shown)]) }
 }
 
+/// How many of each there are, as one sentence; nothing if there are none at all.
+pub(in crate::edge::text) fn counts_in_line(
+    all: &[(&str, usize)],
+    values: &[(&str, &str)],
+    reader: &Reader<'_>,
+) -> Result<Option<String>, Error> {
+    let some = all.iter().filter(|(_, count)| *count > 0);
+    let texts: Vec<String> = some.map(|(key, count)| reader.count(key, *count, values)).collect::<Result<_, _>>()?;
+    Ok((!texts.is_empty()).then(|| format!("{}.", texts.join(", "))))
+}
+
 /// The word by which the report's JSON calls `value`: texts are found by it, and pages style by it.
 pub(in crate::edge::text) fn word(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
