@@ -57,34 +57,19 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// A daemon that does nothing by itself until it is served.
+    /// A daemon that does nothing by itself until it is served: as this machine's settings say, with the provider's own words for
+    /// messages.
     ///
     /// # Errors
     /// If this machine can't make connections to hosts.
-    pub fn new(store: Store, ssh: &Ssh, state_dir: &Path) -> anyhow::Result<Arc<Self>> {
-        Self::settled(store, &Settings { ssh: ssh.clone(), ..Settings::default() }, state_dir)
-    }
-
-    /// The same, with all that this machine's settings say.
-    ///
-    /// # Errors
-    /// See [`Daemon::new`].
-    pub fn settled(store: Store, settings: &Settings, state_dir: &Path) -> anyhow::Result<Arc<Self>> {
-        Self::with_wording(store, settings, Vec::new(), state_dir)
-    }
-
-    /// The same, with the provider's own words for messages.
-    ///
-    /// # Errors
-    /// See [`Daemon::new`].
-    pub fn with_wording(
+    pub fn new(
         store: Store,
         settings: &Settings,
-        wording: Vec<WordingFile>,
+        wording: &[WordingFile],
         state_dir: &Path,
     ) -> anyhow::Result<Arc<Self>> {
         let controller = Controller::open(&settings.ssh, state_dir)?;
-        let office = Office::new(settings, wording, controller.name.clone());
+        let office = Office::new(settings, wording.to_vec(), controller.name.clone());
         let (ssh, acceptance) = (settings.ssh.clone(), settings.acceptance.clone());
         let (crew, pulse) = (Crew::default(), Pulse::default());
         Ok(Arc::new(Self { store, controller, ssh, office, acceptance, crew, pulse }))

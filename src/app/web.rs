@@ -30,6 +30,7 @@ use self::rate::{Gate, Rates};
 use crate::domain::inventory::Locale;
 use crate::domain::settings::Settings;
 use crate::domain::settings::delivery::Web;
+use crate::domain::wording::WordingFile;
 use crate::edge::store::Store;
 use crate::edge::store::error::{Error as StoreError, Kind};
 use crate::edge::text::Texts;
@@ -74,15 +75,21 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Pages on this database, as the provider has settled it.
+    /// Pages on this database, as the provider has settled it, in its own words as far as they can be used.
     ///
     /// # Errors
-    /// A mistake in a template or locale file.
-    pub fn new(store: Store, settings: &Settings, rates: Rates) -> anyhow::Result<Arc<Self>> {
+    /// A mistake in an embedded template or locale file.
+    pub fn new(store: Store, settings: &Settings, wording: &[WordingFile], rates: Rates) -> anyhow::Result<Arc<Self>> {
         let provider = &settings.provider;
+        let texts = Texts::with_usable_wording(wording, |problems| {
+            tracing::error!(
+                mistakes = problems.0.len(),
+                "pages are not in the provider's own words: `turnus check` tells why"
+            );
+        })?;
         Ok(Arc::new(Self {
             store,
-            texts: Texts::new()?,
+            texts,
             web: settings.web.clone(),
             locale: provider.locale,
             provider: provider.name.clone(),

@@ -190,6 +190,21 @@ impl Texts {
         Self::from_catalogues(catalogues, mail)
     }
 
+    /// The same for what must be written whatever the provider's own files say: where they can't be used, the embedded ones stand for
+    /// all of them, and `tell` hears of the mistakes.
+    ///
+    /// # Errors
+    /// A mistake in an embedded file.
+    pub fn with_usable_wording(files: &[WordingFile], tell: impl FnOnce(&Problems)) -> Result<Self, Error> {
+        match Self::with_wording(files) {
+            Err(Error::Wording(problems)) => {
+                tell(&problems);
+                Self::new()
+            }
+            read => read,
+        }
+    }
+
     /// All that is wrong with the provider's own templates and texts: every kind of mail is filled in every language, with samples.
     ///
     /// # Errors

@@ -50,6 +50,21 @@ fn a_preview_is_the_customers_own() {
 }
 
 #[test]
+fn the_providers_own_words_hold_for_what_is_not_mailed_and_a_slip_in_them_is_told() {
+    let explained = |words: &str| {
+        let directory = configuration(&[("locales/hu.toml", words)]);
+        turnus(directory.path(), &["calendar", "explain", "nord", "yearly"])
+    };
+    let key = "[rule]\nfrom = ";
+    let own = explained(&format!("{key}\"indul: {{day}}\""));
+    assert!(text(&own.stdout).contains("indul: 2026"), "{}", text(&own.stdout));
+    let slip = explained(&format!("{key}\"indul: {{dya}}\""));
+    let (printed, told) = (text(&slip.stdout), text(&slip.stderr));
+    assert!(slip.status.success() && !printed.is_empty() && !printed.contains("indul"), "{printed}{told}");
+    assert!(told.contains("locales/hu.toml:2:") && told.contains("the texts are turnus's own"), "{told}");
+}
+
+#[test]
 fn a_preview_is_written_as_files() {
     let directory = configuration(&[]);
     let out = directory.path().join("deep/out");

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use turnus::app::daemon::Daemon;
 use turnus::app::daemon::tick::{Tick, run_at};
-use turnus::domain::settings::Ssh;
+use turnus::domain::settings::Settings;
 use turnus::edge::pdf;
 
 use crate::kit::database::execute;
@@ -133,7 +133,7 @@ async fn materialise(office: &Office, daemons: usize, now: &str) {
     let now: Timestamp = now.parse().unwrap();
     let mut made = Vec::new();
     for _ in 0..daemons {
-        made.push(Daemon::new(office.store().await, &Ssh::default(), &office.path("state")).unwrap());
+        made.push(Daemon::new(office.store().await, &Settings::default(), &[], &office.path("state")).unwrap());
     }
     // At the same time, as daemons do.
     let ticks = made.iter().map(|daemon: &Arc<Daemon>| run_at(daemon, Tick::Materialise, now));

@@ -6,11 +6,14 @@ mod phone;
 mod silence;
 mod site;
 
+use turnus::app::web::Patience;
 use turnus::domain::id::ContentHash;
+use turnus::domain::settings::Settings;
+use turnus::domain::wording::WordingFile;
 use turnus::edge::store::answer::find_answer_to_report;
 use turnus::edge::store::link::MadeLink;
 
-use site::{BOSS, IT, Letter, Site, fields};
+use site::{BOSS, FREE, IT, Letter, Site, fields};
 
 const CONFIRM: &[(&str, &str)] = &[("decision", "confirmed")];
 const ACCEPT: &[(&str, &str)] = &[("decision", "accepted")];
@@ -47,6 +50,20 @@ async fn the_page_shows_the_date_and_what_can_be_said() {
     let russian = site.get(&letters[BOSS]).await;
     assert!(russian.body.contains("<html lang=\"ru\">") && russian.body.contains("Вам подходит эта дата?"));
     site.close().await;
+}
+
+#[tokio::test]
+async fn pages_are_in_the_providers_own_words_and_a_slip_in_them_keeps_nobody_from_answering() {
+    for (own, expected) in [("Sind Sie einverstanden?", "Sind Sie einverstanden?"), ("{nobody}?", "Passt Ihnen dieser")]
+    {
+        let text = format!("[page.question]\ndate = \"{own}\"\n");
+        let wording = [WordingFile { file: "locales/de.toml".to_owned(), text: Ok(text) }];
+        let site = Site::open_worded(&wording, FREE, Patience::default(), &Settings::default()).await;
+        let letters = site.announce().await;
+        let page = site.get(&letters[IT]).await;
+        assert!(page.status == 200 && page.body.contains(expected), "{own}: {}", page.body);
+        site.close().await;
+    }
 }
 
 #[tokio::test]

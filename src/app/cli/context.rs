@@ -13,17 +13,20 @@ use crate::domain::catalog::{Catalog, Source, SourceKind, build};
 use crate::domain::id::{ContentHash, Name};
 use crate::domain::inventory::Customer;
 use crate::domain::job::Job;
+use crate::domain::problem::Problems;
 use crate::domain::run::event::Recorded;
 use crate::domain::settings::Database;
 use crate::edge::config;
 use crate::edge::store::revision::{Revision, RevisionKind};
 use crate::edge::store::run::{RunNumber, StoredRun, find_run};
 use crate::edge::store::{CONNECTIONS, Store, Target};
+use crate::edge::text::Texts;
 
 /// The files of a configuration directory, checked.
 pub(crate) struct Context {
     pub(crate) catalog: Catalog,
     pub(crate) state_dir: PathBuf,
+    directory: PathBuf,
     sources: Vec<Source>,
 }
 
@@ -37,7 +40,7 @@ impl Context {
                 .hint("`turnus check` shows each with its line")
         })?;
         let state_dir = config::state_dir(catalog.settings.state_dir.as_deref())?;
-        Ok(Self { catalog, state_dir, sources })
+        Ok(Self { catalog, state_dir, directory, sources })
     }
 
     /// For commands that need no more than the database, and must work in an emergency: mistakes in the other files don't stand in
@@ -50,7 +53,7 @@ impl Context {
             Failure::usage(anyhow!("turnus.toml can't be used"))
         })?;
         let state_dir = config::state_dir(catalog.settings.state_dir.as_deref())?;
-        Ok(Self { catalog, state_dir, sources: settings })
+        Ok(Self { catalog, state_dir, directory, sources: settings })
     }
 
     pub(crate) fn customer(&self, name: &str) -> Result<&Customer, Failure> {
@@ -59,6 +62,17 @@ impl Context {
 
     pub(crate) fn job(&self, name: &str) -> Result<&Job, Failure> {
         find(&self.catalog.jobs, "job", "jobs", name)
+    }
+
+    /// All texts, in the provider's own words as far as they can be used: a slip in one of them keeps nobody from a report.
+    pub(crate) fn texts(&self) -> Result<Texts, Failure> {
+        let files = config::read_wording(&self.directory)?;
+        let tell = |problems: &Problems| {
+            say(&format!(
+                "{problems}\n\nhint: until that is right, the texts are turnus's own; `turnus check` tells more"
+            ));
+        };
+        Texts::with_usable_wording(&files, tell).map_err(Failure::failed)
     }
 
     /// Opens the database; commands that only look back need it as well as those that run.

@@ -64,7 +64,7 @@ async fn show(context: &Context, store: &crate::edge::store::Store, arguments: &
     let stored = read_run(store, number.0).await?;
     let record = read_record(store, &stored).await?;
     let told = Told { stored: &stored, record: &record, answer: None };
-    let html = render(&told, None, ReportFormat::Html, None)?;
+    let html = render(&context.texts()?, &told, None, (ReportFormat::Html, None))?;
     config::write_file(&arguments.report, html.as_bytes())
         .with_context(|| format!("can't write `{}`", arguments.report.display()))
         .map_err(Failure::usage)?;

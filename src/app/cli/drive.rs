@@ -1,6 +1,5 @@
 //! Drives a stored run from a terminal: lease, signals, progress, report. Shared by `run`, `resume` and `demo`.
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::anyhow;
@@ -9,7 +8,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::Format;
-use super::context::read_record;
+use super::context::{Context, read_record};
 use super::exit::{Exit, Failure};
 use crate::app::console::{print, say};
 use crate::app::controller::drive::{Controller, NotDriven, Seat};
@@ -17,7 +16,6 @@ use crate::app::controller::driver::{End, Stopped};
 use crate::app::progress::Progress;
 use crate::domain::id::Epoch;
 use crate::domain::run::event::RunResult;
-use crate::domain::settings::Settings;
 use crate::edge::config;
 use crate::edge::store::Store;
 use crate::edge::store::run::StoredRun;
@@ -28,8 +26,7 @@ const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 /// Everything that driving needs besides the run.
 pub(super) struct Surroundings<'a> {
     pub(super) store: &'a Store,
-    pub(super) settings: &'a Settings,
-    pub(super) state_dir: &'a Path,
+    pub(super) context: &'a Context,
 }
 
 /// Drives `run` to its end, with the lease of `epoch` or one that is taken now, and prints its report.
@@ -39,7 +36,8 @@ pub(super) async fn drive(
     epoch: Option<Epoch>,
     format: Format,
 ) -> Result<Exit, Failure> {
-    let controller = Controller::open(&around.settings.ssh, around.state_dir).map_err(Failure::unreachable)?;
+    let controller = Controller::open(&around.context.catalog.settings.ssh, &around.context.state_dir)
+        .map_err(Failure::unreachable)?;
     let epoch = match epoch {
         Some(epoch) => epoch,
         None => controller.take_lease(around.store, run.id).await?.ok_or_else(|| not_free(run))?,
@@ -53,7 +51,7 @@ pub(super) async fn drive(
     }
     let leave = CancellationToken::new();
     tokio::spawn(listen_to_signals(sender, leave.clone()));
-    let overdue = Duration::from_secs(around.settings.limits.overdue_s);
+    let overdue = Duration::from_secs(around.context.catalog.settings.limits.overdue_s);
     let seat = Seat { progress: &mut progress, cancel: &mut cancel, leave: &leave, nudge: &Notify::new(), overdue };
     let driven = controller.drive(around.store, run, epoch, seat).await;
     show_the_rest(progress, &driven).await;
@@ -124,7 +122,7 @@ async fn finish(
     let record = read_record(around.store, &stored).await?;
     let told = super::report::Told { stored: &stored, record: &record, answer: None };
     let next = super::report::next_date(around.store, &stored).await?;
-    let text = super::report::render(&told, next, format.into(), None)?;
+    let text = super::report::render(&around.context.texts()?, &told, next, (format.into(), None))?;
     print(text.trim_end());
     if end == End::Suspended {
         say(&format!(

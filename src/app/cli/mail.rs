@@ -14,7 +14,7 @@ use crate::app::calendar::{Almanac, horizon};
 use crate::app::console::{print, say};
 use crate::domain::calendar::Dated as WindowDate;
 use crate::domain::id::Name;
-use crate::domain::inventory::{Customer, Locale, Receives, Window};
+use crate::domain::inventory::{Customer, Locale, Window};
 use crate::domain::mail::samples::Scene;
 use crate::domain::mail::{Dated, LOGO_CONTENT_ID, Sender};
 use crate::domain::notification::Kind;
@@ -87,18 +87,8 @@ fn read_texts(directory: &Path) -> Result<Texts, Failure> {
 fn scene(context: &Context, customer: &Customer, kind: Kind, locale: Option<Locale>) -> Result<Scene, Failure> {
     let provider = &context.catalog.settings.provider;
     let sender = Sender::of(provider, provider.email.as_deref().unwrap_or(NO_ADDRESS));
-    let (receives, default) = match kind {
-        Kind::Started => (Some(Receives::Start), customer.locale),
-        Kind::Finished | Kind::Failed | Kind::AcceptanceReminder | Kind::PeriodReport => {
-            (Some(Receives::Report), customer.locale)
-        }
-        Kind::Announcement | Kind::Reminder | Kind::Moved | Kind::Cancelled | Kind::Missed => {
-            (Some(Receives::Announcement), customer.locale)
-        }
-        Kind::ReviewNeeded | Kind::ReviewReminder | Kind::RunFailed | Kind::Undeliverable | Kind::Answer => {
-            (None, provider.locale)
-        }
-    };
+    let receives = kind.audience().contacts;
+    let default = if receives.is_some() { customer.locale } else { provider.locale };
     let contact =
         receives.and_then(|wanted| customer.contacts.iter().find(|contact| contact.receives.contains(&wanted)));
     let name = match receives {

@@ -139,7 +139,7 @@ async fn of_run(context: &Context, arguments: &Arguments, locale: Option<Locale>
     store.close().await?;
     let (stored, record, answer, next) = read?;
     let told = Told { stored: &stored, record: &record, answer: answer.as_ref() };
-    render(&told, next, arguments.format, locale)
+    render(&context.texts()?, &told, next, (arguments.format, locale))
 }
 
 /// When the job of a run comes next, as it looks now.
@@ -177,8 +177,7 @@ async fn of_period(
         ReportFormat::Text => text::Format::Text,
         ReportFormat::Html | ReportFormat::Pdf => text::Format::Html,
     };
-    let texts = Texts::new().map_err(Failure::failed)?;
-    texts.render_period(&report, locale.unwrap_or(report.locale), format).map_err(Failure::failed)
+    context.texts()?.render_period(&report, locale.unwrap_or(report.locale), format).map_err(Failure::failed)
 }
 
 /// What a report is made from.
@@ -190,10 +189,10 @@ pub(super) struct Told<'a> {
 
 /// The report of a run as its record stands.
 pub(super) fn render(
+    texts: &Texts,
     told: &Told<'_>,
     next: Option<NextDate>,
-    format: ReportFormat,
-    locale: Option<Locale>,
+    (format, locale): (ReportFormat, Option<Locale>),
 ) -> Result<String, Failure> {
     let report = write_report(told.stored, told.record, told.answer).map_err(Failure::failed)?;
     let report = Report { next, ..report };
@@ -202,6 +201,5 @@ pub(super) fn render(
         ReportFormat::Text => text::Format::Text,
         ReportFormat::Html | ReportFormat::Pdf => text::Format::Html,
     };
-    let texts = Texts::new().map_err(Failure::failed)?;
     texts.render_report(&report, locale.unwrap_or(report.locale), format).map_err(Failure::failed)
 }

@@ -52,7 +52,7 @@ async fn resume(context: &Context, store: &Store, arguments: &Arguments) -> Resu
         expect_open_window(store, &run).await?;
     }
     say(&format!("resuming run {number}: {} for {}", run.plan.job, run.plan.customer));
-    let around = Surroundings { store, settings: &context.catalog.settings, state_dir: &context.state_dir };
+    let around = Surroundings { store, context };
     let epoch = match reason {
         Some(reason) => take_with_reason(store, &run, reason).await?,
         None => None,

@@ -112,7 +112,7 @@ pub(super) async fn execute(
     }
     say(&format!("run {number}: {} on {} for {}", plan.job, hosts_in_words(&plan), plan.customer));
     let run = read_run(store, number.0).await?;
-    let around = Surroundings { store, settings: &context.catalog.settings, state_dir: &context.state_dir };
+    let around = Surroundings { store, context };
     Ok((drive(&around, &run, epoch, arguments.format).await?, number))
 }
 
@@ -131,7 +131,7 @@ async fn tell_or_carry_on(
     }
     let ended = match run.state {
         RunState::Running => {
-            let around = Surroundings { store, settings: &context.catalog.settings, state_dir: &context.state_dir };
+            let around = Surroundings { store, context };
             return drive(&around, &run, None, format).await;
         }
         RunState::Succeeded => Exit::Done,

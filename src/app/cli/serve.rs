@@ -19,6 +19,7 @@ use crate::app::web::{self, Pages, Patience};
 use crate::domain::problem::Problems;
 use crate::domain::settings::delivery::Web;
 use crate::domain::settings::{self, Settings};
+use crate::domain::wording::WordingFile;
 use crate::edge::config;
 
 /// A daemon drives many runs at a time.
@@ -56,10 +57,10 @@ pub(super) async fn run(directory: &Path) -> Result<Exit, Failure> {
         opened = open_store_wide(&settings.database, &state_dir, CONNECTIONS) => opened?,
         () = stop.cancelled() => return Ok(Exit::Done),
     };
-    let daemon = Daemon::with_wording(store, &settings, config::read_wording(directory)?, &state_dir)
-        .map_err(Failure::unreachable)?;
+    let wording = config::read_wording(directory)?;
+    let daemon = Daemon::new(store, &settings, &wording, &state_dir).map_err(Failure::unreachable)?;
     let pages = match listener {
-        Some(listener) => Some(show_pages(&settings, &state_dir, listener, &stop).await?),
+        Some(listener) => Some(show_pages(&settings, &wording, &state_dir, (listener, &stop)).await?),
         None => None,
     };
     let served = serve(daemon.clone(), &stop, &now).await.map_err(Failure::failed);
@@ -83,12 +84,12 @@ async fn listen(web: &Web) -> Result<Option<TcpListener>, Failure> {
 /// Pages have a database pool of their own: they meet the daemon nowhere else.
 async fn show_pages(
     settings: &Settings,
+    wording: &[WordingFile],
     state_dir: &Path,
-    listener: TcpListener,
-    stop: &CancellationToken,
+    (listener, stop): (TcpListener, &CancellationToken),
 ) -> Result<JoinHandle<Result<(), Failure>>, Failure> {
     let store = open_store_wide(&settings.database, state_dir, PAGE_CONNECTIONS).await?;
-    let pages = Pages::new(store, settings, Rates::default()).map_err(Failure::failed)?;
+    let pages = Pages::new(store, settings, wording, Rates::default()).map_err(Failure::failed)?;
     let stop = stop.clone();
     tracing::info!(listen = settings.web.listen, "showing pages");
     Ok(tokio::spawn(async move {

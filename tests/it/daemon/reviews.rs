@@ -9,7 +9,7 @@ use turnus::app::daemon::Daemon;
 use turnus::app::daemon::tick::{Tick, Worked, run_at};
 use turnus::domain::id::OccurrenceId;
 use turnus::domain::review::{Approval, Collection, Finding, Selection, Verdict};
-use turnus::domain::settings::Ssh;
+use turnus::domain::settings::Settings;
 use turnus::edge::store::database_now;
 use turnus::edge::store::occurrence::insert::NewOccurrence;
 use turnus::edge::store::review::decision::{About, Decided, NewDecision, decide, find_standing};
@@ -98,7 +98,7 @@ impl Hand {
 fn daemon(provider: &Provider) -> Arc<Daemon> {
     let store = provider.open_store();
     let state_dir = provider.world.path("state");
-    provider.block_on(async { Daemon::new(store, &Ssh::default(), &state_dir).unwrap() })
+    provider.block_on(async { Daemon::new(store, &Settings::default(), &[], &state_dir).unwrap() })
 }
 
 fn before(at: Timestamp, seconds: i64) -> Timestamp {

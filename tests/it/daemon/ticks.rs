@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use turnus::app::daemon::Daemon;
 use turnus::app::daemon::tick::{Tick, Worked, run_at};
 use turnus::domain::id::{ContentHash, OccurrenceId};
-use turnus::domain::settings::Ssh;
+use turnus::domain::settings::Settings;
 use turnus::edge::store::applied::publish::{lock_publishing, publish_all};
 use turnus::edge::store::occurrence::StoredOccurrence;
 use turnus::edge::store::occurrence::insert::{NewOccurrence, redate_planned};
@@ -32,7 +32,7 @@ impl Hand {
         provider.apply_text(RevisionKind::Inventory, "nordwind", &inventory);
         let store = provider.open_store();
         let state_dir = provider.world.path("state");
-        let daemon = provider.block_on(async { Daemon::new(store, &Ssh::default(), &state_dir).unwrap() });
+        let daemon = provider.block_on(async { Daemon::new(store, &Settings::default(), &[], &state_dir).unwrap() });
         Self { provider, daemon }
     }
 

@@ -39,7 +39,7 @@ impl Office {
         let acceptance = Acceptance { remind_after_workdays: 5, deemed_after_workdays };
         let settings = Settings { acceptance, ..Settings::default() };
         let state_dir = make_state_dir();
-        let daemon = Daemon::settled(site.other_store().await, &settings, state_dir.path()).unwrap();
+        let daemon = Daemon::new(site.other_store().await, &settings, &[], state_dir.path()).unwrap();
         let letters = site.finish().await;
         site.execute("update link set expires_at = '2100-01-01'").await;
         let office = Self { site, daemon, _state_dir: state_dir };

@@ -19,6 +19,7 @@ use turnus::domain::plan::{HostIndex, StepIndex};
 use turnus::domain::report::Report;
 use turnus::domain::run::event::{Event, Facts, Outcome, Recorded, RunResult, StepEnd, StepResult};
 use turnus::domain::settings::{Provider, Settings};
+use turnus::domain::wording::WordingFile;
 use turnus::edge::store::applied::contact::{ContactRow, replace_all_contacts};
 use turnus::edge::store::link::{MadeLink, NewLink, make_link};
 use turnus::edge::store::notification::{Message, NotificationFilter, list_notifications, tell};
@@ -80,14 +81,24 @@ impl Site {
         Self::open_with(FREE, Patience::default(), &Settings::default()).await
     }
 
-    /// With a date in twenty days, which nobody was told of.
     pub(super) async fn open_with(rates: Rates, patience: Patience, settings: &Settings) -> Self {
+        Self::open_worded(&[], rates, patience, settings).await
+    }
+
+    /// With a date in twenty days, which nobody was told of.
+    pub(super) async fn open_worded(
+        wording: &[WordingFile],
+        rates: Rates,
+        patience: Patience,
+        settings: &Settings,
+    ) -> Self {
         // Fails where another test of this process was first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let database = Database::open().await;
         let store = database.store().await;
         let provider = Provider { name: Some("Systemhaus".to_owned()), ..settings.provider.clone() };
-        let pages = Pages::new(database.store().await, &Settings { provider, ..settings.clone() }, rates).unwrap();
+        let pages =
+            Pages::new(database.store().await, &Settings { provider, ..settings.clone() }, wording, rates).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
         let stopped = stop.clone();

@@ -9,7 +9,7 @@ use crate::app::cli::report::LocaleArgument;
 use crate::app::console::show;
 use crate::domain::document::{did_you_mean, quoted};
 use crate::domain::inventory::{Customer, Locale, Window};
-use crate::edge::text::{Agreement, Texts};
+use crate::edge::text::Agreement;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -25,7 +25,7 @@ pub(super) struct Arguments {
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let customer = context.customer(&arguments.customer)?;
     let window = find_window(customer, &arguments.window)?;
-    let texts = Texts::new().map_err(Failure::failed)?;
+    let texts = context.texts()?;
     let agreement = Agreement {
         recurrence: &window.recurrence,
         duration_s: window.duration_s,
