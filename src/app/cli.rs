@@ -37,6 +37,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use self::context::Context;
 use self::exit::{Exit, Failure};
+use self::serve::LogFormat;
 use super::console::say;
 
 /// Keeps the maintenance promises that an IT service provider makes to its customers.
@@ -122,6 +123,7 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let log = match &arguments.command {
         Command::Serve(arguments) => Some(logging::begin_for_daemon(arguments.log)),
+        Command::Demo(arguments) if arguments.mail.is_some() => Some(logging::begin_for_daemon(LogFormat::Text)),
         _ => {
             logging::begin();
             None

@@ -13,9 +13,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, bail};
+use jiff::Timestamp;
 use tempfile::TempDir;
 
 const HOSTS: [&str; 3] = ["web1", "web2", "web3"];
+/// Where the customer is: wall clocks are never put forward or back there, so that each time of the day is there once.
+const TIME_ZONE: &str = "Africa/Johannesburg";
 const JOB: &str = include_str!("demo/job.toml");
 const SERVICE: &str = include_str!("demo/service.sh");
 
@@ -64,6 +67,35 @@ impl Stage {
     #[must_use]
     pub fn configuration(&self) -> PathBuf {
         self.directory.path().join("configuration")
+    }
+
+    /// Where letters go to, once a date is agreed.
+    #[must_use]
+    pub fn letters(&self) -> PathBuf {
+        self.directory.path().join("letters")
+    }
+
+    /// Agrees with the customer on a date for all hosts, of which they want to be told by mail; their mails become files.
+    ///
+    /// # Errors
+    /// If the files can't be written.
+    pub fn agree_on(&self, opens_at: Timestamp) -> anyhow::Result<()> {
+        let local_start = opens_at.in_tz(TIME_ZONE)?.datetime().strftime("%Y-%m-%dT%H:%M:%S");
+        let inventory = self.inventory()?
+            + &format!(
+                "\n[[contact]]\nname = \"Clara Winter\"\nemail = \"clara.winter@shops.example\"\n\
+                 receives = [\"announcement\", \"start\", \"report\"]\n\
+                 \n[[window]]\nname = \"agreed\"\nstarts = {local_start}\nduration = \"1h\"\njob = \"shop-update\"\n\
+                 hosts = [\"@shops\"]\nannounce = [\"7d\"]\n"
+            );
+        write(&self.configuration().join("inventories/demo.toml"), &inventory)?;
+        let settings = format!(
+            "{}\n[provider]\nname = \"Example IT Services\"\nemail = \"maintenance@provider.example\"\n\
+             \n[mail]\nmailer = \"file\"\ndirectory = {}\n",
+            self.settings(),
+            quoted(&self.letters())
+        );
+        write(&self.configuration().join("turnus.toml"), &settings)
     }
 
     /// What each shop answers now.
@@ -134,16 +166,18 @@ impl Stage {
         let directory = self.configuration();
         write(&directory.join("jobs/shop-update.toml"), JOB)?;
         write(&directory.join("inventories/demo.toml"), &self.inventory()?)?;
-        let state = self.directory.path().join("state");
-        write(&directory.join("turnus.toml"), &format!("state_dir = {}\n", quoted(&state)))
+        write(&directory.join("turnus.toml"), &self.settings())
+    }
+
+    fn settings(&self) -> String {
+        format!("state_dir = {}\n", quoted(&self.directory.path().join("state")))
     }
 
     fn inventory(&self) -> anyhow::Result<String> {
         let known_hosts = self.directory.path().join("known_hosts");
         let user = nix::unistd::User::from_uid(nix::unistd::geteuid())?.context("this account has no name")?.name;
         let mut known = String::new();
-        let mut text =
-            "[customer]\nname = \"Demo Shops Ltd\"\nlocale = \"en\"\ntime_zone = \"Europe/Berlin\"\n".to_owned();
+        let mut text = format!("[customer]\nname = \"Demo Shops Ltd\"\nlocale = \"en\"\ntime_zone = \"{TIME_ZONE}\"\n");
         for host in &self.hosts {
             let key = fs::read_to_string(host.directory.join("host_key.pub"))?;
             known += &format!("[127.0.0.1]:{} {key}", host.ssh_port);

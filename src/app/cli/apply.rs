@@ -40,6 +40,12 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     outcome
 }
 
+/// Publishes all that is in the files, without asking.
+pub(super) async fn publish_all(context: &Context, store: &Store) -> Result<(), Failure> {
+    let unasked = Arguments { yes: true, keep_announced: false, format: Format::Table };
+    apply(context, store, &unasked).await.map(|_| ())
+}
+
 async fn apply(context: &Context, store: &Store, arguments: &Arguments) -> Result<Exit, Failure> {
     let files = context.applied_files();
     let mut transaction = store.begin().await?;

@@ -1,11 +1,13 @@
 //! `turnus demo`: a whole run on three hosts of its own.
 
-use std::path::PathBuf;
+mod conversation;
+
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::context::{Context, read_record, read_run};
 use super::exit::{Exit, Failure};
@@ -14,6 +16,8 @@ use super::run;
 use crate::app::console::{print, say};
 use crate::app::demo::{Break, Stage, shop};
 use crate::edge::config;
+use crate::edge::store::Store;
+use crate::edge::store::run::RunNumber;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -23,6 +27,9 @@ pub(super) struct Arguments {
     /// Where the HTML report goes
     #[arg(long, value_name = "FILE", default_value = "turnus-demo-report.html")]
     report: PathBuf,
+    /// Agree on a date with the customer, keep it as the daemon does, and show what the customer is told: .eml and .html files go to DIR
+    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = "turnus-demo-mails")]
+    pub(super) mail: Option<PathBuf>,
     /// The demo's own shop; used by its hosts
     #[arg(long, hide = true, value_name = "DIR")]
     serve: Option<PathBuf>,
@@ -43,7 +50,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Some(()) = interruptions.recv() => return Err(Failure::declined()),
         opened = context.open_store() => opened?,
     };
-    let shown = show(&context, &store, &arguments).await;
+    let shown = show(&stage, &context, &store, (&arguments, &mut interruptions)).await;
     let answers = stage.answers().await;
     store.close().await?;
     let exit = shown?;
@@ -57,18 +64,35 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     judge(exit, arguments.breaks, &answers)
 }
 
-async fn show(context: &Context, store: &crate::edge::store::Store, arguments: &Arguments) -> Result<Exit, Failure> {
+/// A run, by hand or in its time, and its report.
+async fn show(
+    stage: &Stage,
+    context: &Context,
+    store: &Store,
+    (arguments, interruptions): (&Arguments, &mut Signal),
+) -> Result<Exit, Failure> {
+    let (exit, number) = match &arguments.mail {
+        None => run_by_hand(context, store).await?,
+        Some(mails) => conversation::hold(stage, store, mails, interruptions).await?,
+    };
+    write_report(context, store, number, &arguments.report).await?;
+    Ok(exit)
+}
+
+async fn run_by_hand(context: &Context, store: &Store) -> Result<(Exit, RunNumber), Failure> {
     let wanted = run::Arguments::for_demo("demo", "shop-update", "@shops");
     let agreed = run::agree(context, &wanted).await?;
-    let (exit, number) = run::execute(context, store, &wanted, agreed).await?;
+    run::execute(context, store, &wanted, agreed).await
+}
+
+async fn write_report(context: &Context, store: &Store, number: RunNumber, path: &Path) -> Result<(), Failure> {
     let stored = read_run(store, number.0).await?;
     let record = read_record(store, &stored).await?;
     let told = Told { stored: &stored, record: &record, answer: None };
     let html = render(&context.texts()?, &told, None, (ReportFormat::Html, None))?;
-    config::write_file(&arguments.report, html.as_bytes())
-        .with_context(|| format!("can't write `{}`", arguments.report.display()))
-        .map_err(Failure::usage)?;
-    Ok(exit)
+    config::write_file(path, html.as_bytes())
+        .with_context(|| format!("can't write `{}`", path.display()))
+        .map_err(Failure::usage)
 }
 
 /// The demo is good when it shows what it promises: all shops new; or, broken on purpose, all of them as they were.

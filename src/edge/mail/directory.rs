@@ -24,12 +24,19 @@ impl Directory {
         Ok(Self { path: path.to_owned() })
     }
 
-    /// Writes `<message id>.eml`.
+    /// Writes `<message id>.eml`, and before it, for those who have no mail program at hand, its HTML part as `<message id>.html`.
     pub(super) async fn write(&self, letter: &Letter) -> Result<(), Refusal> {
         let message = compose(letter)?;
         let (directory, name) = (self.path.clone(), format!("{}.eml", letter.message_id));
         let path = directory.join(&name);
-        let written = tokio::task::spawn_blocking(move || write_whole(&directory, &name, &message)).await;
+        let page = letter.html.clone().map(|page| (format!("{}.html", letter.message_id), page));
+        let written = tokio::task::spawn_blocking(move || {
+            if let Some((name, page)) = page {
+                write_whole(&directory, &name, page.as_bytes())?;
+            }
+            write_whole(&directory, &name, &message)
+        });
+        let written = written.await;
         let written = written.unwrap_or_else(|error| Err(io::Error::other(error)));
         written.map_err(|error| refuse(&path, &error))
     }

@@ -310,20 +310,62 @@ fn nothing_is_left_running() {
 
 #[test]
 fn the_demo_shows_what_it_promises_and_leaves_nothing() {
-    for (arguments, expected) in [(vec![], "shop 2.0: 241 orders"), (vec!["--break", "smoke"], "shop 1.0: 240 orders")]
-    {
-        let directory = tempfile::tempdir().unwrap();
-        let report = directory.path().join("report.html");
-        let mut demo = std::process::Command::new(env!("CARGO_BIN_EXE_turnus"));
-        demo.arg("demo").args(&arguments).arg("--report").arg(&report).stdin(std::process::Stdio::null());
-        let output = demo.output().unwrap();
-        let told = text(&output);
-        assert!(output.status.success(), "{told}");
-        assert_eq!(told.matches(expected).count(), 3, "{told}");
-        assert!(std::fs::read_to_string(&report).unwrap().starts_with("<!DOCTYPE html>"));
-        let left = std::process::Command::new("pgrep").args(["-f", "turnus-demo-"]).output().unwrap();
-        assert!(left.stdout.is_empty(), "left running: {}", String::from_utf8_lossy(&left.stdout));
+    drop(demo(&[], "shop 2.0: 241 orders"));
+}
+
+#[test]
+fn the_demo_shows_the_way_back() {
+    drop(demo(&["--break", "smoke"], "shop 1.0: 240 orders"));
+}
+
+#[test]
+fn the_demo_shows_what_the_customer_is_told() {
+    let directory = demo(&["--mail", "mails"], "shop 2.0: 241 orders");
+    check_mails(&directory.path().join("mails"));
+}
+
+/// Runs the demo in a directory of its own, and sees that it keeps its promise and leaves nothing running.
+fn demo(arguments: &[&str], expected: &str) -> tempfile::TempDir {
+    let directory = tempfile::Builder::new().prefix("turnus-shown-").tempdir().unwrap();
+    // Postgres runs under another account when the test runs as root.
+    std::fs::set_permissions(directory.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711)).unwrap();
+    let mut demo = std::process::Command::new(env!("CARGO_BIN_EXE_turnus"));
+    demo.arg("demo").args(arguments).args(["--report", "report.html"]).stdin(std::process::Stdio::null());
+    let output = demo.env("TMPDIR", directory.path()).current_dir(directory.path()).output().unwrap();
+    let told = text(&output);
+    assert!(output.status.success(), "{told}");
+    assert_eq!(told.matches(expected).count(), 3, "{told}");
+    let report = std::fs::read_to_string(directory.path().join("report.html")).unwrap();
+    assert!(report.starts_with("<!DOCTYPE html>"));
+    let left = std::process::Command::new("pgrep").arg("-f").arg(directory.path()).output().unwrap();
+    assert!(left.stdout.is_empty(), "left running: {}", String::from_utf8_lossy(&left.stdout));
+    directory
+}
+
+/// The first announces a date with an entry for the calendar, the last brings the report.
+fn check_mails(mails: &std::path::Path) {
+    let entries = std::fs::read_dir(mails).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    let expected = ["1-announcement", "2-started", "3-finished"];
+    let expected = expected.iter().flat_map(|mail| [format!("{mail}.eml"), format!("{mail}.html")]);
+    assert_eq!(names, expected.collect::<Vec<_>>());
+    let bytes = |name: &str| std::fs::read(mails.join(name)).unwrap();
+    let (announcement, finished) = (bytes("1-announcement.eml"), bytes("3-finished.eml"));
+    let parse = |bytes| mail_parser::MessageParser::default().parse(bytes).unwrap();
+    let (announcement, finished) = (parse(&announcement), parse(&finished));
+    for mail in [&announcement, &finished] {
+        assert_eq!(mail.to().unwrap().first().unwrap().address(), Some("clara.winter@shops.example"));
     }
+    let is_calendar = |part: &mail_parser::MessagePart<'_>| {
+        mail_parser::MimeHeaders::is_content_type(part, "text", "calendar")
+            && String::from_utf8_lossy(part.contents()).contains("METHOD:")
+    };
+    assert!(announcement.parts.iter().any(is_calendar));
+    let report = finished.attachments().next().expect("the report is attached");
+    assert!(String::from_utf8_lossy(report.contents()).contains("web3"));
+    let page = std::fs::read_to_string(mails.join("3-finished.html")).unwrap();
+    assert!(page.contains("Clara Winter") && page.contains("web3"), "{page}");
 }
 
 #[test]

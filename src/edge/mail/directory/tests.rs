@@ -52,6 +52,17 @@ async fn a_letter_that_is_sent_twice_is_one_file() {
 }
 
 #[tokio::test]
+async fn a_letter_with_a_page_can_be_looked_at_without_a_mail_program() {
+    let directory = tempfile::tempdir().unwrap();
+    let opened = Directory::open(directory.path()).unwrap();
+    let page = "<p>Guten Tag, Größe</p>";
+    opened.write(&Letter { html: Some(page.to_owned()), ..letter("1@turnus.example") }).await.unwrap();
+    assert_eq!(names(directory.path()), ["1@turnus.example.eml", "1@turnus.example.html"]);
+    assert_eq!(fs::read_to_string(directory.path().join("1@turnus.example.html")).unwrap(), page);
+    assert_eq!(mode(&directory.path().join("1@turnus.example.html")), 0o600);
+}
+
+#[tokio::test]
 async fn a_directory_that_went_away_is_made_again() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("post");
