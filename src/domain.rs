@@ -14,6 +14,7 @@ pub mod occurrence;
 pub mod packages;
 pub mod period;
 pub mod plan;
+pub mod probe;
 pub mod problem;
 pub mod report;
 pub mod review;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{ContentHash, Name};
 use super::packages::choose::DriftPolicy;
+use super::probe::Probe;
 
 pub mod parse;
 pub(in crate::domain) mod secret;
@@ -244,27 +245,6 @@ impl Conffiles {
             Self::Replace => "replace",
         }
     }
-}
-
-/// A check from outside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Probe {
-    /// One HTTP GET.
-    Http(HttpProbe),
-}
-
-/// What an HTTP service must answer. Redirects are not followed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HttpProbe {
-    /// `http` or `https` URL; `$ADDRESS` and `$VAR_NAME` in it are replaced, percent-encoded, by the host's values.
-    pub url: String,
-    /// Expected status code.
-    pub status: u16,
-    /// Text that the first MiB of the body must contain.
-    pub contains: Option<String>,
-    /// Tried again until green or until so many seconds have passed.
-    pub within_s: u64,
 }
 
 /// Where a secret comes from. Its value is read when a step starts, and never stored.

@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{ContentHash, Name, OccurrenceId};
 use super::inventory::{Connection, Locale};
-use super::job::{BackupRule, Phase, Place, Probe, SecretReference, Which};
+use super::job::{BackupRule, Phase, Place, SecretReference, Which};
 use super::packages::choose::DriftPolicy;
+use super::probe::Probe;
 use super::review::Approval;
 
 mod build;

@@ -15,7 +15,7 @@ use crate::app::controller::hosts::fill_in_defaults;
 use crate::app::progress::Progress;
 use crate::app::rehearsal::rehearse;
 use crate::domain::id::Name;
-use crate::domain::job::{BackupRule, Place, Probe, Which};
+use crate::domain::job::{BackupRule, Place, Which};
 use crate::domain::plan::{Choice, Plan, PlannedHost, PlannedStep, Refusal, Task, build};
 use crate::edge::store::estimate::host_estimates;
 
@@ -204,7 +204,7 @@ fn describe_step(step: &PlannedStep) -> String {
     };
     let what = match &step.task {
         Task::Script(_) => String::new(),
-        Task::Probe(Probe::Http(probe)) => format!("GET {}, ", probe.url),
+        Task::Probe(probe) => format!("{}, ", probe.check.subject()),
         Task::Look { which: Which::Approved, .. } => "the approved packages, ".to_owned(),
         Task::Look { which: Which::All, .. } => "all pending packages, ".to_owned(),
         Task::Account { .. } => "what was installed, ".to_owned(),

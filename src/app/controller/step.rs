@@ -9,10 +9,11 @@ use tokio::time::Instant;
 use super::fleet::{Fleet, Station, Taken};
 use super::packages::{Wanted, environment_of, look_at, look_back};
 use crate::domain::id::RunId;
-use crate::domain::job::Probe;
 use crate::domain::line::clean_line;
 use crate::domain::packages::choose::Look;
 use crate::domain::plan::{HostIndex, PlannedHost, PlannedStep, StepIndex, Task};
+use crate::domain::probe::Probe;
+use crate::domain::probe::template::Target;
 use crate::domain::run::event::{Event, Facts, Fault, StepEnd, StepResult};
 use crate::edge::config::{self, Secret};
 use crate::edge::probe;
@@ -84,9 +85,9 @@ pub(in crate::app) async fn carry_out(assignment: Assignment, fleet: &Fleet, inp
     let station = fleet.station(assignment.host, assignment.step);
     let (Some(host), Some(step), Some(station)) = (host, step, station) else { return };
     let answer = match &step.task {
-        Task::Probe(Probe::Http(wanted)) => {
-            let target = probe::Target { address: &host.connection.address, vars: &host.vars };
-            assignment.finished(judge(probe::http(wanted, target).await))
+        Task::Probe(wanted) => {
+            let target = Target { address: &host.connection.address, vars: &host.vars };
+            assignment.finished(judge(look(wanted, target).await))
         }
         Task::Look { .. } if assignment.overtaken => assignment.finished(never_begun()),
         Task::Look { which, drift, lock_wait_s } => {
@@ -113,6 +114,18 @@ pub(in crate::app) async fn carry_out(assignment: Assignment, fleet: &Fleet, inp
 pub(in crate::app) fn stop_for_unrecorded(key: &StepKey) -> Input {
     let by = format!("turnus: step {key} was started, but the database does not know of it");
     Input::Event(Event::CancelRequested { by })
+}
+
+/// Secrets are read when the probe begins, so that they may change without anything else.
+async fn look(probe: &Probe, target: Target<'_>) -> probe::Finding {
+    let mut secrets = BTreeMap::new();
+    for (name, reference) in probe.check.secrets() {
+        match config::resolve_secret(reference).await {
+            Ok(secret) => secrets.insert(name, secret.expose().to_owned()),
+            Err(error) => return probe::Finding::red(format!("`{name}`: {error}")),
+        };
+    }
+    probe::look(probe, &probe::Scene { target, secrets: &secrets }).await
 }
 
 fn judge(finding: probe::Finding) -> StepResult {

@@ -8,7 +8,6 @@ use crate::domain::id::{ContentHash, Name};
 use crate::domain::problem::Problems;
 
 mod action;
-mod probe;
 mod step;
 
 use step::{Outline, read_steps};

@@ -11,13 +11,13 @@ use super::{Report, RunRecord, from_record};
 use crate::domain::id::{ContentHash, Epoch, Name, OccurrenceId, RunId};
 use crate::domain::inventory::{Connection, Customer, Host, Locale};
 use crate::domain::job::{
-    Action, BackupRule, BatchSize, Conffiles, HttpProbe, Job, PackagesAction, Phase, Place, Probe, Rollback, Step,
-    Which,
+    Action, BackupRule, BatchSize, Conffiles, Job, PackagesAction, Phase, Place, Rollback, Step, Which,
 };
 use crate::domain::packages::account::{Account, NotInstalled};
 use crate::domain::packages::choose::{DriftPolicy, Left, LeftCause, Look};
 use crate::domain::packages::{Change, ChangeKind, Held, HeldCause, Package, PackageManager, PackagesRecord};
 use crate::domain::plan::{Choice, HostIndex, Plan, PlannedWindow, StepIndex, build};
+use crate::domain::probe::{Check, HttpCheck, Patience, Probe};
 use crate::domain::review::{Approval, Selection};
 use crate::domain::run::event::{Event, Facts, Fault, StepEnd, StepResult};
 use crate::domain::run::machine::{Decision, Effect, Machine};
@@ -299,7 +299,8 @@ pub(crate) fn step(phase: Phase, text: &str) -> Step {
 }
 
 fn job() -> Job {
-    let answers = HttpProbe { url: "http://$ADDRESS/".to_owned(), status: 200, contains: None, within_s: 30 };
+    let answers = HttpCheck { url: "http://$ADDRESS/".to_owned(), status: 200, contains: None };
+    let answers = Probe { check: Check::Http(answers), patience: Patience::default() };
     let steps = vec![
         Step {
             action: Action::DiskFree { path: "/var".to_owned(), at_least_bytes: 2 << 30 },
@@ -309,11 +310,7 @@ fn job() -> Job {
         Step { verify: Some("tar -t".to_owned()), ..step(Phase::Backup, "archive data") },
         Step { rollback: Some(Rollback::Script("downgrade".to_owned())), ..step(Phase::Update, "application") },
         Step { rollback: Some(Rollback::Script("restore".to_owned())), ..step(Phase::Update, "configuration") },
-        Step {
-            action: Action::Probe(Probe::Http(answers)),
-            place: Place::Controller,
-            ..step(Phase::Smoke, "service answers")
-        },
+        Step { action: Action::Probe(answers), place: Place::Controller, ..step(Phase::Smoke, "service answers") },
     ];
     Job {
         name: name("app-quarterly"),

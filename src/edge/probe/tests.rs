@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use super::{Target, fill_in, http};
-use crate::domain::job::HttpProbe;
+use super::{Scene, look};
+use crate::domain::probe::template::Target;
+use crate::domain::probe::{Check, HttpCheck, Patience, Probe, TcpCheck};
 
 /// Answers each connection with the next of `answers`, the last one for ever; returns the port.
 async fn serve(answers: Vec<&'static str>) -> u16 {
@@ -25,14 +26,21 @@ async fn serve(answers: Vec<&'static str>) -> u16 {
     port
 }
 
+/// Looks at this machine; whether it is right, and what was found.
+async fn ask(check: Check, within_s: u64, vars: &BTreeMap<String, String>) -> (bool, String) {
+    let probe = Probe { check, patience: Patience { timeout_s: 2, within_s, interval_s: 1 } };
+    let scene = Scene { target: Target { address: "127.0.0.1", vars }, secrets: &BTreeMap::new() };
+    let finding = look(&probe, &scene).await;
+    (finding.met, finding.what)
+}
+
 async fn check(answers: Vec<&'static str>, contains: Option<&str>, within_s: u64) -> (bool, String) {
     // Another test may have been first.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let vars = BTreeMap::from([("port".to_owned(), serve(answers).await.to_string())]);
     let contains = contains.map(str::to_owned);
-    let probe = HttpProbe { url: "http://$ADDRESS:$VAR_PORT/".to_owned(), status: 200, contains, within_s };
-    let finding = http(&probe, Target { address: "127.0.0.1", vars: &vars }).await;
-    (finding.met, finding.what)
+    let check = HttpCheck { url: "http://$ADDRESS:$VAR_PORT/".to_owned(), status: 200, contains };
+    ask(Check::Http(check), within_s, &vars).await
 }
 
 const HELLO: &str = "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello world";
@@ -66,18 +74,39 @@ async fn nobody_there_is_red() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
-    let probe = HttpProbe { url: format!("http://127.0.0.1:{port}/"), status: 200, contains: None, within_s: 0 };
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let finding = http(&probe, Target { address: "127.0.0.1", vars: &BTreeMap::new() }).await;
-    assert!(!finding.met && finding.what.contains("refused"), "{}", finding.what);
+    let url = format!("http://127.0.0.1:{port}/");
+    let http = Check::Http(HttpCheck { url, status: 200, contains: None });
+    let tcp = Check::Tcp(TcpCheck { address: format!("$ADDRESS:{port}"), greeting: None });
+    for check in [http, tcp] {
+        let (met, what) = ask(check, 0, &BTreeMap::new()).await;
+        assert!(!met && what.contains("refused"), "{what}");
+    }
 }
 
-#[test]
-fn values_stay_in_their_place_in_the_url() {
-    let vars = BTreeMap::from([("site".to_owned(), "a/b?c#d@e".to_owned())]);
-    let fill = |template, address| fill_in(template, Target { address, vars: &vars });
-    assert_eq!(fill("http://$ADDRESS/x", "web.example").unwrap(), "http://web.example/x");
-    assert_eq!(fill("http://$ADDRESS:80/", "2001:db8::1").unwrap(), "http://[2001:db8::1]:80/");
-    assert_eq!(fill("http://h/$VAR_SITE/y", "h").unwrap(), "http://h/a%2Fb%3Fc%23d%40e/y");
-    assert!(fill("http://h/$VAR_OTHER", "h").unwrap_err().contains("$VAR_OTHER"));
+#[tokio::test]
+async fn a_port_is_green_when_it_takes_connections_and_greets_as_asked() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("$ADDRESS:{}", listener.local_addr().unwrap().port());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.write_all(b"220 mail ready\r\n").await;
+        }
+    });
+    let tcp = |greeting: Option<&str>| {
+        Check::Tcp(TcpCheck { address: address.clone(), greeting: greeting.map(str::to_owned) })
+    };
+    assert!(ask(tcp(None), 0, &BTreeMap::new()).await.0);
+    assert!(ask(tcp(Some("220 ")), 0, &BTreeMap::new()).await.0);
+    let (met, what) = ask(tcp(Some("SSH-2.0")), 0, &BTreeMap::new()).await;
+    assert!(!met && what.contains("expected the greeting `SSH-2.0`, found `220 mail ready`"), "{what}");
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("127.0.0.1:{}", listener.local_addr().unwrap().port());
+    let check = Check::Tcp(TcpCheck { address: address.clone(), greeting: Some("220".to_owned()) });
+    let (met, what) = ask(check, 0, &BTreeMap::new()).await;
+    assert_eq!((met, what), (false, format!("tcp {address}: no answer within 2 s")));
 }

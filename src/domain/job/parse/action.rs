@@ -1,10 +1,10 @@
 //! What a step does: exactly one of `run`, `disk_free`, `probe`, `packages` and `reboot`.
 
-use super::probe::read_probe;
 use super::step::read_script;
 use crate::domain::document::{Table, Value, Wrong};
 use crate::domain::job::{Action, Conffiles, PackagesAction, Which};
 use crate::domain::packages::choose::DriftPolicy;
+use crate::domain::probe::parse::read_probe;
 
 const ACTION_RULE: &str = "exactly one of `run`, `disk_free`, `probe`, `packages`, `reboot`";
 /// Long enough for unattended-upgrades to finish what it has begun.

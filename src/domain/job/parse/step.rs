@@ -4,7 +4,7 @@ use super::action::read_action;
 use crate::domain::document::{Distinct, Located, Table, Value, Wrong};
 use crate::domain::id::Name;
 use crate::domain::job::secret::read_secrets;
-use crate::domain::job::{Action, Phase, Place, Probe, Rollback, Step};
+use crate::domain::job::{Action, Phase, Place, Rollback, Step};
 
 const PHASES: [(&str, Phase); 5] = [
     ("preflight", Phase::Preflight),
@@ -188,7 +188,7 @@ fn place_of(action: &Action, place: Place) -> Place {
 
 fn default_timeout_s(phase: Phase, action: &Action) -> u64 {
     match action {
-        Action::Probe(Probe::Http(http)) => http.within_s,
+        Action::Probe(probe) => probe.patience.limit_s(),
         _ if phase == Phase::Update => 60 * 60,
         _ => 10 * 60,
     }

@@ -6,10 +6,10 @@ use super::{draft, parse};
 use crate::domain::document::tests::told;
 use crate::domain::id::{ContentHash, Name};
 use crate::domain::job::{
-    Action, BackupRule, BatchSize, Conffiles, HttpProbe, Job, PackagesAction, Phase, Place, Probe, Rollback,
-    SecretReference, Step, Which,
+    Action, BackupRule, BatchSize, Conffiles, Job, PackagesAction, Phase, Place, Rollback, SecretReference, Step, Which,
 };
 use crate::domain::packages::choose::DriftPolicy;
+use crate::domain::probe::{Check, HttpCheck, Patience, Probe};
 
 /// A right job; the tests change one line of it, which is why the numbers matter.
 const LINES: [&str; 18] = [
@@ -119,12 +119,10 @@ fn everything_that_a_job_says_is_kept_in_order_of_phases() {
         estimate_s: None,
         secrets: BTreeMap::new(),
     };
-    let http = HttpProbe {
-        url: "https://$ADDRESS:8443/$VAR_PATH".to_owned(),
-        status: 204,
-        contains: Some("ok".to_owned()),
-        within_s: 60,
-    };
+    let http =
+        HttpCheck { url: "https://$ADDRESS:8443/$VAR_PATH".to_owned(), status: 204, contains: Some("ok".to_owned()) };
+    let patience = Patience { within_s: 60, ..Patience::default() };
+    let http = Probe { check: Check::Http(http), patience };
     let secrets = [
         ("token", SecretReference::Env("TOKEN".to_owned())),
         ("key", SecretReference::File("~/key".to_owned())),
@@ -145,7 +143,7 @@ fn everything_that_a_job_says_is_kept_in_order_of_phases() {
             ..step(Phase::Update, "packages", script("upgrade"), 5400)
         },
         step(Phase::Update, "restart", Action::Reboot { within_s: 600 }, 3600),
-        Step { place: Place::Controller, ..step(Phase::Smoke, "answers", Action::Probe(Probe::Http(http)), 60) },
+        Step { place: Place::Controller, ..step(Phase::Smoke, "answers", Action::Probe(http), 60) },
     ];
     let expected = Job {
         name: name("debian"),
@@ -168,8 +166,8 @@ fn what_may_be_left_out_has_defaults() {
     let limits: Vec<(Phase, u64)> = job.steps.iter().map(|step| (step.phase, step.timeout_s)).collect();
     let expected = [(Phase::Preflight, 600), (Phase::Backup, 600), (Phase::Update, 3600), (Phase::Smoke, 30)];
     assert_eq!(limits, expected);
-    let probe = HttpProbe { url: "http://$ADDRESS/".to_owned(), status: 200, contains: None, within_s: 30 };
-    assert_eq!(job.steps[3].action, Action::Probe(Probe::Http(probe)));
+    let check = Check::Http(HttpCheck { url: "http://$ADDRESS/".to_owned(), status: 200, contains: None });
+    assert_eq!(job.steps[3].action, Action::Probe(Probe { check, patience: Patience::default() }));
     assert_eq!(job.steps[3].place, Place::Controller);
 }
 
@@ -495,13 +493,13 @@ fn probes() {
     check(18, "probe = {}", "18:9 the probe looks at nothing (expected: `http = { url = \"…\" }`)");
     check(
         18,
-        "probe = { tcp = { port = 25 } }",
-        "18:11 the probe `tcp` is not in this version of turnus yet (expected: `http`) (hint: use `run` with `on = \"controller\"` and a command such as `nc -z`)",
+        "probe = { sip = { port = 25 } }",
+        "18:11 the probe `sip` is not in this version of turnus yet (expected: one of `http`, `tcp`) (hint: use `run` with `on = \"controller\"` and a command such as `sipsak`)",
     );
     check(
         18,
         "probe = { mail_round_trip = {} }",
-        "18:11 the probe `mail_round_trip` is not in this version of turnus yet (expected: `http`) (hint: use `run` with `on = \"controller\"` and a command such as `swaks and curl imap://`)",
+        "18:11 the probe `mail_round_trip` is not in this version of turnus yet (expected: one of `http`, `tcp`) (hint: use `run` with `on = \"controller\"` and a command such as `swaks and curl imap://`)",
     );
     check(
         18,

@@ -1,0 +1,17 @@
+//! `host:port`, as a template.
+
+use super::template::is_template;
+
+/// What [`parse_host_port`] accepts, for messages.
+pub(super) const HOST_PORT_RULE: &str =
+    "`host:port` such as `$ADDRESS:25`; `$ADDRESS` and `$VAR_NAME` stand for the host's values";
+
+/// A host and a port, each of them a value of the host or written out; an IPv6 address stands in brackets.
+pub(super) fn parse_host_port(text: &str) -> Option<String> {
+    let (host, port) = text.rsplit_once(':')?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-$[]:".contains(c);
+    let bare_colon = host.contains(':') && !(host.starts_with('[') && host.ends_with(']'));
+    let is_port = port.starts_with('$') || port.parse::<u16>().is_ok_and(|port| port > 0);
+    let fits = !host.is_empty() && text.len() <= 300 && host.chars().all(plain) && !bare_colon && is_port;
+    (fits && is_template(text)).then(|| text.to_owned())
+}

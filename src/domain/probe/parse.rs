@@ -1,0 +1,106 @@
+//! Reads probes: exactly one kind, with its patience beside what it asks.
+
+use super::address::{HOST_PORT_RULE, parse_host_port};
+use super::template::is_template;
+use super::{Check, HttpCheck, Patience, Probe, TcpCheck};
+use crate::domain::document::{Table, Value, Wrong};
+
+#[cfg(test)]
+mod tests;
+
+/// Reads what is asked from the table of a kind, and leaves the table to its caller.
+type Read = fn(&mut Table<'_>) -> Option<Check>;
+
+/// All kinds, by their words in files.
+const KINDS: [(&str, Read); 2] = [("http", read_http), ("tcp", read_tcp)];
+
+/// Probes that are agreed but not there yet, each with what does the same from the controller.
+const LATER: [(&str, &str); 7] = [
+    ("tls", "openssl s_client"),
+    ("dns", "dig"),
+    ("smtp", "swaks"),
+    ("imap", "curl imap://"),
+    ("mail_round_trip", "swaks and curl imap://"),
+    ("sip", "sipsak"),
+    ("sql", "psql"),
+];
+
+const URL_RULE: &str = "an `http://` or `https://` URL; `$ADDRESS` and `$VAR_NAME` stand for the host's values";
+
+/// Reads the one kind of probe in `table`, as in `probe = { http = { url = "…" } }`, and the whole table with it.
+pub(in crate::domain) fn read_probe(mut table: Table<'_>) -> Option<Probe> {
+    let probe = read_kind(&mut table);
+    table.finish();
+    probe
+}
+
+/// The same where the table has other keys, too; these are the caller's.
+pub(in crate::domain) fn read_kind(table: &mut Table<'_>) -> Option<Probe> {
+    let later: Vec<_> = LATER.into_iter().filter(|(kind, _)| table.has(kind)).collect();
+    for (kind, command) in &later {
+        table.forbid(kind, || {
+            let wrong = Wrong::new(format!("the probe `{kind}` is not in this version of turnus yet"));
+            let wrong = wrong.expected(expected());
+            wrong.hint(format!("use `run` with `on = \"controller\"` and a command such as `{command}`"))
+        });
+    }
+    let given: Vec<_> = KINDS.into_iter().filter_map(|(kind, read)| Some((table.optional(kind)?, read))).collect();
+    match given.as_slice() {
+        [] if later.is_empty() => {
+            table.report(Wrong::new("the probe looks at nothing").expected("`http = { url = \"…\" }`"));
+        }
+        [_, (second, _), ..] => {
+            second.report(Wrong::new("the probe looks at more than one thing").expected(expected()))
+        }
+        _ => {}
+    }
+    let (value, read) = given.into_iter().next()?;
+    let mut inner = value.table()?;
+    let check = read(&mut inner);
+    let patience = read_patience(&mut inner);
+    inner.finish();
+    Some(Probe { check: check?, patience: patience? })
+}
+
+fn expected() -> String {
+    let kinds: Vec<_> = KINDS.iter().map(|(kind, _)| format!("`{kind}`")).collect();
+    format!("one of {}", kinds.join(", "))
+}
+
+fn read_patience(table: &mut Table<'_>) -> Option<Patience> {
+    let usual = Patience::default();
+    let mut seconds = |key, usual: u64| table.optional(key).map_or(Some(usual), |value| value.duration_s());
+    let timeout_s = seconds("timeout", usual.timeout_s);
+    let within_s = seconds("within", usual.within_s);
+    let interval_s = seconds("interval", usual.interval_s);
+    Some(Patience { timeout_s: timeout_s?, within_s: within_s?, interval_s: interval_s? })
+}
+
+fn read_http(table: &mut Table<'_>) -> Option<Check> {
+    let url = table.required("url").and_then(|value| value.parsed(URL_RULE, parse_url));
+    let status = table.optional("status").map_or(Some(200), |value| value.integer(100..=599));
+    let contains = table.optional("contains").and_then(|value| read_text(&value, "text that the answer contains"));
+    Some(Check::Http(HttpCheck { url: url?, status: status?, contains }))
+}
+
+fn read_tcp(table: &mut Table<'_>) -> Option<Check> {
+    let address = table.required("address").and_then(|value| value.parsed(HOST_PORT_RULE, parse_host_port));
+    let greeting = table.optional("greeting").and_then(|value| read_text(&value, "text that the server sends first"));
+    Some(Check::Tcp(TcpCheck { address: address?, greeting }))
+}
+
+fn read_text(value: &Value<'_>, expected: &str) -> Option<String> {
+    let text = value.string()?;
+    if text.is_empty() {
+        value.report(value.wrong().expected(expected));
+    }
+    Some(text.to_owned())
+}
+
+fn parse_url(text: &str) -> Option<String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let visible = |character: char| !character.is_whitespace() && !character.is_control();
+    let fits = !host.is_empty() && text.len() <= 2000 && text.chars().all(visible);
+    (fits && is_template(text)).then(|| text.to_owned())
+}
