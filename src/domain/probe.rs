@@ -49,6 +49,42 @@ impl Patience {
     }
 }
 
+/// A probe that a host has by the inventory: what the host must do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostProbe {
+    /// Unique on the host; a line of text for people.
+    pub name: String,
+    /// What is asked, and how patiently.
+    pub probe: Probe,
+    /// What becomes of the host if it is red before anything was done.
+    #[serde(default)]
+    pub on_red_before: OnRedBefore,
+}
+
+/// What becomes of a host whose probe is red before anything was done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnRedBefore {
+    /// It is left alone: no update is laid over a fault.
+    #[default]
+    Hold,
+    /// It is noted, and the same probe may be red afterwards as well.
+    Note,
+}
+
+/// What one probe of a host found, when its tries were over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeResult {
+    /// As in the inventory.
+    pub name: String,
+    /// Whether the answer was right.
+    pub met: bool,
+    /// What was asked, expected and found, in one line of at most 200 characters.
+    pub what: String,
+    /// From the first try to the end of the last, in milliseconds.
+    pub took_ms: u64,
+}
+
 /// What is asked, and what the answer must be. Addresses and URLs are [`template`]s.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -2,8 +2,8 @@
 
 use super::address::{HOST_PORT_RULE, parse_host_port};
 use super::template::is_template;
-use super::{Check, HttpCheck, Patience, Probe, TcpCheck};
-use crate::domain::document::{Table, Value, Wrong};
+use super::{Check, HostProbe, HttpCheck, OnRedBefore, Patience, Probe, TcpCheck};
+use crate::domain::document::{Distinct, Table, Value, Wrong};
 
 #[cfg(test)]
 mod tests;
@@ -32,6 +32,21 @@ pub(in crate::domain) fn read_probe(mut table: Table<'_>) -> Option<Probe> {
     let probe = read_kind(&mut table);
     table.finish();
     probe
+}
+
+const ON_RED: [(&str, OnRedBefore); 2] = [("hold", OnRedBefore::Hold), ("note", OnRedBefore::Note)];
+
+/// Reads one `[[host.probe]]`; `names` are those of the host's other probes.
+pub(in crate::domain) fn read_host_probe(mut table: Table<'_>, names: &mut Distinct) -> Option<HostProbe> {
+    let name = table.required("name").and_then(|value| {
+        let line = value.line()?;
+        names.admit(line, &value);
+        Some(line.to_owned())
+    });
+    let on_red_before = table.optional("on_red_before").map_or(Some(OnRedBefore::Hold), |value| value.word(&ON_RED));
+    let probe = read_kind(&mut table);
+    table.finish();
+    Some(HostProbe { name: name?, probe: probe?, on_red_before: on_red_before? })
 }
 
 /// The same where the table has other keys, too; these are the caller's.

@@ -272,6 +272,7 @@ fn finished(record: &HostRecord<'_>, outcome: &Outcome) -> (OutcomeKind, Option<
         Outcome::Skipped { cause: SkipCause::Cancelled } => (OutcomeKind::Skipped, None, Some(Cause::Cancelled)),
         Outcome::Skipped { cause: SkipCause::WindowEnding } => (OutcomeKind::Skipped, None, Some(Cause::WindowEnding)),
         Outcome::Skipped { cause: SkipCause::HeldBack } => (OutcomeKind::Skipped, None, Some(Cause::HeldBack)),
+        Outcome::Skipped { cause: SkipCause::RedBefore } => (OutcomeKind::Skipped, None, Some(Cause::RedBefore)),
         Outcome::Unreachable { .. } => (OutcomeKind::Unreachable, None, Some(Cause::Unreachable)),
         Outcome::FailedAndRolledBack { step } => (OutcomeKind::FailedAndRolledBack, Some(step), cause(step)),
         Outcome::Failed { step, cancelled: true } => (OutcomeKind::Cancelled, Some(step), Some(Cause::Cancelled)),
@@ -409,9 +410,10 @@ fn notes(record: &HostRecord<'_>) -> Vec<Note> {
         match step {
             StepRun::Unknown { fault, .. } => Some(note(reference, fault)),
             _ => match &step.result()?.end {
-                StepEnd::NotMet { why } | StepEnd::NotStarted { why } | StepEnd::Held { why } => {
-                    Some(Note { step: reference, what: clean(why), hint: None })
-                }
+                StepEnd::NotMet { why }
+                | StepEnd::NotStarted { why }
+                | StepEnd::Held { why }
+                | StepEnd::RedBefore { why } => Some(Note { step: reference, what: clean(why), hint: None }),
                 _ => None,
             },
         }

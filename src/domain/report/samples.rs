@@ -280,7 +280,7 @@ pub(crate) fn customer(hosts: &[&str]) -> Customer {
 
 fn planned_host(text: &str) -> Host {
     let connection = Connection::to(format!("{text}.example"));
-    Host { name: name(text), connection, groups: Vec::new(), vars: BTreeMap::new() }
+    Host { name: name(text), connection, groups: Vec::new(), vars: BTreeMap::new(), probes: Vec::new() }
 }
 
 pub(crate) fn step(phase: Phase, text: &str) -> Step {

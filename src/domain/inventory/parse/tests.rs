@@ -128,6 +128,7 @@ fn everything_that_an_inventory_says_is_kept() {
         connection: Connection::to("web01.nordwind.example".to_owned()),
         groups: vec![name("servers")],
         vars: vars(&[("backup_dir", "/var/backups"), ("data_dir", "/srv")]),
+        probes: Vec::new(),
     };
     let mail01 = Host {
         name: name("mail01"),
@@ -142,6 +143,7 @@ fn everything_that_an_inventory_says_is_kept() {
         },
         groups: vec![name("servers"), name("mail")],
         vars: vars(&[("backup_dir", "/var/backups"), ("data_dir", "/var/vmail"), ("size", "5"), ("tls", "true")]),
+        probes: Vec::new(),
     };
     let quarterly = Window {
         name: name("quarterly"),

@@ -73,9 +73,9 @@ pub(in crate::edge::text) fn outcome_sentence(reader: &Reader<'_>, outcome: &Hos
     let kind = word(&outcome.kind);
     let (key, cause) = match outcome.cause {
         None if outcome.step.is_some() => (format!("report.sentence.{kind}_step"), String::new()),
-        Some(cause @ (Cause::FailureLimit | Cause::LostSight | Cause::WindowEnding | Cause::HeldBack)) => {
-            (format!("report.sentence.{kind}_{}", word(&cause)), String::new())
-        }
+        Some(
+            cause @ (Cause::FailureLimit | Cause::LostSight | Cause::WindowEnding | Cause::HeldBack | Cause::RedBefore),
+        ) => (format!("report.sentence.{kind}_{}", word(&cause)), String::new()),
         Some(Cause::Cancelled) if outcome.step.is_none() => {
             (format!("report.sentence.{kind}_cancelled"), String::new())
         }
