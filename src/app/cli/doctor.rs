@@ -1,5 +1,7 @@
 //! `turnus doctor`: what is there on this machine, what is missing, and what to do about it. Changes nothing.
 
+mod pages;
+
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -74,6 +76,7 @@ pub(super) async fn run(directory: &Path, format: Format) -> Result<Exit, Failur
             findings.push(missing("state", error.to_string(), Some("set state_dir in turnus.toml".to_owned())))
         }
     }
+    pages::look_at_pages(&settings.web, &mut findings).await;
     findings.push(look_at_clock().await);
     findings.push(ok("time zones", config::describe_time_zone_database()));
     print_all(&findings, format);

@@ -9,7 +9,7 @@ use super::{clean, clean_facts, elapsed_ms};
 use crate::domain::id::Name;
 use crate::domain::job::{Phase, Place};
 use crate::domain::packages::PackagesRecord;
-use crate::domain::plan::{HostIndex, Part, PlannedStep, StepIndex};
+use crate::domain::plan::{HostIndex, Part, PlannedStep, StepIndex, Task};
 use crate::domain::run::event::{Facts, Fault, Outcome, SkipCause, StepEnd};
 use crate::domain::run::state::{HostStage, Run, StepRun};
 
@@ -30,6 +30,9 @@ pub struct HostReport {
     pub duration_ms: Option<u64>,
     /// How long what `quiesce` stopped stood still, if anything was stopped.
     pub interruption: Option<Interruption>,
+    /// Its restarts by steps of the job, in the order in which they began.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub restarts: Vec<Restart>,
     /// The phases that began, in the order in which they ran.
     pub phases: Vec<PhaseReport>,
     /// What the update steps that began did.
@@ -49,6 +52,21 @@ pub struct HostReport {
     pub steps: Vec<StepReport>,
     /// For technicians.
     pub annex: Annex,
+}
+
+/// A restart of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Restart {
+    /// The step that restarts it.
+    pub step: StepReference,
+    /// How it went.
+    pub state: StepState,
+    /// When it was asked for.
+    pub from: Timestamp,
+    /// When the host was back; absent unless it was.
+    pub to: Option<Timestamp>,
+    /// How long the host was away at most: from the one to the other.
+    pub duration_ms: Option<u64>,
 }
 
 /// From the first stopped thing to the last one started again.
@@ -236,6 +254,7 @@ pub(super) fn write(run: &Run, index: HostIndex) -> Option<HostReport> {
         finished_at: host.finished_at,
         duration_ms: elapsed_ms(host.started_at, host.finished_at),
         interruption: interruption(&record),
+        restarts: restarts(&record),
         phases: phases(&record),
         changes: changes(&record),
         packages: packages::write(&record),
@@ -296,6 +315,16 @@ fn interruption(record: &HostRecord<'_>) -> Option<Interruption> {
     let last = stopped.iter().filter_map(|(_, undo)| finished_at(undo)).max();
     let to = if all_started_again { last } else { None };
     Some(Interruption { from, to, duration_ms: elapsed_ms(Some(from), to) })
+}
+
+fn restarts(record: &HostRecord<'_>) -> Vec<Restart> {
+    let restart = |(index, planned, step): (StepIndex, &PlannedStep, &StepRun)| {
+        let from = step.started_at().filter(|_| matches!(planned.task, Task::Reboot { .. }))?;
+        let to = finished_at(step).filter(|_| step.succeeded());
+        let (state, duration_ms) = (record.state(planned, step), elapsed_ms(Some(from), to));
+        Some(Restart { step: record.reference(index)?, state, from, to, duration_ms })
+    };
+    record.begun().filter_map(restart).collect()
 }
 
 fn phases(record: &HostRecord<'_>) -> Vec<PhaseReport> {

@@ -337,6 +337,12 @@ pub(crate) fn install_packages(job: &mut Job) {
     job.max_failures = 3;
 }
 
+/// The job restarts its hosts after the update.
+pub(crate) fn restart(job: &mut Job) {
+    job.steps.push(Step { action: Action::Reboot { within_s: 300 }, ..step(Phase::Update, "restart") });
+    job.steps.sort_by_key(|step| step.phase);
+}
+
 pub(crate) fn approval(note: Option<&str>) -> Approval {
     Approval {
         list: ContentHash::of(b"list"),

@@ -158,6 +158,7 @@ fn host(name: &Name, batch: usize, kind: OutcomeKind, started_at: Timestamp) -> 
             to: Some(finished_at),
             duration_ms: Some(milliseconds(from, finished_at)),
         }),
+        restarts: Vec::new(),
         changes: Vec::new(),
         packages: Vec::new(),
         backups: backup_at.into_iter().map(|verified_at| proof(name, verified_at)).collect(),

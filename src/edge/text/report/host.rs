@@ -14,6 +14,9 @@ use crate::domain::report::step::{StepReference, StepReport, StepState};
 use crate::domain::report::{BackupPromise, Report};
 use crate::domain::run::event::Facts;
 
+#[cfg(test)]
+mod tests;
+
 /// Facts of a change that are shown; the JSON has all of them.
 const FACTS_SHOWN: usize = 12;
 
@@ -156,6 +159,7 @@ fn rows(host: &HostReport, reader: &Reader<'_>) -> Result<Vec<Row>, Error> {
         ("report.label.span", host.started_at.map(|from| reader.span(from, host.finished_at)).transpose()?),
         ("report.label.duration", host.duration_ms.map(|duration| reader.duration(duration)).transpose()?),
         ("report.label.interruption", interruption(host, reader)?),
+        ("report.label.reboot", restart(host, reader)?),
         ("report.label.point_of_no_return", point_of_no_return(host, reader)?),
     ];
     labelled(reader, values)
@@ -173,6 +177,35 @@ fn interruption(host: &HostReport, reader: &Reader<'_>) -> Result<Option<String>
         None => reader.text("report.interruption.open", &[("from", &reader.moment(interruption.from)?)]),
     };
     text.map(Some)
+}
+
+/// Whether it was restarted, and whether it still has to be.
+fn restart(host: &HostReport, reader: &Reader<'_>) -> Result<Option<String>, Error> {
+    if host.restarts.is_empty() && !host.steps.iter().any(|step| step.step.phase == Phase::Update) {
+        return Ok(None);
+    }
+    let is_needed = host.packages.iter().any(|packages| packages.reboot_needed == Some(true));
+    let mut texts = collect(&host.restarts, |restart| {
+        let from = reader.moment(restart.from)?;
+        match restart.duration_ms {
+            Some(duration_ms) => {
+                let duration = reader.duration(duration_ms)?;
+                reader.text("report.restart.over", &[("from", &from), ("duration", &duration)])
+            }
+            None if restart.state == StepState::Running => reader.text("report.restart.under_way", &[("from", &from)]),
+            None => reader.text("report.restart.not_confirmed", &[("from", &from)]),
+        }
+    })?;
+    if is_needed {
+        texts.push(reader.plain(if texts.is_empty() {
+            "report.restart.needed"
+        } else {
+            "report.restart.needed_again"
+        })?);
+    } else if texts.is_empty() {
+        texts.push(reader.plain("report.restart.none")?);
+    }
+    Ok(Some(texts.join("; ")))
 }
 
 fn point_of_no_return(host: &HostReport, reader: &Reader<'_>) -> Result<Option<String>, Error> {

@@ -13,7 +13,7 @@ use crate::domain::report::step::{Cause, StepReference};
 pub(super) const NAMES_SHOWN: usize = 20;
 
 /// Names in a row, and by the text of `key` how many more of `count` there are.
-pub(super) fn names_in_line(
+pub(in crate::edge::text) fn names_in_line(
     key: &str,
     names: &[impl AsRef<str>],
     count: usize,
