@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::packages::{self, PackagesReport};
+use super::probes::{self, ProbeReport};
 use super::step::{Cause, HostRecord, StepReference, StepReport, StepState, cause_of, finished_at};
 use super::{clean, clean_facts, elapsed_ms};
 use crate::domain::id::Name;
@@ -40,6 +41,9 @@ pub struct HostReport {
     /// What was done to its packages, by step.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub packages: Vec<PackagesReport>,
+    /// What its probes found, before anything was done and after.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<ProbeReport>,
     /// Proof of each backup that was verified.
     pub backups: Vec<BackupProof>,
     /// The first update step that can't be taken back, if the plan has one.
@@ -258,6 +262,7 @@ pub(super) fn write(run: &Run, index: HostIndex) -> Option<HostReport> {
         phases: phases(&record),
         changes: changes(&record),
         packages: packages::write(&record),
+        probes: probes::write(&record),
         backups: backups(&record),
         point_of_no_return: point_of_no_return(&record),
         rolled_back: taken_back(&record, Phase::Rollback),

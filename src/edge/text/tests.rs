@@ -18,7 +18,7 @@ use crate::domain::report::meanwhile::QuietDate;
 use crate::domain::report::open_point::OpenPoint;
 use crate::domain::report::samples::{
     Answer, Story, account, accounted, approval, at, change, crowded, facts, fault, install_packages, installed_facts,
-    look, looked, name, restart, step,
+    look, looked, name, probed, restart, step,
 };
 use crate::domain::report::{NextDate, Report};
 use crate::domain::run::event::{Event, StepEnd};
@@ -122,7 +122,7 @@ fn answered(decision: Decision) -> AcceptanceReport {
 }
 
 /// Packages as they come and don't come.
-fn packages() -> [Report; 5] {
+fn packages() -> [Report; 6] {
     let of_packages = || Story::new().job(install_packages);
     let few = || Look { chosen: vec![change("nginx", "1", "2", false)], ..look() };
     let mut replaced = of_packages().with("mail01", "packages (look)", looked(StepEnd::Succeeded, look())).with(
@@ -151,6 +151,7 @@ fn packages() -> [Report; 5] {
             .report(),
         one.report(),
         crowded().report(),
+        probed().report(),
     ]
 }
 

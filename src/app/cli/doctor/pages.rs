@@ -8,9 +8,10 @@ use std::io::ErrorKind;
 use tokio::net::TcpListener;
 
 use super::{Finding, missing, ok, warning};
-use crate::domain::job::HttpProbe;
+use crate::domain::probe::template::Target;
+use crate::domain::probe::{Check, HttpCheck, Patience, Probe};
 use crate::domain::settings::delivery::Web;
-use crate::edge::probe::{self, Target};
+use crate::edge::probe::{Scene, look};
 
 /// In what list they stand.
 const SUBJECT: &str = "pages";
@@ -51,8 +52,10 @@ async fn look_at_address(address: &str) -> Finding {
 
 async fn look_at_server(address: &str) -> Finding {
     let url = format!("http://{address}/healthz");
-    let probe = HttpProbe { url, status: 200, contains: Some("ok".to_owned()), within_s: 0 };
-    let found = probe::http(&probe, Target { address, vars: &BTreeMap::new() }).await;
+    let check = Check::Http(HttpCheck { url, status: 200, contains: Some("ok".to_owned()) });
+    let probe = Probe { check, patience: Patience { within_s: 0, ..Patience::default() } };
+    let target = Target { address, vars: &BTreeMap::new() };
+    let found = look(&probe, &Scene { target, secrets: &BTreeMap::new() }).await;
     if found.met {
         return ok(SUBJECT, format!("shown on {address}"));
     }

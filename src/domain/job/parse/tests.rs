@@ -489,6 +489,20 @@ fn disk_free_and_reboot() {
 }
 
 #[test]
+fn probes_of_hosts_are_asked_in_smoke_from_wherever_they_look() {
+    check_step("phase = \"smoke\"\nprobes = \"all\"", "");
+    check_step(
+        "phase = \"preflight\"\nprobes = \"all\"",
+        "5:1 `probes` in phase `preflight` (expected: phase `smoke`)",
+    );
+    check_step(
+        "phase = \"smoke\"\nprobes = \"some\"\non = \"nas\"\nundo = \"x\"",
+        "5:10 `some` (expected: `all`)\n6:1 `on` with `probes` (hint: leave it out: each probe knows where it looks from)\n\
+         7:1 `undo` in phase `smoke` (hint: a smoke test changes nothing)",
+    );
+}
+
+#[test]
 fn probes() {
     check(18, "probe = {}", "18:9 the probe looks at nothing (expected: `http = { url = \"…\" }`)");
     check(

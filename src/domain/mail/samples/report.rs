@@ -161,6 +161,7 @@ fn host(name: &Name, batch: usize, kind: OutcomeKind, started_at: Timestamp) -> 
         restarts: Vec::new(),
         changes: Vec::new(),
         packages: Vec::new(),
+        probes: Vec::new(),
         backups: backup_at.into_iter().map(|verified_at| proof(name, verified_at)).collect(),
         point_of_no_return: None,
         rolled_back: Vec::new(),

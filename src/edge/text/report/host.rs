@@ -10,6 +10,7 @@ use super::words::{cause_clause, outcome_sentence, phase_line, place, step_name,
 use super::{Row, labelled};
 use crate::domain::job::Phase;
 use crate::domain::report::host::{BackupProof, Change, HostReport, Note, OutcomeKind, PhaseReport, TakenBack};
+use crate::domain::report::probes::{ProbeFinding, ProbeReport};
 use crate::domain::report::step::{StepReference, StepReport, StepState};
 use crate::domain::report::{BackupPromise, Report};
 use crate::domain::run::event::Facts;
@@ -36,6 +37,7 @@ pub(super) struct HostView {
     backups: Vec<BackupView>,
     backup_note: Option<String>,
     checks: Vec<LineView>,
+    probes: Vec<ProbeView>,
     taken_back_heading: String,
     taken_back: Vec<LineView>,
     phases: Vec<PhaseView>,
@@ -78,6 +80,21 @@ struct LineView {
     state: String,
     /// All but the label in one line.
     line: String,
+}
+
+#[derive(Debug, Serialize)]
+struct ProbeView {
+    name: String,
+    before: ProbeCell,
+    after: ProbeCell,
+    /// All of it in one line.
+    line: String,
+}
+
+#[derive(Debug, Serialize)]
+struct ProbeCell {
+    state: &'static str,
+    label: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -134,6 +151,7 @@ fn view(report: &Report, index: usize, host: &HostReport, reader: &Reader<'_>) -
         backups: collect(&host.backups, |proof| backup_view(host, proof, reader))?,
         backup_note: backup_note(report, host, reader)?,
         checks: checks(host, reader)?,
+        probes: collect(&host.probes, |probe| probe_view(probe, reader))?,
         taken_back_heading: reader.plain(match host.rolled_back.as_slice() {
             [] => "report.heading.released",
             _ => "report.heading.taken_back",
@@ -305,6 +323,21 @@ fn checks(host: &HostReport, reader: &Reader<'_>) -> Result<Vec<LineView>, Error
         let label = format!("report.phase.{}", check.step.phase);
         line(&label, &check.step, check.state, check.finished_at, reader)
     })
+}
+
+fn probe_view(probe: &ProbeReport, reader: &Reader<'_>) -> Result<ProbeView, Error> {
+    let cell = |finding: &Option<ProbeFinding>| {
+        let (state, key) = match finding {
+            None => ("not_run", "not_asked"),
+            Some(finding) if finding.met => ("succeeded", "green"),
+            Some(_) => ("failed", "red"),
+        };
+        Ok::<_, Error>(ProbeCell { state, label: reader.plain(&format!("report.probe.{key}"))? })
+    };
+    let (before, after) = (cell(&probe.before)?, cell(&probe.after)?);
+    let line = reader
+        .text("report.probe.line", &[("name", &probe.name), ("before", &before.label), ("after", &after.label)])?;
+    Ok(ProbeView { name: probe.name.clone(), before, after, line })
 }
 
 fn taken_back(host: &HostReport, reader: &Reader<'_>) -> Result<Vec<LineView>, Error> {
