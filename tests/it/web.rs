@@ -135,6 +135,9 @@ async fn the_report_is_read_in_the_language_of_the_recipient() {
     let report = site.ask("GET", &format!("/l/{link}"), &[]).await;
     assert_eq!(report.status, 200);
     assert!(report.body.contains("<html lang=\"ru\">") && report.body.contains("Nordwind Logistik GmbH"));
+    let day = site.occurrence().await.start.in_tz("Europe/Berlin").unwrap().strftime("%d.%m.%Y").to_string();
+    let next = format!("<dt>Следующий срок</dt><dd>quarterly, {day} с 14:00 до 18:00 ");
+    assert!(report.body.contains(&next), "the next date, as in the letter: {}", report.body);
     site.close().await;
 }
 
