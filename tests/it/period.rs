@@ -245,8 +245,9 @@ async fn a_real_browser_prints_the_report_of_a_run_and_it_goes_with_the_letter()
     check_pdf(&fs::read(&file).unwrap());
 
     office.succeed(&["outbox", "send"]);
-    let letters = fs::read_dir(office.path("letters")).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap());
-    let letters: Vec<String> = letters.map(|letter| String::from_utf8(letter).unwrap()).collect();
+    let files = fs::read_dir(office.path("letters")).unwrap().map(|entry| entry.unwrap().path());
+    let letters = files.filter(|file| file.extension().is_some_and(|extension| extension == "eml"));
+    let letters: Vec<String> = letters.map(|letter| fs::read_to_string(letter).unwrap()).collect();
     assert_eq!(letters.len(), 2, "to those who get reports");
     for letter in letters {
         let name = format!("filename=\"turnus-nordwind-{number}.pdf\"");

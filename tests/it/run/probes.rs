@@ -32,7 +32,7 @@ probes = "all"
 
 /// Answers `/NAME` with 200, or with 503 while there is a file `broken-NAME` in `directory`.
 fn serve(directory: PathBuf) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("0.0.0.0:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
@@ -110,7 +110,8 @@ fn what_was_out_of_order_before_is_not_blamed_on_the_update() {
     world.break_step("archive");
     let (status, printed) = world.start_run("services").finish();
     assert_eq!(status, 0, "{printed}");
-    assert!(printed.contains("1 green, 1 red, of these 1 as before"), "{printed}");
+    let report = world.report(1).to_string();
+    assert!(report.contains("1 green, 1 red, of these 1 as before"), "{report}");
     assert_eq!(world.outcome(1, "h1"), "updated");
     assert_eq!(columns(&world, "archive"), (Some(false), Some(false)));
 }

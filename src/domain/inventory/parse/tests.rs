@@ -221,7 +221,7 @@ fn unknown_keys_are_refused_in_every_table() {
     unknown(
         27,
         "host",
-        "`name`, `address`, `port`, `user`, `identity_file`, `known_hosts`, `become`, `state_dir`, `proxy_jump`, `groups`, `vars`",
+        "`name`, `address`, `port`, `user`, `identity_file`, `known_hosts`, `become`, `state_dir`, `proxy_jump`, `groups`, `vars`, `probe`",
     );
     check(
         1,

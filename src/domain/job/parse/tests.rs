@@ -33,7 +33,7 @@ const LINES: [&str; 18] = [
     "probe = { http = { url = \"http://$ADDRESS/\" } }",
 ];
 
-const ACTIONS: &str = "(expected: exactly one of `run`, `disk_free`, `probe`, `packages`, `reboot`)";
+const ACTIONS: &str = "(expected: exactly one of `run`, `disk_free`, `probe`, `probes`, `packages`, `reboot`)";
 const DURATION: &str = "(expected: a duration from 1s to 366d, such as \"45m\" or \"1h 30m\")";
 
 fn name(text: &str) -> Name {
@@ -272,7 +272,7 @@ fn no_update_without_a_backup() {
 
 #[test]
 fn steps() {
-    let known = "`phase`, `name`, `on`, `run`, `disk_free`, `probe`, `packages`, `reboot`, `undo`, `rollback`, `verify`, `timeout`, `estimate`, `secrets`";
+    let known = "`phase`, `name`, `on`, `run`, `disk_free`, `probe`, `probes`, `packages`, `reboot`, `undo`, `rollback`, `verify`, `timeout`, `estimate`, `secrets`";
     check(14, "run = \"x\"\nzzz = 1", &format!("15:1 unknown key `zzz` in `step` (expected: {known})"));
     check(12, "", "11:1 `phase` is missing in `step`");
     check(
@@ -496,9 +496,8 @@ fn probes_of_hosts_are_asked_in_smoke_from_wherever_they_look() {
         "5:1 `probes` in phase `preflight` (expected: phase `smoke`)",
     );
     check_step(
-        "phase = \"smoke\"\nprobes = \"some\"\non = \"nas\"\nundo = \"x\"",
-        "5:10 `some` (expected: `all`)\n6:1 `on` with `probes` (hint: leave it out: each probe knows where it looks from)\n\
-         7:1 `undo` in phase `smoke` (hint: a smoke test changes nothing)",
+        "phase = \"smoke\"\nprobes = \"some\"\non = \"nas\"",
+        "5:10 `probes` is `some` (expected: `all`)\n6:1 `on` with `probes` (hint: leave it out: each probe knows where it looks from)",
     );
 }
 

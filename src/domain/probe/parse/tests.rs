@@ -82,7 +82,9 @@ fn probes_of_hosts_have_names_and_say_what_a_fault_before_means() {
         "[[probe]]\nname = \"mail\"\ntcp = { address = \"h:1\" }\n[[probe]]\nname = \"mail\"\nhttp = {}\n\
          on_red_before = \"ignore\"\nwho = 1\n",
     );
-    for wanted in ["5:8", "`url` is missing in `http`", "7:17", "`hold`, `note`", "8:1 unknown key `who`"] {
+    for wanted in
+        ["5:8: `mail` is there twice", "`url` is missing in `http`", "7:17", "`hold`, `note`", "8:1: unknown key `who`"]
+    {
         assert!(told.contains(wanted), "{wanted}: {told}");
     }
 }
