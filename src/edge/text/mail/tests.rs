@@ -206,7 +206,7 @@ fn the_mails_as_people_see_them() {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| {
-        for locale in [Locale::De, Locale::En] {
+        for locale in [Locale::De, Locale::En, Locale::Hu, Locale::Ru] {
             for kind in Kind::ALL {
                 let RenderedMail { subject, text, .. } = render(&sample(kind, locale));
                 insta::assert_snapshot!(format!("{kind}_{}", code(locale)), format!("{subject}\n\n{text}"));
