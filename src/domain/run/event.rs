@@ -256,11 +256,10 @@ impl Outcome {
         matches!(self, Self::Updated | Self::NothingToDo)
     }
 
-    /// Left out although nobody had asked for it.
+    /// Left out although nobody had asked for it: for every cause but a cancel.
     #[must_use]
     pub fn is_left_to_do(&self) -> bool {
-        use SkipCause::{FailureLimit, HeldBack, RedBefore, WindowEnding};
-        matches!(self, Self::Skipped { cause: FailureLimit | WindowEnding | HeldBack | RedBefore })
+        matches!(self, Self::Skipped { cause } if *cause != SkipCause::Cancelled)
     }
 
     /// Counts for `max_failures`: anything but good, skipped, or cut short by a cancel.
