@@ -101,9 +101,11 @@ async fn a_dry_run_writes_each_message_into_a_directory() {
     let mut connection = office.connect().await;
     crate::kit::database::execute(&mut connection, super::announcement("'it@nordwind.example'", "")).await;
     assert_eq!(office.succeed(&["outbox", "send"]).trim(), "1 sent");
-    let files: Vec<_> = std::fs::read_dir(&letters).expect("made").flatten().map(|entry| entry.path()).collect();
-    let [file] = files.as_slice() else { panic!("{files:?}") };
-    assert_eq!(file.extension().and_then(|extension| extension.to_str()), Some("eml"));
+    let mut files: Vec<_> = std::fs::read_dir(&letters).expect("made").flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    let [letter, page] = files.as_slice() else { panic!("{files:?}") };
+    assert_eq!(letter.extension().and_then(|extension| extension.to_str()), Some("eml"));
+    assert_eq!(*page, letter.with_extension("html"), "the same, for a browser");
     drop(connection);
     office.close().await;
 }
