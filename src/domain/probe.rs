@@ -3,12 +3,23 @@
 //! Knows what is asked and what is expected; does not know how to ask. Invariant: a probe changes nothing that outlives it.
 
 mod address;
+mod command;
+mod dns;
+mod http;
 pub mod parse;
+mod port_closed;
 pub mod template;
+mod tls;
 
 use serde::{Deserialize, Serialize};
 
 use super::job::SecretReference;
+
+pub use command::CommandCheck;
+pub use dns::{DnsCheck, RecordKind};
+pub use http::{Header, HeaderValue, HttpCheck, JsonCheck, Method};
+pub use port_closed::PortClosedCheck;
+pub use tls::TlsCheck;
 
 /// A check from outside, and how patient it is.
 ///
@@ -89,10 +100,18 @@ pub struct ProbeResult {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Check {
+    /// A program of the controller ends as it should.
+    Command(CommandCheck),
+    /// A name server gives an answer.
+    Dns(DnsCheck),
     /// A web server answers a request.
     Http(HttpCheck),
+    /// A port takes no connections.
+    PortClosed(PortClosedCheck),
     /// A port takes connections.
     Tcp(TcpCheck),
+    /// A certificate is right.
+    Tls(TlsCheck),
 }
 
 impl Check {
@@ -100,8 +119,12 @@ impl Check {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
+            Self::Command(_) => "command",
+            Self::Dns(_) => "dns",
             Self::Http(_) => "http",
+            Self::PortClosed(_) => "port_closed",
             Self::Tcp(_) => "tcp",
+            Self::Tls(_) => "tls",
         }
     }
 
@@ -109,8 +132,12 @@ impl Check {
     #[must_use]
     pub fn subject(&self) -> String {
         match self {
-            Self::Http(check) => format!("GET {}", check.url),
+            Self::Command(check) => format!("command {}", check.argv.join(" ")),
+            Self::Dns(check) => format!("dns {} {}", check.kind.word(), check.name),
+            Self::Http(check) => format!("{} {}", check.method.word(), check.url),
+            Self::PortClosed(check) => format!("port_closed {}", check.address),
             Self::Tcp(check) => format!("tcp {}", check.address),
+            Self::Tls(check) => format!("tls {}", check.address),
         }
     }
 
@@ -118,20 +145,10 @@ impl Check {
     #[must_use]
     pub fn secrets(&self) -> Vec<(&'static str, &SecretReference)> {
         match self {
-            Self::Http(_) | Self::Tcp(_) => Vec::new(),
+            Self::Http(check) => check.secret_headers().map(|(_, name, reference)| (name, reference)).collect(),
+            Self::Command(_) | Self::Dns(_) | Self::PortClosed(_) | Self::Tcp(_) | Self::Tls(_) => Vec::new(),
         }
     }
-}
-
-/// What a web server must answer. Redirects are not followed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HttpCheck {
-    /// `http` or `https` URL.
-    pub url: String,
-    /// Expected status code.
-    pub status: u16,
-    /// Text that the first MiB of the body must contain.
-    pub contains: Option<String>,
 }
 
 /// A port that must take connections.

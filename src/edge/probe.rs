@@ -3,8 +3,13 @@
 //! Knows protocols; does not know runs. Invariants: a probe changes nothing that outlives it; it goes only where the technician
 //! named; time and the size of an answer are bounded; a finding shows no secret.
 
+mod certificates;
+mod command;
+mod dns;
 mod http;
+mod port_closed;
 mod tcp;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -49,6 +54,14 @@ pub struct Scene<'a> {
     pub secrets: &'a BTreeMap<&'static str, String>,
 }
 
+impl Scene<'_> {
+    /// `text` without the secrets: a server may send back what it was sent.
+    fn conceal(&self, text: &str) -> String {
+        let secrets = self.secrets.values().filter(|secret| !secret.is_empty());
+        secrets.fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
+    }
+}
+
 /// Asks until the answer is what was asked for, or the time of the probe is over; then says what the last answer lacked.
 pub async fn look(probe: &Probe, scene: &Scene<'_>) -> Finding {
     let patience = probe.patience;
@@ -68,13 +81,24 @@ pub async fn look(probe: &Probe, scene: &Scene<'_>) -> Finding {
 pub async fn look_once(probe: &Probe, scene: &Scene<'_>, limit: Duration) -> Finding {
     let asked = async {
         match &probe.check {
+            Check::Command(check) => command::ask(check, scene).await,
+            Check::Dns(check) => dns::ask(check, scene).await,
             Check::Http(check) => http::ask(check, scene).await,
+            Check::PortClosed(check) => port_closed::ask(check, scene).await,
             Check::Tcp(check) => tcp::ask(check, scene).await,
+            Check::Tls(check) => tls::ask(check, scene).await,
         }
     };
-    match timeout(limit, asked).await {
-        Ok(Ok(what)) => Finding::green(what),
-        Ok(Err(what)) => Finding::red(what),
+    let outcome = timeout(limit, asked).await;
+    if let (Err(_), Check::PortClosed(check)) = (&outcome, &probe.check)
+        // The last try may have less time: too little to be sure.
+        && limit >= Duration::from_secs(probe.patience.timeout_s)
+    {
+        return Finding::green(port_closed::silent(check, limit.as_secs_f64()));
+    }
+    match outcome {
+        Ok(Ok(what)) => Finding::green(scene.conceal(&what)),
+        Ok(Err(what)) => Finding::red(scene.conceal(&what)),
         Err(_) => Finding::red(format!("{}: no answer within {:.0} s", probe.check.subject(), limit.as_secs_f64())),
     }
 }

@@ -1,31 +1,38 @@
 //! Reads probes: exactly one kind, with its patience beside what it asks.
 
 use super::address::{HOST_PORT_RULE, parse_host_port};
-use super::template::is_template;
-use super::{Check, HostProbe, HttpCheck, OnRedBefore, Patience, Probe, TcpCheck};
+use super::command::read_command;
+use super::dns::read_dns;
+use super::http::read_http;
+use super::port_closed::read_port_closed;
+use super::tls::read_tls;
+use super::{Check, HostProbe, OnRedBefore, Patience, Probe, TcpCheck};
 use crate::domain::document::{Distinct, Table, Value, Wrong};
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// Reads what is asked from the table of a kind, and leaves the table to its caller.
 type Read = fn(&mut Table<'_>) -> Option<Check>;
 
 /// All kinds, by their words in files.
-const KINDS: [(&str, Read); 2] = [("http", read_http), ("tcp", read_tcp)];
+const KINDS: [(&str, Read); 6] = [
+    ("command", read_command),
+    ("dns", read_dns),
+    ("http", read_http),
+    ("port_closed", read_port_closed),
+    ("tcp", read_tcp),
+    ("tls", read_tls),
+];
 
 /// Probes that are agreed but not there yet, each with what does the same from the controller.
-const LATER: [(&str, &str); 7] = [
-    ("tls", "openssl s_client"),
-    ("dns", "dig"),
+const LATER: [(&str, &str); 5] = [
     ("smtp", "swaks"),
     ("imap", "curl imap://"),
     ("mail_round_trip", "swaks and curl imap://"),
     ("sip", "sipsak"),
     ("sql", "psql"),
 ];
-
-const URL_RULE: &str = "an `http://` or `https://` URL; `$ADDRESS` and `$VAR_NAME` stand for the host's values";
 
 /// Reads the one kind of probe in `table`, as in `probe = { http = { url = "…" } }`, and the whole table with it.
 pub(in crate::domain) fn read_probe(mut table: Table<'_>) -> Option<Probe> {
@@ -91,31 +98,17 @@ fn read_patience(table: &mut Table<'_>) -> Option<Patience> {
     Some(Patience { timeout_s: timeout_s?, within_s: within_s?, interval_s: interval_s? })
 }
 
-fn read_http(table: &mut Table<'_>) -> Option<Check> {
-    let url = table.required("url").and_then(|value| value.parsed(URL_RULE, parse_url));
-    let status = table.optional("status").map_or(Some(200), |value| value.integer(100..=599));
-    let contains = table.optional("contains").and_then(|value| read_text(&value, "text that the answer contains"));
-    Some(Check::Http(HttpCheck { url: url?, status: status?, contains }))
-}
-
 fn read_tcp(table: &mut Table<'_>) -> Option<Check> {
     let address = table.required("address").and_then(|value| value.parsed(HOST_PORT_RULE, parse_host_port));
     let greeting = table.optional("greeting").and_then(|value| read_text(&value, "text that the server sends first"));
     Some(Check::Tcp(TcpCheck { address: address?, greeting }))
 }
 
-fn read_text(value: &Value<'_>, expected: &str) -> Option<String> {
+/// Any text but none at all.
+pub(super) fn read_text(value: &Value<'_>, expected: &str) -> Option<String> {
     let text = value.string()?;
     if text.is_empty() {
         value.report(value.wrong().expected(expected));
     }
     Some(text.to_owned())
-}
-
-fn parse_url(text: &str) -> Option<String> {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let visible = |character: char| !character.is_whitespace() && !character.is_control();
-    let fits = !host.is_empty() && text.len() <= 2000 && text.chars().all(visible);
-    (fits && is_template(text)).then(|| text.to_owned())
 }

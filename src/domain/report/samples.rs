@@ -305,7 +305,7 @@ pub(crate) fn step(phase: Phase, text: &str) -> Step {
 }
 
 fn job() -> Job {
-    let answers = HttpCheck { url: "http://$ADDRESS/".to_owned(), status: 200, contains: None };
+    let answers = HttpCheck::get("http://$ADDRESS/");
     let answers = Probe { check: Check::Http(answers), patience: Patience::default() };
     let steps = vec![
         Step {

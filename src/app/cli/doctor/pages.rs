@@ -52,7 +52,7 @@ async fn look_at_address(address: &str) -> Finding {
 
 async fn look_at_server(address: &str) -> Finding {
     let url = format!("http://{address}/healthz");
-    let check = Check::Http(HttpCheck { url, status: 200, contains: Some("ok".to_owned()) });
+    let check = Check::Http(HttpCheck { contains: Some("ok".to_owned()), ..HttpCheck::get(&url) });
     let probe = Probe { check, patience: Patience { within_s: 0, ..Patience::default() } };
     let target = Target { address, vars: &BTreeMap::new() };
     let found = look(&probe, &Scene { target, secrets: &BTreeMap::new() }).await;

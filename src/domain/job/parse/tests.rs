@@ -119,8 +119,8 @@ fn everything_that_a_job_says_is_kept_in_order_of_phases() {
         estimate_s: None,
         secrets: BTreeMap::new(),
     };
-    let http =
-        HttpCheck { url: "https://$ADDRESS:8443/$VAR_PATH".to_owned(), status: 204, contains: Some("ok".to_owned()) };
+    let get = HttpCheck::get("https://$ADDRESS:8443/$VAR_PATH");
+    let http = HttpCheck { status: Some(204), contains: Some("ok".to_owned()), ..get };
     let patience = Patience { within_s: 60, ..Patience::default() };
     let http = Probe { check: Check::Http(http), patience };
     let secrets = [
@@ -166,7 +166,7 @@ fn what_may_be_left_out_has_defaults() {
     let limits: Vec<(Phase, u64)> = job.steps.iter().map(|step| (step.phase, step.timeout_s)).collect();
     let expected = [(Phase::Preflight, 600), (Phase::Backup, 600), (Phase::Update, 3600), (Phase::Smoke, 30)];
     assert_eq!(limits, expected);
-    let check = Check::Http(HttpCheck { url: "http://$ADDRESS/".to_owned(), status: 200, contains: None });
+    let check = Check::Http(HttpCheck::get("http://$ADDRESS/"));
     assert_eq!(job.steps[3].action, Action::Probe(Probe { check, patience: Patience::default() }));
     assert_eq!(job.steps[3].place, Place::Controller);
 }
@@ -507,12 +507,12 @@ fn probes() {
     check(
         18,
         "probe = { sip = { port = 25 } }",
-        "18:11 the probe `sip` is not in this version of turnus yet (expected: one of `http`, `tcp`) (hint: use `run` with `on = \"controller\"` and a command such as `sipsak`)",
+        "18:11 the probe `sip` is not in this version of turnus yet (expected: one of `command`, `dns`, `http`, `port_closed`, `tcp`, `tls`) (hint: use `run` with `on = \"controller\"` and a command such as `sipsak`)",
     );
     check(
         18,
         "probe = { mail_round_trip = {} }",
-        "18:11 the probe `mail_round_trip` is not in this version of turnus yet (expected: one of `http`, `tcp`) (hint: use `run` with `on = \"controller\"` and a command such as `swaks and curl imap://`)",
+        "18:11 the probe `mail_round_trip` is not in this version of turnus yet (expected: one of `command`, `dns`, `http`, `port_closed`, `tcp`, `tls`) (hint: use `run` with `on = \"controller\"` and a command such as `swaks and curl imap://`)",
     );
     check(
         18,
