@@ -13,7 +13,7 @@ use super::context::open_store;
 use super::detach;
 use super::exit::{Exit, Failure};
 use super::show::{moment, table};
-use crate::app::console::print;
+use crate::app::console::{print, show};
 use crate::domain::catalog::{Catalog, build};
 use crate::domain::inventory::Connection;
 use crate::domain::settings::{Database, Settings};
@@ -98,7 +98,7 @@ fn print_all(findings: &[Finding], format: Format) {
         let hint = finding.hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
         rows.add_row([verdict.to_owned(), finding.subject.to_owned(), format!("{}{hint}", finding.found)]);
     }
-    print(&rows.to_string());
+    show(&rows.to_string());
 }
 
 fn look_at_files(directory: &Path, findings: &mut Vec<Finding>) -> Option<Catalog> {
