@@ -225,7 +225,7 @@ fn to_count(attempts_left: i16) -> u8 {
 }
 
 /// Forgets links that have expired by `now`, and by which nobody answered: nobody can tell them from such as never were. No more than
-/// [`FORGOTTEN_AT_ONCE`], and none that somebody is just using. Returns how many.
+/// `FORGOTTEN_AT_ONCE`, and none that somebody is just using. Returns how many.
 ///
 /// # Errors
 /// If the database can't be used.
