@@ -14,3 +14,4 @@ mod journal;
 mod packages;
 mod probes;
 pub(super) mod step;
+mod watch;

@@ -106,7 +106,9 @@ async fn carry_out_in_model(effect: &Effect, machine: &Machine, fleet: &Fleet, f
             Err((location, error)) => Event::HostUnreachable { host, fault: location.fault(error.into_fault()) },
         }),
         Effect::Run { host, step, .. } => Some(run_in_model(host, step, machine, fleet, failing).await),
-        Effect::Leave { .. } | Effect::Stop => None,
+        // Nobody looks at the world here.
+        Effect::Watch { host } => Some(Event::WatchEnded { host }),
+        Effect::Leave { .. } | Effect::EndWatch { .. } | Effect::Stop => None,
     }
 }
 

@@ -69,6 +69,8 @@ pub struct Job {
     pub batch: Vec<BatchSize>,
     /// The batch in which more hosts than this fail is the last.
     pub max_failures: u32,
+    /// How long the watch over a host's services goes on when the host is done with, in seconds.
+    pub watch_after_s: u64,
     /// Whether updates need a verified backup.
     pub backup: BackupRule,
     /// In order of phases; within a phase in the order of the file.

@@ -58,6 +58,9 @@ pub struct Plan {
     pub max_failures: u32,
     /// How many hosts of a batch are in work at the same time; at least 1.
     pub parallel_hosts: usize,
+    /// How long the watch over a host goes on when it is done with, in seconds.
+    #[serde(default)]
+    pub watch_after_s: u64,
     /// The window in which it has to begin; absent for a run by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<PlannedWindow>,

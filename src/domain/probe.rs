@@ -6,6 +6,7 @@ mod address;
 mod command;
 mod dns;
 mod http;
+pub mod observer;
 pub mod parse;
 mod port_closed;
 pub mod template;
@@ -70,6 +71,17 @@ pub struct HostProbe {
     /// What becomes of the host if it is red before anything was done.
     #[serde(default)]
     pub on_red_before: OnRedBefore,
+    /// Whether it is asked the whole time while the host is in work, and what follows from that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch: Option<Watch>,
+}
+
+/// How a probe is asked while its host is in work: once every [`Patience::interval_s`], each time for [`Patience::timeout_s`] at most.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watch {
+    /// How long it may be red once the update has ended, in seconds; absent: for any time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_downtime_s: Option<u64>,
 }
 
 /// What becomes of a host whose probe is red before anything was done.

@@ -28,6 +28,7 @@ pub(crate) mod samples;
 pub mod step;
 #[cfg(test)]
 mod tests;
+pub mod watch;
 
 use acceptance::AcceptanceReport;
 use host::{HostReport, OutcomeKind};

@@ -9,6 +9,7 @@ pub mod machine;
 mod next;
 mod packages;
 pub mod state;
+pub mod watch;
 
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ mod tcp;
 mod tls;
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
@@ -52,6 +53,14 @@ pub struct Scene<'a> {
     pub target: Target<'a>,
     /// The values that [`Check::secrets`] names.
     pub secrets: &'a BTreeMap<&'static str, String>,
+    /// What is kept from one look to the next, for who looks often. Without it each look begins anew.
+    pub memory: Option<&'a Memory>,
+}
+
+/// What a watch keeps from one look to the next: not connections, but what is costly to set up and no part of what is looked at.
+#[derive(Debug, Default)]
+pub struct Memory {
+    http: OnceLock<reqwest::Client>,
 }
 
 impl Scene<'_> {

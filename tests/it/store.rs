@@ -53,6 +53,7 @@ fn plan_for(customer: &str, hosts: &[&str]) -> Plan {
         job_revision: ContentHash::of(b"job"),
         backup: BackupRule::None { reason: "a \"test\" with ünusual text".to_owned() },
         max_failures: 0,
+        watch_after_s: 0,
         parallel_hosts: 2,
         window: None,
         approval: None,

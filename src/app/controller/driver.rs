@@ -15,6 +15,7 @@ use super::drive::Seat;
 use super::fleet::Fleet;
 use super::journal::Journal;
 use super::step::{Assignment, Input, carry_out, stop_for_unrecorded};
+use super::watch;
 use crate::domain::id::{Epoch, RunId};
 use crate::domain::plan::{HostIndex, PlannedWindow, StepIndex};
 use crate::domain::run::event::{Event, Fault, Recorded, RunResult};
@@ -85,6 +86,8 @@ pub struct Driver<'a> {
     sender: mpsc::Sender<Input>,
     inputs: mpsc::Receiver<Input>,
     tasks: JoinSet<()>,
+    /// The watches over hosts; whoever is taken out ends.
+    watches: BTreeMap<HostIndex, JoinSet<()>>,
     /// Set when the database could not be written: what happened since, in order.
     unstored: Option<(Batch, StoreError)>,
     stopping: bool,
@@ -109,6 +112,7 @@ impl<'a> Driver<'a> {
             sender,
             inputs,
             tasks: JoinSet::new(),
+            watches: BTreeMap::new(),
             unstored: None,
             stopping: false,
         })
@@ -124,6 +128,7 @@ impl<'a> Driver<'a> {
             driven = self.drive_to_the_end() => driven,
             () = leave.cancelled() => Err(Stopped::Left),
         };
+        self.watches.clear();
         // What is still under way goes on without a follower. Lines are ended together: a dead one takes seconds.
         self.tasks.shutdown().await;
         self.fleet.close().await;
@@ -190,6 +195,7 @@ impl<'a> Driver<'a> {
             Err(error) => tracing::debug!(%error, "lease not renewed"),
         }
         events.extend(self.window_has_closed().then_some(Event::WindowClosed));
+        events.extend(self.what_the_clock_says_of_watches());
         Ok(events.into_iter().map(Input::Event).collect())
     }
 
@@ -202,6 +208,13 @@ impl<'a> Driver<'a> {
             && run.window_closed_at().is_none()
             && run.stage() == RunStage::Open
             && run.hosts().iter().any(in_work)
+    }
+
+    fn what_the_clock_says_of_watches(&self) -> Vec<Event> {
+        let (run, now) = (self.machine.run(), self.assumed.clock.now());
+        let exceeded = run.exceeded_downtime(now).map(|(host, probe)| Event::DowntimeExceeded { host, probe });
+        let over = run.watches_over(now).map(|host| Event::WatchEnded { host });
+        exceeded.into_iter().chain(over).collect()
     }
 
     /// Folds inputs into the machine, stores what follows, and then carries it out.
@@ -298,6 +311,11 @@ impl<'a> Driver<'a> {
                 // Capsules stay where the record does not say what came of them.
                 Effect::Leave { host } if self.unstored.is_none() => self.spawn_leave(host),
                 Effect::Run { .. } | Effect::Leave { .. } => {}
+                Effect::Watch { host } => {
+                    let watch = watch::watch(&self.fleet, host, self.assumed.clock, &self.sender);
+                    self.watches.insert(host, watch);
+                }
+                Effect::EndWatch { host } => drop(self.watches.remove(&host)),
                 Effect::Stop => self.stopping = true,
             }
         }

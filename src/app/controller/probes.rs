@@ -12,14 +12,15 @@ use tokio::time::{Instant, timeout_at};
 use crate::domain::line::clean_line;
 use crate::domain::plan::PlannedHost;
 use crate::domain::probe::template::Target;
-use crate::domain::probe::{HostProbe, OnRedBefore, Probe, ProbeResult};
+use crate::domain::probe::{Check, HostProbe, OnRedBefore, Probe, ProbeResult};
 use crate::domain::run::event::{StepEnd, StepResult};
 use crate::edge::config;
 use crate::edge::probe::{Finding, Scene, look};
 
 /// So many probes of a host are asked at the same time.
 const PARALLEL: usize = 8;
-const LINE_CHARS: usize = 200;
+/// Of what a probe found.
+pub(super) const LINE_CHARS: usize = 200;
 
 /// The probe of a step.
 pub(super) async fn ask_one(probe: &Probe, host: &PlannedHost) -> StepResult {
@@ -79,15 +80,22 @@ async fn ask_all(host: &PlannedHost, limit_s: u64) -> Vec<ProbeResult> {
 
 /// Secrets are read when the probe is asked, so that they may change without anything else.
 async fn ask(probe: &Probe, host: &PlannedHost) -> Finding {
-    let mut secrets = BTreeMap::new();
-    for (name, reference) in probe.check.secrets() {
-        match config::resolve_secret(reference).await {
-            Ok(secret) => secrets.insert(name, secret.expose().to_owned()),
-            Err(error) => return Finding::red(format!("`{name}`: {error}")),
-        };
-    }
     let target = Target { address: &host.connection.address, vars: &host.vars };
-    look(probe, &Scene { target, secrets: &secrets }).await
+    match read_secrets(&probe.check).await {
+        Ok(secrets) => look(probe, &Scene { target, secrets: &secrets, memory: None }).await,
+        Err(finding) => finding,
+    }
+}
+
+/// The secrets that asking needs, by name; or what is to be said of the probe if one can't be read.
+pub(super) async fn read_secrets(check: &Check) -> Result<BTreeMap<&'static str, String>, Finding> {
+    let mut secrets = BTreeMap::new();
+    for (name, reference) in check.secrets() {
+        let secret = config::resolve_secret(reference).await;
+        let secret = secret.map_err(|error| Finding::red(format!("`{name}`: {error}")))?;
+        secrets.insert(name, secret.expose().to_owned());
+    }
+    Ok(secrets)
 }
 
 /// The first that is red, and how many others are.

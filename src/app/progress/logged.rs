@@ -23,6 +23,8 @@ impl Logged {
             Event::HostUnreachable { .. }
             | Event::StepOverdue { .. }
             | Event::StepUnknown { .. }
+            | Event::WatchChanged { met: false, .. }
+            | Event::DowntimeExceeded { .. }
             | Event::RunSuspended => {
                 tracing::warn!(run_number, customer, host, "{text}");
             }

@@ -45,14 +45,34 @@ pub(super) fn describe(run: &Run, recorded: &Recorded) -> Option<String> {
         Event::StepUnknown { host, step, fault } => {
             on_host(*host, format!("{}: unknown: {}", step_name(plan, *step), fault.what))
         }
+        Event::WatchChanged { host, probe, met, what, .. } => {
+            on_host(*host, describe_change(run, (*host, probe), *met, what)?)
+        }
+        Event::DowntimeExceeded { host, probe } => on_host(
+            *host,
+            format!("`{probe}`: down for longer than it may be after the update; no other host is begun"),
+        ),
         Event::HostFinished { host, outcome } => on_host(*host, format!("=> {}", describe_outcome(plan, outcome))),
         Event::CancelRequested { by } => Some(format!("cancelled by {by}; running steps finish, then release")),
         Event::WindowClosed => Some("the window has closed; hosts in work are finished, no other is begun".to_owned()),
         Event::RunSuspended => Some("suspended: some host can't be told; a person has to look".to_owned()),
         Event::RunFinished { result } => Some(describe_result(*result).to_owned()),
-        Event::LeaseTaken { .. } | Event::HostStarted { .. } | Event::HostReady { .. } | Event::RunClosed { .. } => {
-            None
-        }
+        Event::LeaseTaken { .. }
+        | Event::HostStarted { .. }
+        | Event::HostReady { .. }
+        | Event::WatchEnded { .. }
+        | Event::RunClosed { .. } => None,
+    }
+}
+
+/// What the watch saw; nothing is said of a service that is found in order for the first time.
+fn describe_change(run: &Run, (host, probe): (HostIndex, &str), met: bool, what: &str) -> Option<String> {
+    let watch = run.hosts().get(host.0).and_then(|host| host.watches.get(probe));
+    let is_first = watch.is_none_or(|watch| watch.changes.len() == 1);
+    match (met, is_first) {
+        (true, true) => None,
+        (true, false) => Some(format!("`{probe}`: up again")),
+        (false, _) => Some(format!("`{probe}`: DOWN: {what}")),
     }
 }
 
@@ -111,6 +131,9 @@ pub fn describe_outcome(plan: &Plan, outcome: &Outcome) -> String {
         Outcome::Skipped { cause: SkipCause::FailureLimit } => "skipped: too many hosts failed before".to_owned(),
         Outcome::Skipped { cause: SkipCause::Cancelled } => "skipped: cancelled".to_owned(),
         Outcome::Skipped { cause: SkipCause::WindowEnding } => "skipped: window ending".to_owned(),
+        Outcome::Skipped { cause: SkipCause::Downtime } => {
+            "skipped: a service of another host stayed down after its update".to_owned()
+        }
         Outcome::Skipped { cause: SkipCause::RedBefore } => "skipped: out of order before".to_owned(),
         Outcome::Skipped { cause: SkipCause::HeldBack } => "skipped: not as approved".to_owned(),
         Outcome::Unreachable { .. } => "unreachable".to_owned(),

@@ -15,6 +15,9 @@ use step::{Outline, read_steps};
 /// Every step runs on every host; a recipe is not a program.
 const MAX_STEPS: usize = 200;
 
+/// What breaks only when the first users are back is still seen.
+const WATCH_AFTER_S: u64 = 60;
+
 /// What a job says to the rest of the files, even if it is not yet right in itself.
 #[derive(Debug, Default)]
 pub struct Draft {
@@ -45,6 +48,8 @@ fn read_draft(mut root: Table<'_>, text: &str, file: &str) -> Draft {
     let description = root.required("description").and_then(|value| value.line()).map(str::to_owned);
     let batch = root.optional("batch").map_or_else(default_batch, |value| read_batch(&value));
     let max_failures = root.optional("max_failures").and_then(|value| value.integer(0..=100_000)).unwrap_or_default();
+    let watch_after_s =
+        root.optional("watch_after").map_or(Some(WATCH_AFTER_S), |value| value.duration_s()).unwrap_or_default();
     let backup = read_backup_rule(&mut root);
     let (mut steps, outlines) = read_steps(root.required_tables("step", MAX_STEPS));
     check_backups(&root, &outlines);
@@ -56,6 +61,7 @@ fn read_draft(mut root: Table<'_>, text: &str, file: &str) -> Draft {
         description,
         batch,
         max_failures,
+        watch_after_s,
         backup,
         steps,
         revision: ContentHash::of(text.as_bytes()),

@@ -70,6 +70,7 @@ pub fn build(customer: &Customer, job: &Job, choice: &Choice) -> Result<Plan, Re
         backup: job.backup.clone(),
         max_failures: job.max_failures,
         parallel_hosts: choice.parallel_hosts.max(1),
+        watch_after_s: job.watch_after_s,
         batches: cut_batches(hosts.len(), &job.batch),
         delegates: delegates(customer, job)?,
         window: None,

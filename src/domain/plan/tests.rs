@@ -59,6 +59,7 @@ fn job(steps: Vec<Step>) -> Job {
         description: "Quarterly".to_owned(),
         batch: vec![BatchSize::Count(1), BatchSize::Percent(100)],
         max_failures: 0,
+        watch_after_s: 0,
         backup: BackupRule::Required,
         steps,
         revision: ContentHash::of(b"job"),
@@ -188,6 +189,7 @@ fn the_probes_of_hosts_are_asked_before_anything_is_touched_and_after() {
             patience: Patience::default(),
         },
         on_red_before: OnRedBefore::Hold,
+        watch: None,
     }];
     let without_backup = Job { backup: BackupRule::None { reason: "none".to_owned() }, ..job(steps) };
     let plan = build(&customer(vec![web.clone()]), &without_backup, &choice(&["web"])).unwrap();

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::packages::{self, PackagesReport};
 use super::probes::{self, ProbeReport};
 use super::step::{Cause, HostRecord, StepReference, StepReport, StepState, cause_of, finished_at};
+use super::watch::{self, WatchReport};
 use super::{clean, clean_facts, elapsed_ms};
 use crate::domain::id::Name;
 use crate::domain::job::{Phase, Place};
@@ -44,6 +45,9 @@ pub struct HostReport {
     /// What its probes found, before anything was done and after.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub probes: Vec<ProbeReport>,
+    /// What the watch over its services saw.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub watches: Vec<WatchReport>,
     /// Proof of each backup that was verified.
     pub backups: Vec<BackupProof>,
     /// The first update step that can't be taken back, if the plan has one.
@@ -263,6 +267,7 @@ pub(super) fn write(run: &Run, index: HostIndex) -> Option<HostReport> {
         changes: changes(&record),
         packages: packages::write(&record),
         probes: probes::write(&record),
+        watches: watch::write(run, index),
         backups: backups(&record),
         point_of_no_return: point_of_no_return(&record),
         rolled_back: taken_back(&record, Phase::Rollback),
@@ -288,7 +293,8 @@ fn outcome(record: &HostRecord<'_>) -> HostOutcome {
 }
 
 fn finished(record: &HostRecord<'_>, outcome: &Outcome) -> (OutcomeKind, Option<StepIndex>, Option<Cause>) {
-    let cause = |step: StepIndex| record.step(step).and_then(cause_of);
+    let down = record.host.down.as_ref().map(|_| Cause::Downtime);
+    let cause = |step: StepIndex| record.step(step).and_then(cause_of).or(down);
     match *outcome {
         Outcome::Updated => (OutcomeKind::Updated, None, None),
         Outcome::NothingToDo => (OutcomeKind::NothingToDo, None, None),
@@ -297,6 +303,7 @@ fn finished(record: &HostRecord<'_>, outcome: &Outcome) -> (OutcomeKind, Option<
         Outcome::Skipped { cause: SkipCause::WindowEnding } => (OutcomeKind::Skipped, None, Some(Cause::WindowEnding)),
         Outcome::Skipped { cause: SkipCause::HeldBack } => (OutcomeKind::Skipped, None, Some(Cause::HeldBack)),
         Outcome::Skipped { cause: SkipCause::RedBefore } => (OutcomeKind::Skipped, None, Some(Cause::RedBefore)),
+        Outcome::Skipped { cause: SkipCause::Downtime } => (OutcomeKind::Skipped, None, Some(Cause::Downtime)),
         Outcome::Unreachable { .. } => (OutcomeKind::Unreachable, None, Some(Cause::Unreachable)),
         Outcome::FailedAndRolledBack { step } => (OutcomeKind::FailedAndRolledBack, Some(step), cause(step)),
         Outcome::Failed { step, cancelled: true } => (OutcomeKind::Cancelled, Some(step), Some(Cause::Cancelled)),

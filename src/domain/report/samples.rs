@@ -165,7 +165,7 @@ impl Story {
             match effect {
                 Effect::Prepare { host } => events.extend(self.prepare(plan, host, now)),
                 Effect::Run { host, step, .. } => events.extend(self.run(plan, host, step, now)),
-                Effect::Leave { .. } | Effect::Stop => {}
+                Effect::Leave { .. } | Effect::Watch { .. } | Effect::EndWatch { .. } | Effect::Stop => {}
             }
         }
         events
@@ -323,6 +323,7 @@ fn job() -> Job {
         description: "Quartalswartung der Anwendungsserver".to_owned(),
         batch: vec![BatchSize::Count(1), BatchSize::Percent(100)],
         max_failures: 0,
+        watch_after_s: 0,
         backup: BackupRule::Required,
         steps,
         revision: ContentHash::of(b"job"),

@@ -107,6 +107,8 @@ pub enum Cause {
     HeldBack,
     /// Something was out of order before anything was done.
     RedBefore,
+    /// A service stayed out of order for too long after the update: of this host, or of another that was updated before.
+    Downtime,
 }
 
 /// What is recorded of one host, with the plan at hand.

@@ -92,6 +92,31 @@ pub enum Event {
         /// Why it can't be told.
         fault: Fault,
     },
+    /// A watched probe of the host was asked for the first time by this controller, or its answer has changed.
+    WatchChanged {
+        /// Which host.
+        host: HostIndex,
+        /// Its name on the host.
+        probe: String,
+        /// Whether the answer is right.
+        met: bool,
+        /// Since when: the beginning of the first look that failed, or the end of the first that did not.
+        since: Timestamp,
+        /// What was asked, expected and found, in one line.
+        what: String,
+    },
+    /// A watched probe stayed red for longer than it may after the update.
+    DowntimeExceeded {
+        /// Which host.
+        host: HostIndex,
+        /// Its name on the host.
+        probe: String,
+    },
+    /// The host's probes are watched no longer.
+    WatchEnded {
+        /// Which host.
+        host: HostIndex,
+    },
     /// The host is done with.
     HostFinished {
         /// Which host.
@@ -283,6 +308,8 @@ pub enum SkipCause {
     HeldBack,
     /// One of its probes was red before anything was done.
     RedBefore,
+    /// A watched probe of another host stayed red for too long after its update.
+    Downtime,
 }
 
 /// How a run came out: as good as its worst host.
@@ -309,6 +336,9 @@ impl Event {
             | Self::StepOverdue { host, .. }
             | Self::StepFinished { host, .. }
             | Self::StepUnknown { host, .. }
+            | Self::WatchChanged { host, .. }
+            | Self::DowntimeExceeded { host, .. }
+            | Self::WatchEnded { host }
             | Self::HostFinished { host, .. } => Some(*host),
             _ => None,
         }

@@ -34,6 +34,16 @@ pub enum Effect {
         /// Which host.
         host: HostIndex,
     },
+    /// Ask the host's watched probes again and again. Answer: `WatchChanged` each time that one has something else to say.
+    Watch {
+        /// Which host.
+        host: HostIndex,
+    },
+    /// Ask them no longer. No answer.
+    EndWatch {
+        /// Which host.
+        host: HostIndex,
+    },
     /// The run has ended or is suspended: there is nothing more to drive.
     Stop,
 }
@@ -125,9 +135,13 @@ impl Machine {
         if took_over {
             decision.effects = self.effects_under_way();
         }
+        decision.effects.extend(decision.record.iter().filter_map(|recorded| effect_of(&recorded.event)));
         while let Some(event) = self.next_event(host, now) {
             decision.effects.extend(effect_of(&event));
+            let started = if let Event::HostStarted { host } = event { Some(host) } else { None };
             self.record(event, now, &mut decision)?;
+            let watched = started.filter(|host| self.run.is_watching(*host));
+            decision.effects.extend(watched.map(|host| Effect::Watch { host }));
         }
         Ok(decision)
     }
@@ -164,6 +178,9 @@ impl Machine {
             Event::StepFinished { host, step: index, .. } | Event::StepUnknown { host, step: index, .. } => {
                 step(host, index).is_some_and(|step| matches!(step, StepRun::Finished { .. } | StepRun::Unknown { .. }))
             }
+            Event::WatchChanged { .. } | Event::DowntimeExceeded { .. } | Event::WatchEnded { .. } => {
+                self.run.stage != RunStage::Open || self.run.knows_watch(event)
+            }
             Event::RunSuspended => self.run.stage == RunStage::Suspended,
             Event::RunClosed { .. } => self.run.stage == RunStage::Closing,
             Event::RunFinished { .. } => matches!(self.run.stage, RunStage::Finished(_)),
@@ -177,6 +194,9 @@ impl Machine {
             let index = HostIndex(position);
             if host.stage == HostStage::Preparing {
                 effects.push(Effect::Prepare { host: index });
+            }
+            if self.run.is_watching(index) {
+                effects.push(Effect::Watch { host: index });
             }
             for (step, _) in host.steps.iter().enumerate().filter(|(_, step)| matches!(step, StepRun::Started { .. })) {
                 effects.push(Effect::Run { host: index, step: StepIndex(step), resumed: true });
@@ -206,6 +226,9 @@ impl Machine {
     }
 
     fn next_of_host(&self, host: HostIndex, now: Timestamp) -> Option<Event> {
+        if self.run.watch_is_over(host, now) {
+            return Some(Event::WatchEnded { host });
+        }
         if let HostStage::Unreached(fault) = self.stage(host)? {
             return Some(Event::HostFinished { host, outcome: Outcome::Unreachable { fault: fault.clone() } });
         }
@@ -226,6 +249,9 @@ impl Machine {
                 return Some(skip(host, SkipCause::Cancelled));
             }
             return self.next_of_end();
+        }
+        if self.run.has_service_down() {
+            return self.first_waiting().map(|host| skip(host, SkipCause::Downtime)).or_else(|| self.next_of_end());
         }
         let batch = match self.run.batch {
             None => return Some(Event::BatchStarted { batch: 0 }),
@@ -262,6 +288,11 @@ impl Machine {
             return None;
         }
         let finished = self.run.hosts.iter().all(|host| matches!(host.stage, HostStage::Finished(_)));
+        // Who cancels does not wait for what may still be seen; nobody looks any more when a person closes the run.
+        let goes_on = self.run.stage == RunStage::Open && self.run.cancelled_by.is_none();
+        if finished && goes_on && (0..self.run.hosts.len()).any(|host| self.run.is_watching(HostIndex(host))) {
+            return None;
+        }
         Some(if finished { Event::RunFinished { result: self.run.result() } } else { Event::RunSuspended })
     }
 
@@ -325,6 +356,7 @@ fn effect_of(event: &Event) -> Option<Effect> {
         } => Some(Effect::Leave { host }),
         Event::HostFinished { outcome: Outcome::Skipped { .. } | Outcome::Unreachable { .. }, .. } => None,
         Event::HostFinished { host, .. } => Some(Effect::Leave { host }),
+        Event::WatchEnded { host } => Some(Effect::EndWatch { host }),
         Event::RunFinished { .. } | Event::RunSuspended => Some(Effect::Stop),
         _ => None,
     }

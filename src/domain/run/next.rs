@@ -4,7 +4,7 @@ use super::event::{Outcome, SkipCause, StepEnd};
 use super::state::{HostRun, HostStage, Run, StepRun};
 use crate::domain::job::Phase;
 use crate::domain::packages::PackagesRecord;
-use crate::domain::plan::{Part, StepIndex};
+use crate::domain::plan::{HostIndex, Part, StepIndex};
 
 /// What has to come next for a host in work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,7 @@ pub(super) enum Next {
 /// One host's steps seen with the plan.
 pub(super) struct Sight<'a> {
     run: &'a Run,
+    index: HostIndex,
     host: &'a HostRun,
 }
 
@@ -40,8 +41,8 @@ enum Stop {
 }
 
 impl<'a> Sight<'a> {
-    pub(super) fn new(run: &'a Run, host: &'a HostRun) -> Self {
-        Self { run, host }
+    pub(super) fn new(run: &'a Run, index: HostIndex, host: &'a HostRun) -> Self {
+        Self { run, index, host }
     }
 
     /// What has to come next. The whole policy of a host is here.
@@ -51,6 +52,7 @@ impl<'a> Sight<'a> {
         }
         let stop = match self.forward() {
             Ok(step) => return Next::Start(step),
+            Err(Stop::Done) if self.run.awaits_service(self.index) => return Next::Wait,
             Err(stop) => stop,
         };
         let rollback = match stop {
@@ -80,6 +82,7 @@ impl<'a> Sight<'a> {
             }
             match step {
                 StepRun::Pending if self.run.cancelled_by.is_some() => return Err(Stop::Cancelled(index)),
+                StepRun::Pending if self.host.down.is_some() => break,
                 StepRun::Pending if planned.phase > Phase::Preflight && self.has_nothing_to_update() => break,
                 StepRun::Pending => return Ok(index),
                 step if step.succeeded() => {}
@@ -89,7 +92,10 @@ impl<'a> Sight<'a> {
                 }
             }
         }
-        Err(Stop::Done)
+        match self.begun_updates().last() {
+            Some(update) if self.host.down.is_some() => Err(Stop::Failed(update)),
+            _ => Err(Stop::Done),
+        }
     }
 
     /// Whether all that the job would change are packages, and none was chosen: then nothing need be stopped for it.
@@ -103,10 +109,15 @@ impl<'a> Sight<'a> {
         updates.peek().is_some() && updates.all(|planned| planned.chosen_by.is_some_and(chose_nothing))
     }
 
-    /// Only failures in update and smoke are taken back, and never after turnus lost sight of a step: it may still be at work.
+    /// Only failures in update and smoke are taken back; never after turnus lost sight of a step, which may still be at work; and
+    /// never once release has started again what was stopped.
     fn rolls_back_after(&self, step: StepIndex) -> bool {
         let phase = self.run.plan.steps.get(step.0).map(|planned| planned.phase);
-        matches!(phase, Some(Phase::Update | Phase::Smoke)) && self.host.lost_sight_of.is_none()
+        let is_released = self.run.plan.steps().any(|(index, planned)| {
+            planned.phase == Phase::Release
+                && self.host.steps.get(index.0).is_some_and(|step| *step != StepRun::Pending)
+        });
+        matches!(phase, Some(Phase::Update | Phase::Smoke)) && self.host.lost_sight_of.is_none() && !is_released
     }
 
     /// The first step of a derived phase that has not been begun, though what it takes back has.

@@ -1,9 +1,12 @@
 //! What the events of a run add up to, and for each host what has to come next.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::event::{Event, Facts, Fault, Outcome, Recorded, RunResult, StepEnd, StepResult};
 use super::next::{Next, Sight, finishes};
+use super::watch::WatchRun;
 use crate::domain::id::Epoch;
 use crate::domain::job::{BackupRule, Phase};
 use crate::domain::plan::{HostIndex, Part, Plan, PlannedStep, StepIndex};
@@ -52,6 +55,12 @@ pub struct HostRun {
     pub finished_at: Option<Timestamp>,
     /// The forward step that turnus lost sight of, if that ever happened: nothing more goes forward after it.
     pub lost_sight_of: Option<StepIndex>,
+    /// What the watch has seen, by the names of the probes.
+    pub watches: BTreeMap<String, WatchRun>,
+    /// When the watch over its services ended.
+    pub watch_ended_at: Option<Timestamp>,
+    /// The watched probe that stayed red for too long after the update: nothing more goes forward after it.
+    pub down: Option<String>,
 }
 
 impl HostRun {
@@ -164,6 +173,9 @@ impl Run {
             started_at: None,
             finished_at: None,
             lost_sight_of: None,
+            watches: BTreeMap::new(),
+            watch_ended_at: None,
+            down: None,
         };
         Self {
             hosts: vec![fresh; plan.hosts.len()],
@@ -314,6 +326,9 @@ impl Run {
             | Event::StepOverdue { host, step }
             | Event::StepFinished { host, step, .. }
             | Event::StepUnknown { host, step, .. } => self.fold_step(*host, *step, event, at),
+            Event::WatchChanged { host, .. } | Event::DowntimeExceeded { host, .. } | Event::WatchEnded { host } => {
+                self.fold_watch(*host, event, at)
+            }
         }
     }
 
@@ -468,7 +483,7 @@ impl Run {
         if host.stage != HostStage::InWork {
             return None;
         }
-        Some(Sight::new(self, host).next())
+        Some(Sight::new(self, index, host).next())
     }
 
     /// How the run came out; meaningful when every host is finished.

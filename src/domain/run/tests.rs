@@ -16,6 +16,7 @@ use crate::domain::packages::PackagesRecord;
 use crate::domain::plan::{HostIndex, Part, Plan, PlannedHost, PlannedStep, StepIndex, Task};
 
 mod packages;
+mod watch;
 mod window;
 
 /// Positions in the plan of [`plan`].
@@ -70,6 +71,7 @@ fn plan(hosts: usize) -> Plan {
         job_revision: ContentHash::of(b""),
         backup: BackupRule::Required,
         max_failures: 0,
+        watch_after_s: 0,
         parallel_hosts: 2,
         window: None,
         approval: None,
@@ -141,7 +143,7 @@ impl World {
             }
             Effect::Prepare { host } => Some(Event::HostReady { host, facts: Facts::new() }),
             Effect::Run { host, step, resumed } => Some(self.run_step(host, step, resumed)),
-            Effect::Leave { .. } | Effect::Stop => None,
+            Effect::Leave { .. } | Effect::Watch { .. } | Effect::EndWatch { .. } | Effect::Stop => None,
         }
     }
 

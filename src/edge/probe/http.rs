@@ -23,7 +23,14 @@ pub(super) async fn ask(check: &HttpCheck, scene: &Scene<'_>) -> Result<String, 
 }
 
 async fn answer(check: &HttpCheck, scene: &Scene<'_>, url: &str) -> Result<String, String> {
-    let client = client(check)?;
+    let kept = scene.memory.and_then(|memory| memory.http.get().cloned());
+    let client = match kept {
+        Some(client) => client,
+        None => client(check)?,
+    };
+    if let Some(memory) = scene.memory {
+        memory.http.get_or_init(|| client.clone());
+    }
     let request = client.request(method(check.method), url).headers(headers(check, scene)?);
     let begun = Instant::now();
     let response = request.send().await.map_err(|error| last(&error))?;
@@ -44,6 +51,8 @@ fn client(check: &HttpCheck) -> Result<Client, String> {
         .redirect(reqwest::redirect::Policy::none())
         // A proxy of the controller's environment would answer in place of the host.
         .no_proxy()
+        // Each look is a new user's.
+        .pool_max_idle_per_host(0)
         .user_agent(concat!("turnus/", env!("CARGO_PKG_VERSION")))
         .tls_danger_accept_invalid_certs(!check.tls_verify);
     if check.headers.iter().any(|header| header.name.eq_ignore_ascii_case("host")) {

@@ -19,6 +19,7 @@ mod host;
 pub(super) mod open_point;
 mod packages;
 mod timeline;
+mod watch;
 pub(super) mod words;
 
 use words::{counts_in_line, names_in_line, word};

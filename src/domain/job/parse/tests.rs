@@ -150,6 +150,7 @@ fn everything_that_a_job_says_is_kept_in_order_of_phases() {
         description: "Quarterly update".to_owned(),
         batch: vec![BatchSize::Count(1), BatchSize::Count(5), BatchSize::Percent(50), BatchSize::Percent(100)],
         max_failures: 2,
+        watch_after_s: 60,
         backup: BackupRule::Required,
         steps,
         revision: ContentHash::of(text.as_bytes()),

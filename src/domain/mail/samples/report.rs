@@ -162,6 +162,7 @@ fn host(name: &Name, batch: usize, kind: OutcomeKind, started_at: Timestamp) -> 
         changes: Vec::new(),
         packages: Vec::new(),
         probes: Vec::new(),
+        watches: Vec::new(),
         backups: backup_at.into_iter().map(|verified_at| proof(name, verified_at)).collect(),
         point_of_no_return: None,
         rolled_back: Vec::new(),

@@ -50,6 +50,7 @@ fn plan(backup: BackupRule, steps: Vec<PlannedStep>) -> Plan {
         job_revision: ContentHash::of(b""),
         backup,
         max_failures: 0,
+        watch_after_s: 0,
         parallel_hosts: 1,
         window: None,
         approval: None,

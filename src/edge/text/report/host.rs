@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::super::Error;
 use super::super::reader::Reader;
 use super::packages::{self, PackagesView};
+use super::watch::{self, WatchView};
 use super::words::{cause_clause, outcome_sentence, phase_line, place, step_name, word};
 use super::{Row, labelled};
 use crate::domain::job::Phase;
@@ -38,6 +39,7 @@ pub(super) struct HostView {
     backup_note: Option<String>,
     checks: Vec<LineView>,
     probes: Vec<ProbeView>,
+    watches: Vec<WatchView>,
     taken_back_heading: String,
     taken_back: Vec<LineView>,
     phases: Vec<PhaseView>,
@@ -152,6 +154,7 @@ fn view(report: &Report, index: usize, host: &HostReport, reader: &Reader<'_>) -
         backup_note: backup_note(report, host, reader)?,
         checks: checks(host, reader)?,
         probes: collect(&host.probes, |probe| probe_view(probe, reader))?,
+        watches: watch::views(host, reader)?,
         taken_back_heading: reader.plain(match host.rolled_back.as_slice() {
             [] => "report.heading.released",
             _ => "report.heading.taken_back",

@@ -74,7 +74,12 @@ pub(in crate::edge::text) fn outcome_sentence(reader: &Reader<'_>, outcome: &Hos
     let (key, cause) = match outcome.cause {
         None if outcome.step.is_some() => (format!("report.sentence.{kind}_step"), String::new()),
         Some(
-            cause @ (Cause::FailureLimit | Cause::LostSight | Cause::WindowEnding | Cause::HeldBack | Cause::RedBefore),
+            cause @ (Cause::FailureLimit
+            | Cause::LostSight
+            | Cause::WindowEnding
+            | Cause::HeldBack
+            | Cause::RedBefore
+            | Cause::Downtime),
         ) => (format!("report.sentence.{kind}_{}", word(&cause)), String::new()),
         Some(Cause::Cancelled) if outcome.step.is_none() => {
             (format!("report.sentence.{kind}_cancelled"), String::new())
