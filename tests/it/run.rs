@@ -7,3 +7,4 @@ mod probes;
 mod reader;
 mod review;
 mod stories;
+mod watch;

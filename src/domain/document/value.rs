@@ -98,10 +98,14 @@ impl<'d> Value<'d> {
 
     /// A duration from one second to 366 days, in seconds.
     pub fn duration_s(&self) -> Option<u64> {
-        let expected = "a duration from 1s to 366d, such as \"45m\" or \"1h 30m\"";
-        self.parsed(expected, |text| {
+        self.duration_from_s(1)
+    }
+
+    /// A duration from so many seconds to 366 days, in seconds.
+    pub fn duration_from_s(&self, least_s: u64) -> Option<u64> {
+        self.parsed(&format!("a duration from {least_s}s to 366d, such as \"45m\" or \"1h 30m\""), |text| {
             let seconds = u64::try_from(parse_duration_s(text)?).ok()?;
-            (1..=MAX_DURATION_S).contains(&seconds).then_some(seconds)
+            (least_s..=MAX_DURATION_S).contains(&seconds).then_some(seconds)
         })
     }
 

@@ -48,8 +48,7 @@ fn read_draft(mut root: Table<'_>, text: &str, file: &str) -> Draft {
     let description = root.required("description").and_then(|value| value.line()).map(str::to_owned);
     let batch = root.optional("batch").map_or_else(default_batch, |value| read_batch(&value));
     let max_failures = root.optional("max_failures").and_then(|value| value.integer(0..=100_000)).unwrap_or_default();
-    let watch_after_s =
-        root.optional("watch_after").map_or(Some(WATCH_AFTER_S), |value| value.duration_s()).unwrap_or_default();
+    let watch_after = root.optional("watch_after").map_or(Some(WATCH_AFTER_S), |value| value.duration_from_s(0));
     let backup = read_backup_rule(&mut root);
     let (mut steps, outlines) = read_steps(root.required_tables("step", MAX_STEPS));
     check_backups(&root, &outlines);
@@ -61,7 +60,7 @@ fn read_draft(mut root: Table<'_>, text: &str, file: &str) -> Draft {
         description,
         batch,
         max_failures,
-        watch_after_s,
+        watch_after_s: watch_after.unwrap_or_default(),
         backup,
         steps,
         revision: ContentHash::of(text.as_bytes()),

@@ -55,20 +55,16 @@ pub(in crate::domain) fn read_host_probe(mut table: Table<'_>, names: &mut Disti
     let max_downtime = table.optional("max_downtime");
     let probe = read_kind(&mut table);
     table.finish();
-    let watch = read_watch(watch, max_downtime, probe.as_ref());
+    let watch = read_watch(watch, max_downtime);
     Some(HostProbe { name: name?, probe: probe?, on_red_before: on_red_before?, watch })
 }
 
 /// `watch = true` and what belongs to it.
-fn read_watch(watch: Option<Value<'_>>, max_downtime: Option<Value<'_>>, probe: Option<&Probe>) -> Option<Watch> {
+fn read_watch(watch: Option<Value<'_>>, max_downtime: Option<Value<'_>>) -> Option<Watch> {
     let is_watched = watch.and_then(|value| value.boolean()).unwrap_or(false);
     let max_downtime_s = max_downtime.and_then(|value| value.duration_s());
     if let (Some(value), false) = (max_downtime, is_watched) {
         value.report(Wrong::new("`max_downtime` is without `watch = true`"));
-    }
-    if let (Some(value), true, Some(0)) = (watch, is_watched, probe.map(|probe| probe.patience.interval_s)) {
-        let wrong = Wrong::new("the probe is watched without a pause");
-        value.report(wrong.expected("an `interval` of at least `1s`"));
     }
     is_watched.then_some(Watch { max_downtime_s })
 }

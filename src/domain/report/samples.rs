@@ -23,6 +23,8 @@ use crate::domain::run::event::{Event, Facts, Fault, StepEnd, StepResult};
 use crate::domain::run::machine::{Decision, Effect, Machine};
 use crate::domain::run::state::Run;
 
+pub(crate) mod watched;
+
 /// What the world answers to an effect.
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {

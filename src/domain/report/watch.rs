@@ -98,3 +98,6 @@ fn gaps(changes: &[WatchChange]) -> Vec<Gap> {
     let between = changes.windows(2).filter(|pair| pair.first().map(|a| a.epoch) != pair.last().map(|b| b.epoch));
     between.filter_map(|pair| Some(Gap { from: pair.first()?.since, to: pair.last()?.since })).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,12 @@
 //! What has to come next for a host in work, and how it came out: forward, then the way back after a failure, then release.
 
+use jiff::Timestamp;
+
 use super::event::{Outcome, SkipCause, StepEnd};
 use super::state::{HostRun, HostStage, Run, StepRun};
 use crate::domain::job::Phase;
 use crate::domain::packages::PackagesRecord;
-use crate::domain::plan::{HostIndex, Part, StepIndex};
+use crate::domain::plan::{HostIndex, Part, PlannedStep, StepIndex};
 
 /// What has to come next for a host in work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,6 +185,22 @@ impl<'a> Sight<'a> {
             let result = self.host.steps.get(index.0).and_then(StepRun::result);
             result.and_then(|result| result.facts.get("changed")).is_none_or(|changed| changed != "false")
         })
+    }
+}
+
+impl Run {
+    /// Whether a step that is under way came too late, should its command never have reached the host: turnus lost sight of it,
+    /// or has begun with a later phase; or nothing goes forward any more, as the run is cancelled or its window has closed. It may
+    /// then be looked at, but not begun.
+    #[must_use]
+    pub fn is_overtaken(&self, host: HostIndex, step: StepIndex, now: Timestamp) -> bool {
+        let (Some(host), Some(own)) = (self.hosts.get(host.0), self.plan.steps.get(step.0)) else { return false };
+        let begun = |(index, planned): (usize, &PlannedStep)| {
+            planned.phase > own.phase && host.steps.get(index).is_some_and(|step| *step != StepRun::Pending)
+        };
+        let is_over = self.plan.window.as_ref().is_some_and(|window| window.closes <= now);
+        let is_stopped = host.lost_sight_of.is_some() || self.cancelled_by.is_some() || is_over;
+        (own.is_forward() && is_stopped) || self.plan.steps.iter().enumerate().any(begun)
     }
 }
 

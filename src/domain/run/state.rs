@@ -9,7 +9,7 @@ use super::next::{Next, Sight, finishes};
 use super::watch::WatchRun;
 use crate::domain::id::Epoch;
 use crate::domain::job::{BackupRule, Phase};
-use crate::domain::plan::{HostIndex, Part, Plan, PlannedStep, StepIndex};
+use crate::domain::plan::{HostIndex, Part, Plan, StepIndex};
 
 /// A run: its plan and all that has happened so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -276,20 +276,6 @@ impl Run {
             facts.extend(result.facts.clone());
         }
         facts
-    }
-
-    /// Whether a step that is under way came too late, should its command never have reached the host: turnus lost sight of it,
-    /// or has begun with a later phase; or nothing goes forward any more, as the run is cancelled or its window has closed. It may
-    /// then be looked at, but not begun.
-    #[must_use]
-    pub fn is_overtaken(&self, host: HostIndex, step: StepIndex, now: Timestamp) -> bool {
-        let (Some(host), Some(own)) = (self.hosts.get(host.0), self.plan.steps.get(step.0)) else { return false };
-        let begun = |(index, planned): (usize, &PlannedStep)| {
-            planned.phase > own.phase && host.steps.get(index).is_some_and(|step| *step != StepRun::Pending)
-        };
-        let is_over = self.plan.window.as_ref().is_some_and(|window| window.closes <= now);
-        let is_stopped = host.lost_sight_of.is_some() || self.cancelled_by.is_some() || is_over;
-        (own.is_forward() && is_stopped) || self.plan.steps.iter().enumerate().any(begun)
     }
 
     /// Folds one event of the record into the state.

@@ -16,6 +16,7 @@ use crate::domain::packages::choose::Look;
 use crate::domain::report::acceptance::AcceptanceReport;
 use crate::domain::report::meanwhile::QuietDate;
 use crate::domain::report::open_point::OpenPoint;
+use crate::domain::report::samples::watched::{down, interrupted, watched};
 use crate::domain::report::samples::{
     Answer, Story, account, accounted, approval, at, change, crowded, facts, fault, install_packages, installed_facts,
     look, looked, name, probed, restart, step,
@@ -81,6 +82,10 @@ fn reports() -> Vec<Report> {
         Story::new().job(restart).with("mail01", "restart", Answer::Silence).report(),
         Story::new().job(restart).with("mail01", "restart", Answer::Ends(StepEnd::TimedOut, "")).report(),
         restarted_and_to_be_restarted(),
+        watched().report(),
+        interrupted().report(),
+        down(|_| {}).report(),
+        down(|job| job.steps[1].undo = None).report(),
         Story::new().in_window(300, 500).report(),
         Story::new().in_window(1000, 500).meanwhile(500, Event::WindowClosed).report(),
     ];

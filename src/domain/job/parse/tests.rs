@@ -196,7 +196,7 @@ fn the_job_itself() {
         "description = \"a\\nb\"",
         "1:15 `description` is `a\\nb` (expected: one line of 1 to 500 characters, not blank)",
     );
-    let known = "`description`, `batch`, `max_failures`, `backup`, `backup_reason`, `step`";
+    let known = "`description`, `batch`, `max_failures`, `watch_after`, `backup`, `backup_reason`, `step`";
     check(1, "description = \"x\"\nzzz = 1", &format!("2:1 unknown key `zzz` in the file (expected: {known})"));
     check(
         1,

@@ -2,7 +2,7 @@
 
 use super::{read_host_probe, read_probe};
 use crate::domain::document::{self, Distinct};
-use crate::domain::probe::{Check, HostProbe, OnRedBefore, Patience, Probe, TcpCheck};
+use crate::domain::probe::{Check, HostProbe, OnRedBefore, Patience, Probe, TcpCheck, Watch};
 
 /// The probe in a table `probe`, or all that is wrong with it.
 pub(in crate::domain::probe) fn read(text: &str) -> Result<Probe, String> {
@@ -87,4 +87,28 @@ fn probes_of_hosts_have_names_and_say_what_a_fault_before_means() {
     {
         assert!(told.contains(wanted), "{wanted}: {told}");
     }
+}
+
+#[test]
+fn only_a_watch_has_a_longest_downtime() {
+    let read = |text: &str| {
+        let text = format!("[[probe]]\nname = \"mail\"\n{text}");
+        let (probes, problems) = document::read(&text, "x.toml", |mut root| {
+            let tables = root.tables("probe", 10);
+            let read: Vec<HostProbe> =
+                tables.into_iter().filter_map(|table| read_host_probe(table, &mut Distinct::default())).collect();
+            root.finish();
+            read
+        });
+        let told = problems.0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        (probes.first().and_then(|probe| probe.watch), told)
+    };
+    let tcp = "tcp = { address = \"h:1\" }";
+    assert_eq!(read(tcp), (None, String::new()));
+    assert_eq!(read(&format!("watch = false\n{tcp}")), (None, String::new()));
+    assert_eq!(read(&format!("watch = true\n{tcp}")), (Some(Watch { max_downtime_s: None }), String::new()));
+    let (watch, told) = read(&format!("watch = true\nmax_downtime = \"5m\"\n{tcp}"));
+    assert_eq!((watch, told.as_str()), (Some(Watch { max_downtime_s: Some(300) }), ""));
+    let (_, told) = read(&format!("max_downtime = \"5m\"\n{tcp}"));
+    assert!(told.contains("3:16: `max_downtime` is without `watch = true`"), "{told}");
 }
