@@ -11,9 +11,11 @@ pub mod parse;
 mod port_closed;
 pub mod template;
 mod tls;
+pub mod unit;
 
 use serde::{Deserialize, Serialize};
 
+use super::id::Name;
 use super::job::SecretReference;
 
 pub use command::CommandCheck;
@@ -21,6 +23,7 @@ pub use dns::{DnsCheck, RecordKind};
 pub use http::{Header, HeaderValue, HttpCheck, JsonCheck, Method};
 pub use port_closed::PortClosedCheck;
 pub use tls::TlsCheck;
+pub use unit::UnitCheck;
 
 /// A check from outside, and how patient it is.
 ///
@@ -68,6 +71,9 @@ pub struct HostProbe {
     pub name: String,
     /// What is asked, and how patiently.
     pub probe: Probe,
+    /// The host of the same customer from which is looked; absent: the controller looks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Name>,
     /// What becomes of the host if it is red before anything was done.
     #[serde(default)]
     pub on_red_before: OnRedBefore,
@@ -106,6 +112,9 @@ pub struct ProbeResult {
     pub what: String,
     /// From the first try to the end of the last, in milliseconds.
     pub took_ms: u64,
+    /// What a later look is compared with: the units that had failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub noted: Vec<String>,
 }
 
 /// What is asked, and what the answer must be. Addresses and URLs are [`template`]s.
@@ -120,10 +129,14 @@ pub enum Check {
     Http(HttpCheck),
     /// A port takes no connections.
     PortClosed(PortClosedCheck),
+    /// Somebody who is not logged in yet can log in on the host.
+    Ssh(SshCheck),
     /// A port takes connections.
     Tcp(TcpCheck),
     /// A certificate is right.
     Tls(TlsCheck),
+    /// Units of the host are in order.
+    Unit(UnitCheck),
 }
 
 impl Check {
@@ -135,9 +148,17 @@ impl Check {
             Self::Dns(_) => "dns",
             Self::Http(_) => "http",
             Self::PortClosed(_) => "port_closed",
+            Self::Ssh(_) => "ssh",
             Self::Tcp(_) => "tcp",
             Self::Tls(_) => "tls",
+            Self::Unit(_) => "unit",
         }
+    }
+
+    /// Whether another host can have the connections made for it that are needed: then it can be asked from there.
+    #[must_use]
+    pub fn can_be_asked_from_a_host(&self) -> bool {
+        matches!(self, Self::Http(_) | Self::Tcp(_) | Self::Tls(_))
     }
 
     /// What is asked, in a few words: `GET https://…/`.
@@ -148,8 +169,10 @@ impl Check {
             Self::Dns(check) => format!("dns {} {}", check.kind.word(), check.name),
             Self::Http(check) => format!("{} {}", check.method.word(), check.url),
             Self::PortClosed(check) => format!("port_closed {}", check.address),
+            Self::Ssh(SshCheck {}) => "ssh".to_owned(),
             Self::Tcp(check) => format!("tcp {}", check.address),
             Self::Tls(check) => format!("tls {}", check.address),
+            Self::Unit(check) => format!("unit {}", check.name.as_deref().unwrap_or("(all)")),
         }
     }
 
@@ -158,10 +181,20 @@ impl Check {
     pub fn secrets(&self) -> Vec<(&'static str, &SecretReference)> {
         match self {
             Self::Http(check) => check.secret_headers().map(|(_, name, reference)| (name, reference)).collect(),
-            Self::Command(_) | Self::Dns(_) | Self::PortClosed(_) | Self::Tcp(_) | Self::Tls(_) => Vec::new(),
+            Self::Command(_)
+            | Self::Dns(_)
+            | Self::PortClosed(_)
+            | Self::Ssh(_)
+            | Self::Tcp(_)
+            | Self::Tls(_)
+            | Self::Unit(_) => Vec::new(),
         }
     }
 }
+
+/// A new login on the host itself, as turnus logs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SshCheck {}
 
 /// A port that must take connections.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,11 +5,14 @@
 
 mod certificates;
 mod command;
+mod dial;
 mod dns;
 mod http;
+mod login;
 mod port_closed;
 mod tcp;
 mod tls;
+mod unit;
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -19,6 +22,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::domain::probe::template::Target;
 use crate::domain::probe::{Check, Probe};
+use crate::edge::remote::Remote;
 
 #[cfg(test)]
 mod tests;
@@ -30,19 +34,21 @@ pub struct Finding {
     pub met: bool,
     /// Expected and found, in one line.
     pub what: String,
+    /// What a later look is compared with.
+    pub noted: Vec<String>,
 }
 
 impl Finding {
     /// It is what was asked for.
     #[must_use]
     pub fn green(what: String) -> Self {
-        Self { met: true, what }
+        Self { met: true, what, noted: Vec::new() }
     }
 
     /// It is not.
     #[must_use]
     pub fn red(what: String) -> Self {
-        Self { met: false, what }
+        Self { met: false, what, noted: Vec::new() }
     }
 }
 
@@ -55,6 +61,33 @@ pub struct Scene<'a> {
     pub secrets: &'a BTreeMap<&'static str, String>,
     /// What is kept from one look to the next, for who looks often. Without it each look begins anew.
     pub memory: Option<&'a Memory>,
+    /// The way to the host itself, for what is asked there.
+    pub host: Option<&'a Remote>,
+    /// From where is looked; from the controller if that is not said.
+    pub from: Option<&'a Remote>,
+    /// What the host is compared with.
+    pub baseline: Baseline<'a>,
+}
+
+/// What a look at a whole host is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Baseline<'a> {
+    /// This look is what later ones are compared with: it finds no fault.
+    Taken,
+    /// What an earlier look noted.
+    Known(&'a [String]),
+}
+
+/// The right answer, and what a later look is compared with.
+struct Found {
+    what: String,
+    noted: Vec<String>,
+}
+
+impl From<String> for Found {
+    fn from(what: String) -> Self {
+        Self { what, noted: Vec::new() }
+    }
 }
 
 /// What a watch keeps from one look to the next: not connections, but what is costly to set up and no part of what is looked at.
@@ -63,7 +96,13 @@ pub struct Memory {
     http: OnceLock<reqwest::Client>,
 }
 
-impl Scene<'_> {
+impl<'a> Scene<'a> {
+    /// A look from outside, without a past.
+    #[must_use]
+    pub fn new(target: Target<'a>, secrets: &'a BTreeMap<&'static str, String>) -> Self {
+        Self { target, secrets, memory: None, host: None, from: None, baseline: Baseline::Known(&[]) }
+    }
+
     /// `text` without the secrets: a server may send back what it was sent.
     fn conceal(&self, text: &str) -> String {
         let secrets = self.secrets.values().filter(|secret| !secret.is_empty());
@@ -88,17 +127,7 @@ pub async fn look(probe: &Probe, scene: &Scene<'_>) -> Finding {
 
 /// One try.
 pub async fn look_once(probe: &Probe, scene: &Scene<'_>, limit: Duration) -> Finding {
-    let asked = async {
-        match &probe.check {
-            Check::Command(check) => command::ask(check, scene).await,
-            Check::Dns(check) => dns::ask(check, scene).await,
-            Check::Http(check) => http::ask(check, scene).await,
-            Check::PortClosed(check) => port_closed::ask(check, scene).await,
-            Check::Tcp(check) => tcp::ask(check, scene).await,
-            Check::Tls(check) => tls::ask(check, scene).await,
-        }
-    };
-    let outcome = timeout(limit, asked).await;
+    let outcome = timeout(limit, ask(&probe.check, scene)).await;
     if let (Err(_), Check::PortClosed(check)) = (&outcome, &probe.check)
         // The last try may have less time: too little to be sure.
         && limit >= Duration::from_secs(probe.patience.timeout_s)
@@ -106,10 +135,24 @@ pub async fn look_once(probe: &Probe, scene: &Scene<'_>, limit: Duration) -> Fin
         return Finding::green(port_closed::silent(check, limit.as_secs_f64()));
     }
     match outcome {
-        Ok(Ok(what)) => Finding::green(scene.conceal(&what)),
+        Ok(Ok(found)) => Finding { met: true, what: scene.conceal(&found.what), noted: found.noted },
         Ok(Err(what)) => Finding::red(scene.conceal(&what)),
         Err(_) => Finding::red(format!("{}: no answer within {:.0} s", probe.check.subject(), limit.as_secs_f64())),
     }
+}
+
+async fn ask(check: &Check, scene: &Scene<'_>) -> Result<Found, String> {
+    let what = match check {
+        Check::Command(check) => command::ask(check, scene).await,
+        Check::Dns(check) => dns::ask(check, scene).await,
+        Check::Http(check) => http::ask(check, scene).await,
+        Check::PortClosed(check) => port_closed::ask(check, scene).await,
+        Check::Ssh(_) => login::ask(scene).await,
+        Check::Tcp(check) => tcp::ask(check, scene).await,
+        Check::Tls(check) => tls::ask(check, scene).await,
+        Check::Unit(check) => return unit::ask(check, scene).await,
+    };
+    what.map(Found::from)
 }
 
 /// The whole chain of an error in one line, without what is said twice.

@@ -28,6 +28,7 @@ pub mod scripted;
 mod ssh;
 mod ssh_config;
 pub mod trust;
+mod tunnel;
 
 pub use error::Error;
 pub use local::LocalHost;
@@ -35,6 +36,7 @@ pub use running::{Command, Exit, Running};
 pub use scripted::ScriptedHost;
 pub use ssh::{SshControl, SshHost, SshTarget};
 pub use ssh_config::SshSettings;
+pub use tunnel::Tunnel;
 
 /// A machine on which commands can be run.
 #[derive(Debug)]
@@ -59,6 +61,29 @@ impl Remote {
             Self::Ssh(host) => host.exec(command).await,
             Self::Local(host) => host.exec(command),
             Self::Scripted(host) => host.exec(&command),
+        }
+    }
+
+    /// Has the machine connect to another place, as it sees that, connecting to the machine first if need be.
+    ///
+    /// # Errors
+    /// When the machine can't be reached, or can't connect.
+    pub async fn dial(&self, host: &str, port: u16) -> Result<Tunnel, Error> {
+        match self {
+            Self::Ssh(machine) => machine.dial(host, port).await,
+            Self::Local(_) | Self::Scripted(_) => {
+                Err(Error::Unusable { what: format!("{} connects nobody", self.name()) })
+            }
+        }
+    }
+
+    /// The same machine for somebody who is not connected yet: nothing of this connection is used.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        match self {
+            Self::Ssh(host) => Self::Ssh(host.anew()),
+            Self::Local(host) => Self::Local(host.clone()),
+            Self::Scripted(host) => Self::Scripted(host.clone()),
         }
     }
 

@@ -10,6 +10,7 @@ use turnus::edge::probe::{Finding, Scene, look};
 
 mod command;
 mod dns;
+mod host;
 mod http;
 mod ports;
 mod tls;
@@ -48,7 +49,7 @@ async fn ask_with(check: Check, address: &str, secrets: &BTreeMap<&'static str, 
     // Another test of the same process may have been first.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let probe = Probe { check, patience: Patience { timeout_s: 3, within_s: 0, interval_s: 1 } };
-    look(&probe, &Scene { target: Target { address, vars: &BTreeMap::new() }, secrets, memory: None }).await
+    look(&probe, &Scene::new(Target { address, vars: &BTreeMap::new() }, secrets)).await
 }
 
 /// It is green, and says `words`.

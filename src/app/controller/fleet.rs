@@ -109,6 +109,12 @@ impl Fleet {
         self.stations.get(&self.location(host, self.plan.steps.get(step.0)?)?)
     }
 
+    /// The way to a host or delegate of the plan.
+    #[must_use]
+    pub fn remote(&self, name: &Name) -> Option<&Remote> {
+        self.stations.get(&Location::Host(name.clone())).map(|station| &*station.remote)
+    }
+
     fn location(&self, host: HostIndex, step: &PlannedStep) -> Option<Location> {
         let own = || self.plan.hosts.get(host.0).map(|host| Location::Host(host.name.clone()));
         match &step.place {

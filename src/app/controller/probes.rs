@@ -9,13 +9,16 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use tokio::time::{Instant, timeout_at};
 
+use super::fleet::Fleet;
+use crate::domain::id::Name;
+use crate::domain::job::Place;
 use crate::domain::line::clean_line;
 use crate::domain::plan::PlannedHost;
 use crate::domain::probe::template::Target;
 use crate::domain::probe::{Check, HostProbe, OnRedBefore, Probe, ProbeResult};
 use crate::domain::run::event::{StepEnd, StepResult};
 use crate::edge::config;
-use crate::edge::probe::{Finding, Scene, look};
+use crate::edge::probe::{Baseline, Finding, Scene, look};
 
 /// So many probes of a host are asked at the same time.
 const PARALLEL: usize = 8;
@@ -23,16 +26,17 @@ const PARALLEL: usize = 8;
 pub(super) const LINE_CHARS: usize = 200;
 
 /// The probe of a step.
-pub(super) async fn ask_one(probe: &Probe, host: &PlannedHost) -> StepResult {
-    let finding = ask(probe, host).await;
+pub(super) async fn ask_one(probe: &Probe, fleet: &Fleet, host: &PlannedHost, place: &Place) -> StepResult {
+    let from = if let Place::Delegate(name) = place { Some(name) } else { None };
+    let finding = ask(probe, (fleet, host), from, Baseline::Known(&[])).await;
     let last_line = clean_line(finding.what.as_bytes(), LINE_CHARS);
     let end = if finding.met { StepEnd::Succeeded } else { StepEnd::NotMet { why: last_line.clone() } };
     StepResult { last_line, ..StepResult::of(end) }
 }
 
 /// All probes of a host before anything is done. A red one holds the host, unless it is merely to be noted.
-pub(super) async fn ask_before(host: &PlannedHost, limit_s: u64) -> StepResult {
-    let probes = ask_all(host, limit_s).await;
+pub(super) async fn ask_before(fleet: &Fleet, host: &PlannedHost, limit_s: u64) -> StepResult {
+    let probes = ask_all((fleet, host), limit_s, None).await;
     let holds = |result: &&ProbeResult| {
         let probe = host.probes.iter().find(|probe| probe.name == result.name);
         !result.met && probe.is_none_or(|probe| probe.on_red_before == OnRedBefore::Hold)
@@ -44,8 +48,8 @@ pub(super) async fn ask_before(host: &PlannedHost, limit_s: u64) -> StepResult {
 }
 
 /// All probes of a host when all is done. Only what was not red `before` makes the step fail.
-pub(super) async fn ask_after(host: &PlannedHost, limit_s: u64, before: &[ProbeResult]) -> StepResult {
-    let probes = ask_all(host, limit_s).await;
+pub(super) async fn ask_after(fleet: &Fleet, host: &PlannedHost, limit_s: u64, before: &[ProbeResult]) -> StepResult {
+    let probes = ask_all((fleet, host), limit_s, Some(before)).await;
     let red: Vec<_> = probes.iter().filter(|result| !result.met && !was_red(before, result)).collect();
     let end = if red.is_empty() { StepEnd::Succeeded } else { StepEnd::NotMet { why: describe(&red) } };
     let last_line = count(&probes, before);
@@ -56,14 +60,29 @@ fn was_red(before: &[ProbeResult], now: &ProbeResult) -> bool {
     before.iter().any(|result| result.name == now.name && !result.met)
 }
 
-/// In the order of the inventory. What has not answered by the end of the step is red.
-async fn ask_all(host: &PlannedHost, limit_s: u64) -> Vec<ProbeResult> {
+/// In the order of the inventory. What has not answered by the end of the step is red. `before` is what the first look found; none
+/// for that look itself.
+async fn ask_all(
+    (fleet, host): (&Fleet, &PlannedHost),
+    limit_s: u64,
+    before: Option<&[ProbeResult]>,
+) -> Vec<ProbeResult> {
     let deadline = Instant::now() + Duration::from_secs(limit_s);
     let ask_named = |wanted: &HostProbe| {
         let wanted = wanted.clone();
         async move {
             let began = Instant::now();
-            let finding = timeout_at(deadline, ask(&wanted.probe, host)).await;
+            let noted = |before: &[ProbeResult]| {
+                before
+                    .iter()
+                    .find(|result| result.name == wanted.name)
+                    .map(|result| result.noted.clone())
+                    .unwrap_or_default()
+            };
+            let noted = before.map(noted);
+            let baseline = noted.as_deref().map_or(Baseline::Taken, Baseline::Known);
+            let asked = ask(&wanted.probe, (fleet, host), wanted.from.as_ref(), baseline);
+            let finding = timeout_at(deadline, asked).await;
             let finding = finding.unwrap_or_else(|_| {
                 Finding::red(format!("{}: not answered within the step's {limit_s} s", wanted.probe.check.subject()))
             });
@@ -71,6 +90,7 @@ async fn ask_all(host: &PlannedHost, limit_s: u64) -> Vec<ProbeResult> {
                 what: clean_line(finding.what.as_bytes(), LINE_CHARS),
                 met: finding.met,
                 took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+                noted: finding.noted,
                 name: wanted.name,
             }
         }
@@ -79,12 +99,24 @@ async fn ask_all(host: &PlannedHost, limit_s: u64) -> Vec<ProbeResult> {
 }
 
 /// Secrets are read when the probe is asked, so that they may change without anything else.
-async fn ask(probe: &Probe, host: &PlannedHost) -> Finding {
+async fn ask(
+    probe: &Probe,
+    (fleet, host): (&Fleet, &PlannedHost),
+    from: Option<&Name>,
+    baseline: Baseline<'_>,
+) -> Finding {
+    let secrets = match read_secrets(&probe.check).await {
+        Ok(secrets) => secrets,
+        Err(finding) => return finding,
+    };
     let target = Target { address: &host.connection.address, vars: &host.vars };
-    match read_secrets(&probe.check).await {
-        Ok(secrets) => look(probe, &Scene { target, secrets: &secrets, memory: None }).await,
-        Err(finding) => finding,
-    }
+    let from = match from.map(|name| (name, fleet.remote(name))) {
+        Some((name, None)) => return Finding::red(format!("there is no way to `{name}`, from which is looked")),
+        Some((_, from)) => from,
+        None => None,
+    };
+    let scene = Scene { host: fleet.remote(&host.name), from, baseline, ..Scene::new(target, &secrets) };
+    look(probe, &scene).await
 }
 
 /// The secrets that asking needs, by name; or what is to be said of the probe if one can't be read.

@@ -86,10 +86,10 @@ pub(in crate::app) async fn carry_out(assignment: Assignment, fleet: &Fleet, inp
     let station = fleet.station(assignment.host, assignment.step);
     let (Some(host), Some(step), Some(station)) = (host, step, station) else { return };
     let answer = match &step.task {
-        Task::Probe(wanted) => assignment.finished(ask_one(wanted, host).await),
-        Task::HostProbes { before: None } => assignment.finished(ask_before(host, step.timeout_s).await),
+        Task::Probe(wanted) => assignment.finished(ask_one(wanted, fleet, host, &step.place).await),
+        Task::HostProbes { before: None } => assignment.finished(ask_before(fleet, host, step.timeout_s).await),
         Task::HostProbes { before: Some(_) } => {
-            assignment.finished(ask_after(host, step.timeout_s, &assignment.probes_before).await)
+            assignment.finished(ask_after(fleet, host, step.timeout_s, &assignment.probes_before).await)
         }
         Task::Look { .. } if assignment.overtaken => assignment.finished(never_begun()),
         Task::Look { which, drift, lock_wait_s } => {

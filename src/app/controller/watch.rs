@@ -26,6 +26,7 @@ use crate::domain::probe::template::Target;
 use crate::domain::probe::{HostProbe, Patience};
 use crate::domain::run::event::Event;
 use crate::edge::probe::{Finding, Memory, Scene, look_once};
+use crate::edge::remote::Remote;
 
 /// So many looks of one probe may hang at the same time; while they do, none is added.
 const MOST_LOOKS: usize = 16;
@@ -42,21 +43,25 @@ pub(super) fn watch(fleet: &Arc<Fleet>, host: HostIndex, clock: Clock, inputs: &
                 return;
             };
             let teller = Teller { host, probe: &wanted.name, clock, inputs };
-            watch_one(planned, wanted, &teller).await;
+            watch_one(&fleet, planned, wanted, &teller).await;
         });
     }
     watches
 }
 
-/// Secrets are read once: their program, or file, is not to be asked every second.
-async fn watch_one(host: &PlannedHost, wanted: &HostProbe, teller: &Teller<'_>) {
+/// Secrets are read once: their program, or file, is not to be asked every second. The connections are the watch's own, as it may go
+/// on when those of the run are closed.
+async fn watch_one(fleet: &Fleet, host: &PlannedHost, wanted: &HostProbe, teller: &Teller<'_>) {
     let (secrets, unread) = match read_secrets(&wanted.probe.check).await {
         Ok(secrets) => (secrets, None),
         Err(finding) => (BTreeMap::new(), Some(finding)),
     };
     let memory = Memory::default();
     let target = Target { address: &host.connection.address, vars: &host.vars };
-    let scene = Scene { target, secrets: &secrets, memory: Some(&memory) };
+    let own = fleet.remote(&host.name).map(Remote::anew);
+    let from = wanted.from.as_ref().and_then(|name| fleet.remote(name)).map(Remote::anew);
+    let scene =
+        Scene { memory: Some(&memory), host: own.as_ref(), from: from.as_ref(), ..Scene::new(target, &secrets) };
     let limit = Duration::from_secs(wanted.probe.patience.timeout_s);
     let look = || async {
         match &unread {

@@ -72,7 +72,7 @@ pub fn build(customer: &Customer, job: &Job, choice: &Choice) -> Result<Plan, Re
         parallel_hosts: choice.parallel_hosts.max(1),
         watch_after_s: job.watch_after_s,
         batches: cut_batches(hosts.len(), &job.batch),
-        delegates: delegates(customer, job)?,
+        delegates: delegates(customer, job, &hosts)?,
         window: None,
         approval: None,
         hosts: hosts.into_iter().map(planned_host).collect(),
@@ -106,8 +106,13 @@ fn matches_host(host: &Host, wanted: &str) -> bool {
     }
 }
 
-fn delegates(customer: &Customer, job: &Job) -> Result<Vec<PlannedHost>, Refusal> {
-    let mut found = BTreeMap::new();
+/// The hosts on which steps run, and those from which the probes of `hosts` look.
+fn delegates(customer: &Customer, job: &Job, hosts: &[&Host]) -> Result<Vec<PlannedHost>, Refusal> {
+    let named = |name: &Name| customer.hosts.iter().find(|host| host.name == *name);
+    let asks_hosts = job.steps.iter().any(|step| step.action == Action::HostProbes);
+    let probes = hosts.iter().flat_map(|host| &host.probes).filter(|probe| asks_hosts || probe.watch.is_some());
+    let lookouts = probes.filter_map(|probe| named(probe.from.as_ref()?));
+    let mut found: BTreeMap<_, _> = lookouts.map(|host| (&host.name, planned_host(host))).collect();
     for step in &job.steps {
         let Place::Delegate(name) = &step.place else { continue };
         let host = customer.hosts.iter().find(|host| host.name == *name).ok_or_else(|| Refusal::NoSuchDelegate {

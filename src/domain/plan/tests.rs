@@ -188,6 +188,7 @@ fn the_probes_of_hosts_are_asked_before_anything_is_touched_and_after() {
             check: Check::Tcp(TcpCheck { address: "$ADDRESS:25".to_owned(), greeting: None }),
             patience: Patience::default(),
         },
+        from: None,
         on_red_before: OnRedBefore::Hold,
         watch: None,
     }];

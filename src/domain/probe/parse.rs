@@ -6,7 +6,8 @@ use super::dns::read_dns;
 use super::http::read_http;
 use super::port_closed::read_port_closed;
 use super::tls::read_tls;
-use super::{Check, HostProbe, OnRedBefore, Patience, Probe, TcpCheck, Watch};
+use super::unit::read_unit;
+use super::{Check, HostProbe, OnRedBefore, Patience, Probe, SshCheck, TcpCheck, Watch};
 use crate::domain::document::{Distinct, Table, Value, Wrong};
 
 #[cfg(test)]
@@ -16,13 +17,15 @@ pub(super) mod tests;
 type Read = fn(&mut Table<'_>) -> Option<Check>;
 
 /// All kinds, by their words in files.
-const KINDS: [(&str, Read); 6] = [
+const KINDS: [(&str, Read); 8] = [
     ("command", read_command),
     ("dns", read_dns),
     ("http", read_http),
     ("port_closed", read_port_closed),
+    ("ssh", read_ssh),
     ("tcp", read_tcp),
     ("tls", read_tls),
+    ("unit", read_unit),
 ];
 
 /// Probes that are agreed but not there yet, each with what does the same from the controller.
@@ -44,19 +47,37 @@ pub(in crate::domain) fn read_probe(mut table: Table<'_>) -> Option<Probe> {
 const ON_RED: [(&str, OnRedBefore); 2] = [("hold", OnRedBefore::Hold), ("note", OnRedBefore::Note)];
 
 /// Reads one `[[host.probe]]`; `names` are those of the host's other probes.
-pub(in crate::domain) fn read_host_probe(mut table: Table<'_>, names: &mut Distinct) -> Option<HostProbe> {
+/// The second is where it says from which host it looks: whether there is such a host is for the caller to say.
+pub(in crate::domain) fn read_host_probe<'d>(
+    mut table: Table<'d>,
+    names: &mut Distinct,
+) -> (Option<HostProbe>, Option<Value<'d>>) {
     let name = table.required("name").and_then(|value| {
         let line = value.line()?;
         names.admit(line, &value);
         Some(line.to_owned())
     });
     let on_red_before = table.optional("on_red_before").map_or(Some(OnRedBefore::Hold), |value| value.word(&ON_RED));
+    let on = table.optional("on").filter(|value| value.as_str() != Some("controller"));
     let watch = table.optional("watch");
     let max_downtime = table.optional("max_downtime");
     let probe = read_kind(&mut table);
     table.finish();
     let watch = read_watch(watch, max_downtime);
-    Some(HostProbe { name: name?, probe: probe?, on_red_before: on_red_before?, watch })
+    let from = on.and_then(|value| value.line()).and_then(|name| name.parse().ok());
+    if let (Some(value), Some(probe)) = (on, &probe) {
+        check_from(&value, probe);
+    }
+    let read = || Some(HostProbe { name: name?, probe: probe?, from, on_red_before: on_red_before?, watch });
+    (read(), on)
+}
+
+/// `on` of a probe: not every kind can be asked through another host.
+pub(in crate::domain) fn check_from(value: &Value<'_>, probe: &Probe) {
+    if !probe.check.can_be_asked_from_a_host() {
+        let wrong = Wrong::new(format!("`on` with the probe `{}`", probe.check.kind()));
+        value.report(wrong.expected("one of `http`, `tcp`, `tls`").hint("leave it out: it looks from the controller"));
+    }
 }
 
 /// `watch = true` and what belongs to it.
@@ -109,6 +130,10 @@ fn read_patience(table: &mut Table<'_>) -> Option<Patience> {
     let within_s = seconds("within", usual.within_s);
     let interval_s = seconds("interval", usual.interval_s);
     Some(Patience { timeout_s: timeout_s?, within_s: within_s?, interval_s: interval_s? })
+}
+
+fn read_ssh(_: &mut Table<'_>) -> Option<Check> {
+    Some(Check::Ssh(SshCheck {}))
 }
 
 fn read_tcp(table: &mut Table<'_>) -> Option<Check> {

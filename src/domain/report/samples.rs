@@ -370,6 +370,7 @@ pub(crate) fn probed() -> Story {
         met,
         what: format!("GET http://h/: {}", if met { "status 200" } else { "expected status 200, found 503" }),
         took_ms: 40,
+        noted: Vec::new(),
     };
     let red = |name: &str| format!("`{name}`: GET http://h/: expected status 200, found 503");
     let before = vec![result("shop", true), result("archive", false)];

@@ -32,10 +32,10 @@ pub struct WatchChange {
 }
 
 impl WatchRun {
-    /// Since when it has been red; none if it is green, was never asked, or was never green.
-    fn red_since(&self) -> Option<Timestamp> {
-        let last_green = self.changes.iter().rposition(|change| change.met)?;
-        self.changes.get(last_green + 1).map(|change| change.since)
+    /// What was seen last, if that was red; none if it was never green before.
+    fn red(&self) -> Option<&WatchChange> {
+        let was_green = self.changes.iter().any(|change| change.met);
+        self.changes.last().filter(|last| was_green && !last.met)
     }
 }
 
@@ -58,7 +58,7 @@ impl Run {
     pub fn exceeded_downtime(&self, now: Timestamp) -> Option<(HostIndex, String)> {
         let hosts = (0..self.hosts.len()).map(HostIndex);
         hosts.filter(|host| self.hosts.get(host.0).is_some_and(|run| run.down.is_none())).find_map(|host| {
-            let exceeded = self.awaited(host).find(|(_, until)| *until < now)?;
+            let exceeded = self.awaited(host).find(|(_, until)| until.is_some_and(|until| until < now))?;
             Some((host, exceeded.0.name.clone()))
         })
     }
@@ -84,14 +84,16 @@ impl Run {
         run.finished_at.and_then(|at| add_seconds(at, after)).is_some_and(|end| end <= now)
     }
 
-    /// The services of a host that should be back but are not, each with the instant until which it may be so.
-    fn awaited(&self, host: HostIndex) -> impl Iterator<Item = (&HostProbe, Timestamp)> {
+    /// The services of a host that should be back but are not, each with the instant until which it may be so. That has none
+    /// before this controller has looked: what another saw may be long over.
+    fn awaited(&self, host: HostIndex) -> impl Iterator<Item = (&HostProbe, Option<Timestamp>)> {
         let settled = self.hosts.get(host.0).and_then(|run| Some((run, self.settled_at(run)?)));
         settled.into_iter().flat_map(move |(run, settled_at)| {
             self.watched(host).filter_map(move |probe| {
                 let max_downtime_s = probe.watch?.max_downtime_s?;
-                let red_since = run.watches.get(&probe.name)?.red_since()?;
-                Some((probe, add_seconds(red_since.max(settled_at), max_downtime_s)?))
+                let red = run.watches.get(&probe.name)?.red()?;
+                let is_fresh = red.epoch == self.epoch;
+                Some((probe, is_fresh.then(|| add_seconds(red.since.max(settled_at), max_downtime_s)).flatten()))
             })
         })
     }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION};
-use reqwest::{Certificate, Client, Method, Response};
+use reqwest::{Certificate, Client, Method, Response, Url};
 use tokio::time::Instant;
 
 use super::certificates::read_certificates;
+use super::dial::{Doorway, open_doorway};
 use super::{Scene, chain, excerpt};
 use crate::domain::probe::template::{fill_in, fill_in_url};
 use crate::domain::probe::{self, HttpCheck, JsonCheck};
@@ -23,12 +24,17 @@ pub(super) async fn ask(check: &HttpCheck, scene: &Scene<'_>) -> Result<String, 
 }
 
 async fn answer(check: &HttpCheck, scene: &Scene<'_>, url: &str) -> Result<String, String> {
-    let kept = scene.memory.and_then(|memory| memory.http.get().cloned());
-    let client = match kept {
-        Some(client) => client,
-        None => client(check)?,
+    // Through a host every look has a way of its own.
+    let doorway = match scene.from {
+        Some(_) => Some(open_doorway(&place(url)?, scene).await?),
+        None => None,
     };
-    if let Some(memory) = scene.memory {
+    let memory = scene.memory.filter(|_| doorway.is_none());
+    let client = match memory.and_then(|memory| memory.http.get().cloned()) {
+        Some(client) => client,
+        None => client(check, doorway.as_ref())?,
+    };
+    if let Some(memory) = memory {
         memory.http.get_or_init(|| client.clone());
     }
     let request = client.request(method(check.method), url).headers(headers(check, scene)?);
@@ -46,7 +52,14 @@ async fn answer(check: &HttpCheck, scene: &Scene<'_>, url: &str) -> Result<Strin
     Ok(found.join(", "))
 }
 
-fn client(check: &HttpCheck) -> Result<Client, String> {
+/// `host:port` of a URL.
+fn place(url: &str) -> Result<String, String> {
+    let url = Url::parse(url).map_err(|error| chain(&error))?;
+    let place = url.host_str().zip(url.port_or_known_default()).map(|(host, port)| format!("{host}:{port}"));
+    place.ok_or_else(|| "the URL names no host".to_owned())
+}
+
+fn client(check: &HttpCheck, doorway: Option<&Doorway>) -> Result<Client, String> {
     let mut builder = Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         // A proxy of the controller's environment would answer in place of the host.
@@ -58,6 +71,9 @@ fn client(check: &HttpCheck) -> Result<Client, String> {
     if check.headers.iter().any(|header| header.name.eq_ignore_ascii_case("host")) {
         // HTTP/2 would name the URL's host as well, and servers refuse a request with two (RFC 9113, section 8.3.1).
         builder = builder.http1_only();
+    }
+    if let Some(doorway) = doorway {
+        builder = builder.unix_socket(doorway.path.as_path());
     }
     let refuse = |error: reqwest::Error| format!("can't set up HTTP: {}", last(&error));
     if let Some(path) = &check.ca_file {

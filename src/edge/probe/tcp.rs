@@ -1,8 +1,8 @@
 //! A port that takes connections.
 
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
 
+use super::dial::dial;
 use super::{Scene, chain, excerpt};
 use crate::domain::probe::TcpCheck;
 use crate::domain::probe::template::fill_in;
@@ -14,7 +14,7 @@ const GREETING_LIMIT: usize = 4096;
 pub(super) async fn ask(check: &TcpCheck, scene: &Scene<'_>) -> Result<String, String> {
     let address = fill_in(&check.address, scene.target)?;
     let failed = |error: &std::io::Error| format!("tcp {address}: {}", chain(error));
-    let mut stream = TcpStream::connect(&address).await.map_err(|error| failed(&error))?;
+    let mut stream = dial(&address, scene).await.map_err(|why| format!("tcp {address}: {why}"))?;
     let Some(wanted) = &check.greeting else { return Ok(format!("tcp {address}: connected")) };
     let mut greeting = Vec::new();
     while greeting.len() < GREETING_LIMIT {

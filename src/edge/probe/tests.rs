@@ -29,7 +29,8 @@ async fn serve(answers: Vec<&'static str>) -> u16 {
 /// Looks at this machine; whether it is right, and what was found.
 async fn ask(check: Check, within_s: u64, vars: &BTreeMap<String, String>) -> (bool, String) {
     let probe = Probe { check, patience: Patience { timeout_s: 2, within_s, interval_s: 1 } };
-    let scene = Scene { target: Target { address: "127.0.0.1", vars }, secrets: &BTreeMap::new(), memory: None };
+    let secrets = BTreeMap::new();
+    let scene = Scene::new(Target { address: "127.0.0.1", vars }, &secrets);
     let finding = look(&probe, &scene).await;
     (finding.met, finding.what)
 }

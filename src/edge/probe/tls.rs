@@ -13,12 +13,12 @@ use rustls::ClientConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls_platform_verifier::Verifier;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
 use super::certificates::read_certificates;
+use super::dial::dial;
 use super::{Scene, chain};
 use crate::domain::probe::TlsCheck;
 use crate::domain::probe::template::fill_in;
@@ -31,7 +31,7 @@ pub(super) async fn ask(check: &TlsCheck, scene: &Scene<'_>) -> Result<String, S
         None => address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host).to_owned(),
     };
     let name = name.trim_start_matches('[').trim_end_matches(']');
-    let expires = shake_hands(check, &address, name).await.map_err(|why| format!("tls {address}: {why}"))?;
+    let expires = shake_hands((check, scene), &address, name).await.map_err(|why| format!("tls {address}: {why}"))?;
     let day = expires.to_zoned(TimeZone::UTC).date();
     // Whole days of 24 hours: the last one that has begun does not count.
     let days = (expires.as_second() - Timestamp::now().as_second()).div_euclid(24 * 60 * 60);
@@ -45,10 +45,10 @@ pub(super) async fn ask(check: &TlsCheck, scene: &Scene<'_>) -> Result<String, S
 }
 
 /// When the server's own certificate ends.
-async fn shake_hands(check: &TlsCheck, address: &str, name: &str) -> Result<Timestamp, String> {
+async fn shake_hands((check, scene): (&TlsCheck, &Scene<'_>), address: &str, name: &str) -> Result<Timestamp, String> {
     let server_name = ServerName::try_from(name.to_owned()).map_err(|_| format!("`{name}` is no name of a server"))?;
     let connector = TlsConnector::from(Arc::new(config(check.ca_file.as_deref())?));
-    let stream = TcpStream::connect(address).await.map_err(|error| chain(&error))?;
+    let stream = dial(address, scene).await?;
     let stream = connector.connect(server_name, stream).await.map_err(|error| chain(&error))?;
     let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
     expiry(certificates.first().ok_or("the server showed no certificate")?)

@@ -18,6 +18,7 @@ use super::master::{ControlDirectory, MasterFiles, end, explain, launch, read_lo
 use super::running::{Command, Ending, Exit, Running, shell_line};
 use super::ssh_config::{KeyCheck, SshSettings, render};
 use super::trust;
+use super::tunnel::{self, Tunnel};
 use crate::domain::inventory::Connection;
 
 /// For how long a server that hangs up on new connections (`MaxStartups`) is called again: others who wait for it, too, need their turn.
@@ -162,6 +163,31 @@ impl SshHost {
         let sessions = Arc::new(Semaphore::new(settings.sessions_per_host.max(1)));
         let target = SshTarget { name: name.to_owned(), connection: connection.clone(), settings };
         Self { control, target, sessions, line: Mutex::new(None) }
+    }
+
+    /// Has the machine connect to another place.
+    pub(super) async fn dial(&self, host: &str, port: u16) -> Result<Tunnel, Error> {
+        let line = self.line().await?;
+        match tunnel::dial(&line.files.socket, host, port).await {
+            Ok(Ok(tunnel)) => Ok(tunnel),
+            Ok(Err(said)) => {
+                // Why, the master writes to its log alone.
+                let log = read_log(&line.files.log);
+                let reason =
+                    log.lines().rev().find_map(|line| Some(line.split_once("open failed: ")?.1.trim().to_owned()));
+                let what = format!("{} can't connect to {host}:{port}: {}", self.name(), reason.unwrap_or(said));
+                Err(Error::Unusable { what })
+            }
+            Err(error) => {
+                line.broken.store(true, Ordering::Relaxed);
+                Err(self.lost(&line.trouble(&error.to_string())))
+            }
+        }
+    }
+
+    /// The same machine, with nothing connected yet.
+    pub(super) fn anew(&self) -> Self {
+        Self::new(Arc::clone(&self.control), &self.target.name, &self.target.connection)
     }
 
     /// What messages call the machine.

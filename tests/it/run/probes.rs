@@ -126,3 +126,39 @@ fn what_the_update_breaks_is_taken_back() {
     assert_eq!(columns(&world, "shop"), (Some(true), Some(false)));
     assert_eq!(columns(&world, "archive"), (Some(true), Some(true)));
 }
+
+#[test]
+fn another_host_looks_and_the_units_of_the_host_are_compared() {
+    let world = World::new(2);
+    let port = serve(world.path(""));
+    world.write_inventory(
+        world.ssh_port,
+        &format!(
+            "[[host.probe]]\nname = \"shop\"\non = \"h2\"\nhttp = {{ url = \"http://127.0.0.1:{port}/shop\" }}\n\
+             [[host.probe]]\nname = \"units\"\nunit = {{ no_new_failures = true, within = \"1s\" }}\n\
+             [[host.probe]]\nname = \"login\"\nssh = {{}}\n"
+        ),
+    );
+    // There is no systemd here: what it would print is in a file, which the update adds to.
+    let failed = world.path("failed").display().to_string();
+    world.write("programs/systemctl", &format!("#!/bin/sh\ncat {failed}\n"));
+    let program = world.path("programs/systemctl");
+    std::fs::set_permissions(program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    world.write("failed", "cups.service loaded failed failed CUPS\n");
+    world.job(
+        "services",
+        &JOB.replace(": >\"$VAR_DIRECTORY/broken-$VAR_BREAKS\"", &format!("echo web.service >>{failed}")),
+    );
+    let run = world.start(&["run", "nordwind", "services", "--host", "h1", "--yes", "--reason", "test"]);
+    let (status, printed) = run.finish();
+    assert_eq!(status, 1, "{printed}");
+    assert!(printed.contains("expected none that had not failed before, found web.service"), "{printed}");
+    assert_eq!(world.outcome(1, "h1"), "failed_and_rolled_back");
+    assert_eq!(columns(&world, "shop"), (Some(true), Some(true)));
+    assert_eq!(columns(&world, "login"), (Some(true), Some(true)));
+    assert_eq!(
+        columns(&world, "units"),
+        (Some(true), Some(false)),
+        "what had failed before is not blamed on the update"
+    );
+}

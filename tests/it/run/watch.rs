@@ -4,6 +4,7 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::faults::resume_when_lapsed;
 use crate::kit::world::{World, text, wait_until};
 
 /// Nothing is stopped by it, so that nothing has to be started again; `install` waits at a gate.
@@ -200,8 +201,10 @@ fn another_controller_goes_on_watching_and_says_when_nobody_did() {
     running.wait_for_text("`shop`: DOWN");
     running.kill_hard();
     shop.start();
+    let resumed = resume_when_lapsed(&world);
+    resumed.wait_for_text("`shop`: up again");
     world.open("install");
-    let (status, printed) = world.start(&["resume", "1"]).finish();
+    let (status, printed) = resumed.finish();
     assert_eq!(status, 0, "{printed}");
     let watch = watch(&world, "shop");
     assert_eq!(interruptions(&watch).len(), 1, "{watch}");

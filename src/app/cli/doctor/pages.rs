@@ -55,7 +55,7 @@ async fn look_at_server(address: &str) -> Finding {
     let check = Check::Http(HttpCheck { contains: Some("ok".to_owned()), ..HttpCheck::get(&url) });
     let probe = Probe { check, patience: Patience { within_s: 0, ..Patience::default() } };
     let target = Target { address, vars: &BTreeMap::new() };
-    let found = look(&probe, &Scene { target, secrets: &BTreeMap::new(), memory: None }).await;
+    let found = look(&probe, &Scene::new(target, &BTreeMap::new())).await;
     if found.met {
         return ok(SUBJECT, format!("shown on {address}"));
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::route::{Route, resolve_routes};
+use super::window::find_host;
 use crate::domain::document::{Distinct, Key, Table, Value, Wrong};
 use crate::domain::id::Name;
 use crate::domain::inventory::address::{
@@ -62,24 +63,27 @@ impl Roster {
 pub(super) fn read_hosts(tables: Vec<Table<'_>>, defaults: &Vars) -> (Vec<Host>, Roster) {
     let mut roster = Roster::default();
     let mut seen = Distinct::default();
-    let read = |table| read_host(table, defaults, &mut roster, &mut seen);
+    let mut lookouts = Vec::new();
+    let read = |table| read_host(table, defaults, (&mut roster, &mut seen, &mut lookouts));
     let (mut hosts, routes): (Vec<Host>, Vec<Route<'_>>) = tables.into_iter().filter_map(read).unzip();
     resolve_routes(&mut hosts, routes);
+    for (value, name) in lookouts.iter().filter_map(|value| Some((value, value.as_str()?))) {
+        find_host(value, name, &roster);
+    }
     (hosts, roster)
 }
 
 fn read_host<'d>(
     mut table: Table<'d>,
     defaults: &Vars,
-    roster: &mut Roster,
-    seen: &mut Distinct,
+    (roster, seen, lookouts): (&mut Roster, &mut Distinct, &mut Vec<Value<'d>>),
 ) -> Option<(Host, Route<'d>)> {
     let name = table.required("name").and_then(|value| read_host_name(&value, seen));
     let connection = read_connection(&mut table);
     let route = Route::read(&mut table);
     let groups = table.optional("groups").and_then(|value| read_groups(&value)).unwrap_or_default();
     let own = table.table("vars").map(read_vars).unwrap_or_default();
-    let probes = read_probes(table.tables("probe", MAX_PROBES));
+    let probes = read_probes(table.tables("probe", MAX_PROBES), lookouts);
     table.finish();
     let name = name?;
     roster.enter(&name, &groups);
@@ -87,9 +91,15 @@ fn read_host<'d>(
     Some((Host { name, connection: connection?, groups, vars, probes }, route))
 }
 
-fn read_probes(tables: Vec<Table<'_>>) -> Vec<HostProbe> {
+/// `lookouts` takes where probes name hosts from which they look.
+fn read_probes<'d>(tables: Vec<Table<'d>>, lookouts: &mut Vec<Value<'d>>) -> Vec<HostProbe> {
     let mut names = Distinct::default();
-    tables.into_iter().filter_map(|table| read_host_probe(table, &mut names)).collect()
+    let mut read = |table| {
+        let (probe, from) = read_host_probe(table, &mut names);
+        lookouts.extend(from);
+        probe
+    };
+    tables.into_iter().filter_map(&mut read).collect()
 }
 
 fn read_host_name(value: &Value<'_>, seen: &mut Distinct) -> Option<Name> {

@@ -110,7 +110,7 @@ fn find_group(entry: &Value<'_>, group: &str, roster: &Roster) -> Vec<Name> {
     found.map(<[Name]>::to_vec).unwrap_or_default()
 }
 
-fn find_host(entry: &Value<'_>, host: &str, roster: &Roster) -> Vec<Name> {
+pub(super) fn find_host(entry: &Value<'_>, host: &str, roster: &Roster) -> Vec<Name> {
     let found = host.parse().ok().filter(|name| roster.has(name));
     if found.is_none() {
         let wrong = Wrong::new(format!("there is no host {} in the file", quoted(host)));

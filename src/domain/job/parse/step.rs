@@ -5,6 +5,7 @@ use crate::domain::document::{Distinct, Located, Table, Value, Wrong};
 use crate::domain::id::Name;
 use crate::domain::job::secret::read_secrets;
 use crate::domain::job::{Action, Phase, Place, Rollback, Step};
+use crate::domain::probe::parse::check_from;
 
 const PHASES: [(&str, Phase); 5] = [
     ("preflight", Phase::Preflight),
@@ -46,8 +47,12 @@ fn read_step<'d>(mut table: Table<'d>, seen: &mut Distinct) -> (Option<Step>, Ou
         seen.admit(name, &value);
         Some(name.to_owned())
     });
-    let (place, delegate) = table.optional("on").map(|value| read_place(&value)).unwrap_or((Place::Host, None));
+    let on = table.optional("on");
+    let (place, delegate) = on.map(|value| read_place(&value)).unwrap_or((Place::Host, None));
     let action = read_action(&mut table);
+    if let (Some(value), Place::Delegate(_), Some(Action::Probe(probe))) = (on, &place, &action) {
+        check_from(&value, probe);
+    }
     let undo = table.optional("undo").and_then(|value| read_script(&value));
     let rollback = table.optional("rollback").and_then(|value| read_rollback(&value, table.has("packages")));
     let verify = table.optional("verify").and_then(|value| read_script(&value));
@@ -128,7 +133,6 @@ fn check_place_of_action(table: &mut Table<'_>, phase: Option<Phase>) {
         });
     }
     if table.has("probe") {
-        table.forbid("on", || Wrong::new("`on` with a probe").hint("leave it out: probes look from the controller"));
         table.forbid("timeout", || Wrong::new("`timeout` with a probe").hint("the probe's limit is its `within`"));
     }
     if table.has("reboot") {
@@ -186,6 +190,8 @@ fn read_rollback(value: &Value<'_>, installs: bool) -> Option<Rollback> {
 
 fn place_of(action: &Action, place: Place) -> Place {
     match action {
+        // Whoever is looked at does not look at itself, unless a host is named.
+        Action::Probe(_) if matches!(place, Place::Delegate(_)) => place,
         Action::Probe(_) | Action::HostProbes => Place::Controller,
         Action::Packages(_) | Action::Reboot { .. } => Place::Host,
         Action::Script(_) | Action::DiskFree { .. } => place,

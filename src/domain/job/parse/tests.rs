@@ -379,8 +379,8 @@ fn built_in_actions_have_their_phases() {
 fn built_in_actions_decide_for_themselves() {
     check(
         18,
-        "probe = { http = { url = \"http://x\" } }\non = \"nas\"",
-        "19:1 `on` with a probe (hint: leave it out: probes look from the controller)",
+        "probe = { dns = { name = \"x.example\", type = \"A\" } }\non = \"nas\"",
+        "19:6 `on` with the probe `dns` (expected: one of `http`, `tcp`, `tls`) (hint: leave it out: it looks from the controller)",
     );
     check(
         18,
@@ -508,12 +508,12 @@ fn probes() {
     check(
         18,
         "probe = { sip = { port = 25 } }",
-        "18:11 the probe `sip` is not in this version of turnus yet (expected: one of `command`, `dns`, `http`, `port_closed`, `tcp`, `tls`) (hint: use `run` with `on = \"controller\"` and a command such as `sipsak`)",
+        "18:11 the probe `sip` is not in this version of turnus yet (expected: one of `command`, `dns`, `http`, `port_closed`, `ssh`, `tcp`, `tls`, `unit`) (hint: use `run` with `on = \"controller\"` and a command such as `sipsak`)",
     );
     check(
         18,
         "probe = { mail_round_trip = {} }",
-        "18:11 the probe `mail_round_trip` is not in this version of turnus yet (expected: one of `command`, `dns`, `http`, `port_closed`, `tcp`, `tls`) (hint: use `run` with `on = \"controller\"` and a command such as `swaks and curl imap://`)",
+        "18:11 the probe `mail_round_trip` is not in this version of turnus yet (expected: one of `command`, `dns`, `http`, `port_closed`, `ssh`, `tcp`, `tls`, `unit`) (hint: use `run` with `on = \"controller\"` and a command such as `swaks and curl imap://`)",
     );
     check(
         18,

@@ -64,7 +64,7 @@ fn probes_of_hosts_have_names_and_say_what_a_fault_before_means() {
             let mut names = Distinct::default();
             let tables = root.tables("probe", 10);
             let read: Vec<HostProbe> =
-                tables.into_iter().filter_map(|table| read_host_probe(table, &mut names)).collect();
+                tables.into_iter().filter_map(|table| read_host_probe(table, &mut names).0).collect();
             root.finish();
             read
         });
@@ -96,7 +96,7 @@ fn only_a_watch_has_a_longest_downtime() {
         let (probes, problems) = document::read(&text, "x.toml", |mut root| {
             let tables = root.tables("probe", 10);
             let read: Vec<HostProbe> =
-                tables.into_iter().filter_map(|table| read_host_probe(table, &mut Distinct::default())).collect();
+                tables.into_iter().filter_map(|table| read_host_probe(table, &mut Distinct::default()).0).collect();
             root.finish();
             read
         });

@@ -14,6 +14,7 @@ pub(crate) fn watched() -> Story {
     let shop = HostProbe {
         name: "shop".to_owned(),
         probe: Probe { check, patience: Patience::default() },
+        from: None,
         on_red_before: OnRedBefore::Hold,
         watch: Some(Watch { max_downtime_s: Some(300) }),
     };

@@ -24,6 +24,7 @@ fn watched(hosts: usize, undo: bool) -> Plan {
     let shop = HostProbe {
         name: SHOP.to_owned(),
         probe: Probe { check, patience: Patience::default() },
+        from: None,
         on_red_before: OnRedBefore::Hold,
         watch: Some(Watch { max_downtime_s: u64::try_from(MAX_DOWNTIME_S).ok() }),
     };
@@ -183,6 +184,21 @@ fn what_quiesce_stopped_is_started_before_anybody_waits_for_it() {
     driver.carry_on(effects);
     assert_eq!(driver.steps_of(0).last(), Some(&START), "nothing is taken back under a service that was started again");
     assert_eq!(driver.outcome(0), Some(&Outcome::Failed { step: StepIndex(CONVERT), cancelled: false }));
+}
+
+#[test]
+fn what_another_controller_saw_takes_nothing_back() {
+    let mut driver = down_after_update(watched(1, false));
+    let late = seconds(10 * MAX_DOWNTIME_S);
+    driver.clock = late;
+    let effects = driver.take_lease();
+    assert_eq!(effects, [Effect::Watch { host: HostIndex(0) }]);
+    assert_eq!(driver.machine.run().exceeded_downtime(late), None, "nobody has looked since");
+    assert_eq!(driver.outcome(0), None, "nor is it back");
+    driver.deliver(seen(0, false, late));
+    let down = |at| driver.machine.run().exceeded_downtime(at).is_some();
+    let until = late + SignedDuration::from_secs(MAX_DOWNTIME_S);
+    assert_eq!((down(until), down(until + SignedDuration::from_secs(1))), (false, true));
 }
 
 #[test]
