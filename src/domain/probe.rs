@@ -3,11 +3,13 @@
 //! Knows what is asked and what is expected; does not know how to ask. Invariant: a probe changes nothing that outlives it.
 
 mod address;
+pub mod mail;
 pub mod parse;
 pub mod template;
 
 use serde::{Deserialize, Serialize};
 
+use self::mail::{IMAP_PASSWORD, ImapCheck, RoundTripCheck, SMTP_PASSWORD, SmtpCheck};
 use super::job::SecretReference;
 
 /// A check from outside, and how patient it is.
@@ -55,6 +57,12 @@ impl Patience {
 pub enum Check {
     /// A web server answers a request.
     Http(HttpCheck),
+    /// A mail server shows a mailbox.
+    Imap(ImapCheck),
+    /// A message arrives.
+    MailRoundTrip(Box<RoundTripCheck>),
+    /// A mail server takes mail.
+    Smtp(SmtpCheck),
     /// A port takes connections.
     Tcp(TcpCheck),
 }
@@ -65,6 +73,9 @@ impl Check {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Http(_) => "http",
+            Self::Imap(_) => "imap",
+            Self::MailRoundTrip(_) => "mail_round_trip",
+            Self::Smtp(_) => "smtp",
             Self::Tcp(_) => "tcp",
         }
     }
@@ -74,6 +85,9 @@ impl Check {
     pub fn subject(&self) -> String {
         match self {
             Self::Http(check) => format!("GET {}", check.url),
+            Self::Imap(check) => format!("imap {}", check.server.address),
+            Self::MailRoundTrip(check) => format!("mail to {}", check.to),
+            Self::Smtp(check) => format!("smtp {}", check.server.address),
             Self::Tcp(check) => format!("tcp {}", check.address),
         }
     }
@@ -83,6 +97,21 @@ impl Check {
     pub fn secrets(&self) -> Vec<(&'static str, &SecretReference)> {
         match self {
             Self::Http(_) | Self::Tcp(_) => Vec::new(),
+            Self::Imap(check) => check.server.secret(IMAP_PASSWORD).into_iter().collect(),
+            Self::Smtp(check) => check.server.secret(SMTP_PASSWORD).into_iter().collect(),
+            Self::MailRoundTrip(check) => {
+                let (smtp, imap) = (check.smtp.secret(SMTP_PASSWORD), check.imap.server.secret(IMAP_PASSWORD));
+                smtp.into_iter().chain(imap).collect()
+            }
+        }
+    }
+
+    /// How long one try may take if nobody says so, in seconds.
+    #[must_use]
+    pub fn usual_timeout_s(&self) -> u64 {
+        match self {
+            Self::MailRoundTrip(check) => check.usual_timeout_s(),
+            Self::Http(_) | Self::Imap(_) | Self::Smtp(_) | Self::Tcp(_) => Patience::default().timeout_s,
         }
     }
 }

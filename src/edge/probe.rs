@@ -3,7 +3,9 @@
 //! Knows protocols; does not know runs. Invariants: a probe changes nothing that outlives it; it goes only where the technician
 //! named; time and the size of an answer are bounded; a finding shows no secret.
 
+mod certificates;
 mod http;
+mod mail;
 mod tcp;
 
 use std::collections::BTreeMap;
@@ -69,6 +71,9 @@ pub async fn look_once(probe: &Probe, scene: &Scene<'_>, limit: Duration) -> Fin
     let asked = async {
         match &probe.check {
             Check::Http(check) => http::ask(check, scene).await,
+            Check::Imap(check) => mail::imap::ask(check, scene).await,
+            Check::MailRoundTrip(check) => mail::round_trip::ask(check, scene).await,
+            Check::Smtp(check) => mail::smtp::ask(check, scene).await,
             Check::Tcp(check) => tcp::ask(check, scene).await,
         }
     };

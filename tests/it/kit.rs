@@ -2,6 +2,7 @@
 
 pub(crate) mod database;
 pub(crate) mod debian;
+pub(crate) mod dovecot;
 pub(crate) mod machine;
 pub(crate) mod office;
 pub(crate) mod provider;

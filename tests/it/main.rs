@@ -18,6 +18,7 @@ mod mail_preview;
 mod outbox;
 mod packages;
 mod period;
+mod probes;
 mod reviews;
 mod run;
 mod ssh;

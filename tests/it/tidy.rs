@@ -128,7 +128,8 @@ fn foreign_crates_stay_in_their_edge() {
         ("reqwest", vec!["src/edge/probe"]),
         ("calcard", vec!["src/edge/ics"]),
         ("icalendar", vec!["src/edge/ics"]),
-        ("lettre", vec!["src/edge/mail"]),
+        ("lettre", vec!["src/edge/mail", "src/edge/probe/mail"]),
+        ("async_imap", vec!["src/edge/probe/mail"]),
         ("clap", vec!["src/app/cli", "src/app/demo"]),
         ("indicatif", vec!["src/app/progress"]),
     ];

@@ -49,7 +49,12 @@ pub(super) fn begin_for_daemon(format: LogFormat) -> Log {
 
 /// `TURNUS_LOG` says how much: `debug`, `turnus=trace`, ….
 fn filter(default: &str) -> EnvFilter {
-    EnvFilter::try_from_env("TURNUS_LOG").unwrap_or_else(|_| EnvFilter::new(default))
+    let filter = EnvFilter::try_from_env("TURNUS_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    // Traces what goes over the line, with the password of the login.
+    match "async_imap::imap_stream=off".parse() {
+        Ok(silence) => filter.add_directive(silence),
+        Err(_) => filter,
+    }
 }
 
 /// The log of a daemon, written by a thread of its own.

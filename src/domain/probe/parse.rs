@@ -1,29 +1,28 @@
 //! Reads probes: exactly one kind, with its patience beside what it asks.
 
 use super::address::{HOST_PORT_RULE, parse_host_port};
+use super::mail::{read_imap, read_round_trip, read_smtp};
 use super::template::is_template;
 use super::{Check, HttpCheck, Patience, Probe, TcpCheck};
 use crate::domain::document::{Table, Value, Wrong};
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// Reads what is asked from the table of a kind, and leaves the table to its caller.
 type Read = fn(&mut Table<'_>) -> Option<Check>;
 
 /// All kinds, by their words in files.
-const KINDS: [(&str, Read); 2] = [("http", read_http), ("tcp", read_tcp)];
+const KINDS: [(&str, Read); 5] = [
+    ("http", read_http),
+    ("imap", read_imap),
+    ("mail_round_trip", read_round_trip),
+    ("smtp", read_smtp),
+    ("tcp", read_tcp),
+];
 
 /// Probes that are agreed but not there yet, each with what does the same from the controller.
-const LATER: [(&str, &str); 7] = [
-    ("tls", "openssl s_client"),
-    ("dns", "dig"),
-    ("smtp", "swaks"),
-    ("imap", "curl imap://"),
-    ("mail_round_trip", "swaks and curl imap://"),
-    ("sip", "sipsak"),
-    ("sql", "psql"),
-];
+const LATER: [(&str, &str); 4] = [("tls", "openssl s_client"), ("dns", "dig"), ("sip", "sipsak"), ("sql", "psql")];
 
 const URL_RULE: &str = "an `http://` or `https://` URL; `$ADDRESS` and `$VAR_NAME` stand for the host's values";
 
@@ -57,7 +56,7 @@ pub(in crate::domain) fn read_kind(table: &mut Table<'_>) -> Option<Probe> {
     let (value, read) = given.into_iter().next()?;
     let mut inner = value.table()?;
     let check = read(&mut inner);
-    let patience = read_patience(&mut inner);
+    let patience = read_patience(&mut inner, check.as_ref());
     inner.finish();
     Some(Probe { check: check?, patience: patience? })
 }
@@ -67,12 +66,21 @@ fn expected() -> String {
     format!("one of {}", kinds.join(", "))
 }
 
-fn read_patience(table: &mut Table<'_>) -> Option<Patience> {
-    let usual = Patience::default();
+fn read_patience(table: &mut Table<'_>, check: Option<&Check>) -> Option<Patience> {
+    let mut usual = Patience::default();
+    usual.timeout_s = check.map_or(usual.timeout_s, Check::usual_timeout_s);
     let mut seconds = |key, usual: u64| table.optional(key).map_or(Some(usual), |value| value.duration_s());
     let timeout_s = seconds("timeout", usual.timeout_s);
     let within_s = seconds("within", usual.within_s);
     let interval_s = seconds("interval", usual.interval_s);
+    if let (Some(Check::MailRoundTrip(check)), Some(timeout_s)) = (check, timeout_s)
+        && timeout_s <= check.arrives_within_s
+    {
+        table.report(
+            Wrong::new("a try would end before the message may arrive")
+                .expected("`timeout` longer than `arrives_within`, or none"),
+        );
+    }
     Some(Patience { timeout_s: timeout_s?, within_s: within_s?, interval_s: interval_s? })
 }
 

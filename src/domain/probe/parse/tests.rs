@@ -5,7 +5,7 @@ use crate::domain::document;
 use crate::domain::probe::{Check, Patience, Probe, TcpCheck};
 
 /// The probe in a table `probe`, or all that is wrong with it.
-fn read(text: &str) -> Result<Probe, String> {
+pub(in crate::domain::probe) fn read(text: &str) -> Result<Probe, String> {
     let (probe, problems) = document::read(text, "x.toml", |mut root| {
         let probe = root.required("probe").and_then(|value| value.table()).and_then(read_probe);
         root.finish();

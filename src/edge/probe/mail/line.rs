@@ -1,0 +1,171 @@
+//! Lines to mail servers, with and without TLS.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use lettre::transport::smtp::client::AsyncTokioStream;
+use rustls::ClientConfig;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{DigitallySignedStruct, SignatureScheme};
+use rustls_platform_verifier::Verifier;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::Peer;
+use crate::edge::probe::certificates::read_certificates;
+use crate::edge::probe::chain;
+
+/// So much is read from one server.
+const ANSWER_LIMIT: usize = 1024 * 1024;
+/// So much of the beginning is remembered.
+const HEARD_LIMIT: usize = 512;
+
+/// What a line is made of.
+pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Sync + Unpin + std::fmt::Debug {}
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin + std::fmt::Debug> Wire for T {}
+
+/// A line to a server that remembers what the server said first, and ends when the server says too much.
+#[derive(Debug)]
+pub(super) struct Line {
+    wire: Box<dyn Wire>,
+    peer: SocketAddr,
+    heard: Heard,
+    left: usize,
+}
+
+/// The first that a server said.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Heard(Arc<Mutex<Vec<u8>>>);
+
+impl Heard {
+    /// The first line; empty if nothing came.
+    pub(super) fn first_line(&self) -> String {
+        let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&heard).lines().next().unwrap_or_default().to_owned()
+    }
+}
+
+impl Line {
+    /// In clear.
+    pub(super) async fn connect(peer: &Peer<'_>) -> Result<Self, String> {
+        let stream = TcpStream::connect(&peer.address).await.map_err(|error| chain(&error))?;
+        let address = stream.peer_addr().map_err(|error| chain(&error))?;
+        Ok(Self::over(Box::new(stream), address))
+    }
+
+    /// The same line with TLS. What was remembered in clear is forgotten.
+    pub(super) async fn protect(self, peer: &Peer<'_>) -> Result<Self, String> {
+        let name = peer.name();
+        let server_name =
+            ServerName::try_from(name.to_owned()).map_err(|_| format!("`{name}` is no name of a server"))?;
+        let connector = TlsConnector::from(Arc::new(config(peer)?));
+        let address = self.peer;
+        let stream =
+            connector.connect(server_name, self.wire).await.map_err(|error| format!("TLS: {}", chain(&error)))?;
+        Ok(Self::over(Box::new(stream), address))
+    }
+
+    pub(super) fn heard(&self) -> Heard {
+        self.heard.clone()
+    }
+
+    fn over(wire: Box<dyn Wire>, peer: SocketAddr) -> Self {
+        Self { wire, peer, heard: Heard::default(), left: ANSWER_LIMIT }
+    }
+}
+
+impl AsyncRead for Line {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        std::task::ready!(Pin::new(&mut self.wire).poll_read(cx, buffer))?;
+        let come = &buffer.filled()[before..];
+        let Some(left) = self.left.checked_sub(come.len()) else {
+            return Poll::Ready(Err(io::Error::other("the server says too much")));
+        };
+        self.left = left;
+        let mut heard = self.heard.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = HEARD_LIMIT.saturating_sub(heard.len());
+        heard.extend(come.iter().take(room));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Line {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.wire).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.wire).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.wire).poll_shutdown(cx)
+    }
+}
+
+impl AsyncTokioStream for Line {
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.peer)
+    }
+}
+
+fn config(peer: &Peer<'_>) -> Result<ClientConfig, String> {
+    let trusted = peer.server.ca_file.as_deref().map(read_certificates).transpose()?.unwrap_or_default();
+    let provider = CryptoProvider::get_default().cloned();
+    let provider = provider.unwrap_or_else(|| Arc::new(rustls::crypto::ring::default_provider()));
+    let refuse = |error: rustls::Error| format!("can't set up TLS: {}", chain(&error));
+    let verifier: Arc<dyn ServerCertVerifier> = if peer.server.tls_verify {
+        Arc::new(Verifier::new_with_extra_roots(trusted, Arc::clone(&provider)).map_err(refuse)?)
+    } else {
+        Arc::new(Anybody(Arc::clone(&provider)))
+    };
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(refuse)?;
+    Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+}
+
+/// Whoever answers is believed: `tls_verify = false`. The handshake itself is checked all the same.
+#[derive(Debug)]
+struct Anybody(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
