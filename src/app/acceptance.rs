@@ -2,15 +2,18 @@
 //!
 //! Invariant: what an answer names by its hash is the JSON of the report without any answer, as `turnus report --format json` gives it.
 
+use jiff::Timestamp;
+
 use crate::domain::id::ContentHash;
 use crate::domain::report::acceptance::AcceptanceReport;
-use crate::domain::report::{Report, RunRecord, from_record};
+use crate::domain::report::{NextDate, Report, RunRecord, from_record};
 use crate::domain::run::event::Recorded;
 use crate::domain::run::state::Run;
-use crate::edge::store::Store;
 use crate::edge::store::answer::{StoredAnswer, find_answer_to_report};
 use crate::edge::store::error::Error as StoreError;
+use crate::edge::store::occurrence::find_next;
 use crate::edge::store::run::StoredRun;
+use crate::edge::store::{DatabaseConnection, Store};
 
 /// The report of a run as its record stands, with what the customer said of it.
 ///
@@ -51,6 +54,19 @@ pub fn hash_report(report: &Report) -> anyhow::Result<ContentHash> {
     // When the next date is depends on when somebody looks.
     let bare = Report { acceptance: None, next: None, ..report.clone() };
     Ok(ContentHash::of(serde_json::to_string(&bare)?.as_bytes()))
+}
+
+/// When the job of a run comes next after `now`.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn find_next_date(
+    connection: &mut DatabaseConnection,
+    run: &StoredRun,
+    now: Timestamp,
+) -> Result<Option<NextDate>, StoreError> {
+    let found = find_next(connection, &run.plan.customer, &run.plan.job, now).await?;
+    Ok(found.map(|next| NextDate { window: next.window, opens_at: next.start, closes_at: next.end }))
 }
 
 /// What the customer said of the report of `run`.

@@ -12,4 +12,5 @@ pub mod fleet;
 pub(super) mod hosts;
 mod journal;
 mod packages;
+mod probes;
 pub(super) mod step;

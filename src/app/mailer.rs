@@ -1,5 +1,7 @@
 //! Gets from what `[mail]` says to something that sends: fills in the home directory, and reads the password where it is kept.
 
+use anyhow::Context as _;
+
 use crate::domain::settings::delivery;
 use crate::edge::config;
 use crate::edge::mail::Mailer;
@@ -17,7 +19,10 @@ pub async fn open_mailer(settings: &delivery::Mailer) -> anyhow::Result<Mailer> 
         delivery::Mailer::Smtp(smtp) => {
             let ca_file = smtp.ca_file.as_deref().map(expand).transpose()?;
             let password = match &smtp.password {
-                Some(reference) => Some(config::resolve_secret(reference).await?),
+                Some(reference) => {
+                    let secret = config::resolve_secret(reference).await;
+                    Some(secret.context("`password` of `[mail]` is not there")?)
+                }
                 None => None,
             };
             let settings = delivery::Mailer::Smtp(delivery::Smtp { ca_file, ..smtp.clone() });

@@ -37,7 +37,7 @@ use crate::edge::store::notification::attempt::{
 };
 use crate::edge::store::notification::lease::{Claim, claim_due};
 
-mod calendar;
+pub(super) mod calendar;
 mod facts;
 mod letter;
 mod matter;

@@ -123,6 +123,7 @@ async fn run_in_model(host: HostIndex, step: StepIndex, machine: &Machine, fleet
         begun_ago: Duration::ZERO,
         facts: machine.run().facts_for(host, step),
         choice: machine.run().choice_for(host, step).cloned(),
+        probes_before: Vec::new(),
         resumed: false,
         overtaken: false,
         stored_bytes: 0,

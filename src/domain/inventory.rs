@@ -11,6 +11,7 @@ use super::calendar::holiday::Region;
 use super::calendar::recurrence::Recurrence;
 use super::calendar::{CalendarFreeze, Freeze, HolidayRule};
 use super::id::{ContentHash, Name};
+use super::probe::HostProbe;
 
 pub mod address;
 pub(in crate::domain) mod freeze;
@@ -176,6 +177,8 @@ pub struct Host {
     pub groups: Vec<Name>,
     /// Values for steps; `data_dir` reaches them as `$VAR_DATA_DIR`. Keys are `[a-z][a-z0-9_]*`.
     pub vars: BTreeMap<String, String>,
+    /// What it must do.
+    pub probes: Vec<HostProbe>,
 }
 
 /// How a machine is reached, as far as the inventory says; the user's ssh_config fills in the rest.

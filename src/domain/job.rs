@@ -194,6 +194,8 @@ pub enum Action {
     },
     /// A check from outside; runs on the controller.
     Probe(Probe),
+    /// All probes that the host has by the inventory (`probes = "all"`), before anything is done and after.
+    HostProbes,
     /// Pending packages, through the host's package manager.
     Packages(PackagesAction),
     /// Restart the host and wait for a new boot id.

@@ -4,7 +4,7 @@
 //! what a customer reads of a cause is one of the [`Cause`]s and never the text of an internal error.
 
 use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
+use jiff::civil::Date;
 
 use super::id::Name;
 use super::inventory::Locale;
@@ -84,8 +84,8 @@ pub enum Matter {
     Moved {
         /// The new date, and where it is answered.
         to: Invitation,
-        /// The opening that was agreed before: the wall clock of the window's zone.
-        from: DateTime,
+        /// The opening that was agreed before.
+        from: Timestamp,
         /// Why.
         cause: Cause,
     },
@@ -317,8 +317,8 @@ pub enum Decision {
     Confirmed,
     /// Another one would suit better.
     MoveWanted {
-        /// When it would open: the wall clock of the window's zone. Absent: any other.
-        to: Option<DateTime>,
+        /// When it would open. Absent: any other.
+        to: Option<Timestamp>,
     },
     /// The report is accepted.
     Accepted,

@@ -13,7 +13,7 @@ use super::id::{ContentHash, Name, OccurrenceId};
 use super::inventory::{Connection, Locale};
 use super::job::{BackupRule, Phase, Place, SecretReference, Which};
 use super::packages::choose::DriftPolicy;
-use super::probe::Probe;
+use super::probe::{HostProbe, Probe};
 use super::review::Approval;
 
 mod build;
@@ -102,6 +102,9 @@ pub struct PlannedHost {
     /// How long it is expected to take, in seconds: from earlier runs, or as the job says. Absent: nobody knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimate_s: Option<u64>,
+    /// What it must do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<HostProbe>,
 }
 
 /// One step, ready to be carried out on each host.
@@ -138,6 +141,11 @@ pub enum Task {
     Script(String),
     /// A check from outside.
     Probe(Probe),
+    /// All probes that the host has by the inventory.
+    HostProbes {
+        /// The step that looked before anything was done; none for that step itself.
+        before: Option<StepIndex>,
+    },
     /// Look at the host's packages, and choose what is to be installed. Changes nothing but the host's lists of what there is.
     Look {
         /// Which packages.
@@ -177,6 +185,8 @@ pub enum Part {
     Verify(StepIndex),
     /// Before anything is touched: what will the step install on this host?
     Look,
+    /// Before anything is touched: is what the step will test in order now?
+    Before,
     /// The versions that the step will replace are kept, so that it can be taken back.
     Keep,
     /// Right before the update: is the backup that this verification proved still there, unchanged in size?
@@ -194,7 +204,7 @@ impl Part {
     #[must_use]
     pub fn of(self) -> Option<StepIndex> {
         match self {
-            Self::Run | Self::Look | Self::Keep => None,
+            Self::Run | Self::Look | Self::Before | Self::Keep => None,
             Self::Verify(of) | Self::Recheck(of) | Self::Rollback(of) | Self::Account(of) | Self::Undo(of) => Some(of),
         }
     }
@@ -205,6 +215,7 @@ impl Part {
         match self {
             Self::Run => "run",
             Self::Look => "look",
+            Self::Before => "before",
             Self::Keep => "keep",
             Self::Account(_) => "account",
             Self::Verify(_) => "verify",

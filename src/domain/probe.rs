@@ -3,14 +3,28 @@
 //! Knows what is asked and what is expected; does not know how to ask. Invariant: a probe changes nothing that outlives it.
 
 mod address;
+mod command;
+mod dns;
+mod http;
+mod login;
 pub mod mail;
 pub mod parse;
+mod port_closed;
 pub mod template;
+mod tls;
 
 use serde::{Deserialize, Serialize};
 
-use self::mail::{IMAP_PASSWORD, ImapCheck, RoundTripCheck, SMTP_PASSWORD, SmtpCheck};
+use self::mail::{IMAP_PASSWORD, SMTP_PASSWORD};
 use super::job::SecretReference;
+
+pub use command::CommandCheck;
+pub use dns::{DnsCheck, RecordKind};
+pub use http::{Header, HeaderValue, HttpCheck, JsonCheck, Method};
+pub use login::Login;
+pub use mail::{ImapCheck, MailServer, RoundTripCheck, Security, SmtpCheck};
+pub use port_closed::PortClosedCheck;
+pub use tls::TlsCheck;
 
 /// A check from outside, and how patient it is.
 ///
@@ -51,20 +65,64 @@ impl Patience {
     }
 }
 
+/// A probe that a host has by the inventory: what the host must do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostProbe {
+    /// Unique on the host; a line of text for people.
+    pub name: String,
+    /// What is asked, and how patiently.
+    pub probe: Probe,
+    /// What becomes of the host if it is red before anything was done.
+    #[serde(default)]
+    pub on_red_before: OnRedBefore,
+}
+
+/// What becomes of a host whose probe is red before anything was done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnRedBefore {
+    /// It is left alone: no update is laid over a fault.
+    #[default]
+    Hold,
+    /// It is noted, and the same probe may be red afterwards as well.
+    Note,
+}
+
+/// What one probe of a host found, when its tries were over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeResult {
+    /// As in the inventory.
+    pub name: String,
+    /// Whether the answer was right.
+    pub met: bool,
+    /// What was asked, expected and found, in one line of at most 200 characters.
+    pub what: String,
+    /// From the first try to the end of the last, in milliseconds.
+    pub took_ms: u64,
+}
+
 /// What is asked, and what the answer must be. Addresses and URLs are [`template`]s.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Check {
+    /// A program of the controller ends as it should.
+    Command(CommandCheck),
+    /// A name server gives an answer.
+    Dns(DnsCheck),
     /// A web server answers a request.
     Http(HttpCheck),
     /// A mail server shows a mailbox.
     Imap(ImapCheck),
     /// A message arrives.
     MailRoundTrip(Box<RoundTripCheck>),
+    /// A port takes no connections.
+    PortClosed(PortClosedCheck),
     /// A mail server takes mail.
     Smtp(SmtpCheck),
     /// A port takes connections.
     Tcp(TcpCheck),
+    /// A certificate is right.
+    Tls(TlsCheck),
 }
 
 impl Check {
@@ -72,11 +130,15 @@ impl Check {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
+            Self::Command(_) => "command",
+            Self::Dns(_) => "dns",
             Self::Http(_) => "http",
             Self::Imap(_) => "imap",
             Self::MailRoundTrip(_) => "mail_round_trip",
+            Self::PortClosed(_) => "port_closed",
             Self::Smtp(_) => "smtp",
             Self::Tcp(_) => "tcp",
+            Self::Tls(_) => "tls",
         }
     }
 
@@ -84,11 +146,15 @@ impl Check {
     #[must_use]
     pub fn subject(&self) -> String {
         match self {
-            Self::Http(check) => format!("GET {}", check.url),
+            Self::Command(check) => format!("command {}", check.argv.join(" ")),
+            Self::Dns(check) => format!("dns {} {}", check.kind.word(), check.name),
+            Self::Http(check) => format!("{} {}", check.method.word(), check.url),
             Self::Imap(check) => format!("imap {}", check.server.address),
             Self::MailRoundTrip(check) => format!("mail to {}", check.to),
+            Self::PortClosed(check) => format!("port_closed {}", check.address),
             Self::Smtp(check) => format!("smtp {}", check.server.address),
             Self::Tcp(check) => format!("tcp {}", check.address),
+            Self::Tls(check) => format!("tls {}", check.address),
         }
     }
 
@@ -96,13 +162,14 @@ impl Check {
     #[must_use]
     pub fn secrets(&self) -> Vec<(&'static str, &SecretReference)> {
         match self {
-            Self::Http(_) | Self::Tcp(_) => Vec::new(),
+            Self::Http(check) => check.secret_headers().map(|(_, name, reference)| (name, reference)).collect(),
             Self::Imap(check) => check.server.secret(IMAP_PASSWORD).into_iter().collect(),
             Self::Smtp(check) => check.server.secret(SMTP_PASSWORD).into_iter().collect(),
             Self::MailRoundTrip(check) => {
                 let (smtp, imap) = (check.smtp.secret(SMTP_PASSWORD), check.imap.server.secret(IMAP_PASSWORD));
                 smtp.into_iter().chain(imap).collect()
             }
+            Self::Command(_) | Self::Dns(_) | Self::PortClosed(_) | Self::Tcp(_) | Self::Tls(_) => Vec::new(),
         }
     }
 
@@ -111,20 +178,9 @@ impl Check {
     pub fn usual_timeout_s(&self) -> u64 {
         match self {
             Self::MailRoundTrip(check) => check.usual_timeout_s(),
-            Self::Http(_) | Self::Imap(_) | Self::Smtp(_) | Self::Tcp(_) => Patience::default().timeout_s,
+            _ => Patience::default().timeout_s,
         }
     }
-}
-
-/// What a web server must answer. Redirects are not followed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HttpCheck {
-    /// `http` or `https` URL.
-    pub url: String,
-    /// Expected status code.
-    pub status: u16,
-    /// Text that the first MiB of the body must contain.
-    pub contains: Option<String>,
 }
 
 /// A port that must take connections.

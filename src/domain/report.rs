@@ -22,6 +22,7 @@ pub mod host;
 pub mod meanwhile;
 pub mod open_point;
 pub mod packages;
+pub mod probes;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod step;

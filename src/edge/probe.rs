@@ -4,9 +4,13 @@
 //! named; time and the size of an answer are bounded; a finding shows no secret.
 
 mod certificates;
+mod command;
+mod dns;
 mod http;
 mod mail;
+mod port_closed;
 mod tcp;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -51,6 +55,14 @@ pub struct Scene<'a> {
     pub secrets: &'a BTreeMap<&'static str, String>,
 }
 
+impl Scene<'_> {
+    /// `text` without the secrets: a server may send back what it was sent.
+    fn conceal(&self, text: &str) -> String {
+        let secrets = self.secrets.values().filter(|secret| !secret.is_empty());
+        secrets.fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
+    }
+}
+
 /// Asks until the answer is what was asked for, or the time of the probe is over; then says what the last answer lacked.
 pub async fn look(probe: &Probe, scene: &Scene<'_>) -> Finding {
     let patience = probe.patience;
@@ -70,16 +82,27 @@ pub async fn look(probe: &Probe, scene: &Scene<'_>) -> Finding {
 pub async fn look_once(probe: &Probe, scene: &Scene<'_>, limit: Duration) -> Finding {
     let asked = async {
         match &probe.check {
+            Check::Command(check) => command::ask(check, scene).await,
+            Check::Dns(check) => dns::ask(check, scene).await,
             Check::Http(check) => http::ask(check, scene).await,
             Check::Imap(check) => mail::imap::ask(check, scene).await,
             Check::MailRoundTrip(check) => mail::round_trip::ask(check, scene).await,
+            Check::PortClosed(check) => port_closed::ask(check, scene).await,
             Check::Smtp(check) => mail::smtp::ask(check, scene).await,
             Check::Tcp(check) => tcp::ask(check, scene).await,
+            Check::Tls(check) => tls::ask(check, scene).await,
         }
     };
-    match timeout(limit, asked).await {
-        Ok(Ok(what)) => Finding::green(what),
-        Ok(Err(what)) => Finding::red(what),
+    let outcome = timeout(limit, asked).await;
+    if let (Err(_), Check::PortClosed(check)) = (&outcome, &probe.check)
+        // The last try may have less time: too little to be sure.
+        && limit >= Duration::from_secs(probe.patience.timeout_s)
+    {
+        return Finding::green(port_closed::silent(check, limit.as_secs_f64()));
+    }
+    match outcome {
+        Ok(Ok(what)) => Finding::green(scene.conceal(&what)),
+        Ok(Err(what)) => Finding::red(scene.conceal(&what)),
         Err(_) => Finding::red(format!("{}: no answer within {:.0} s", probe.check.subject(), limit.as_secs_f64())),
     }
 }
@@ -96,6 +119,12 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = error.source();
     }
     text
+}
+
+/// The host in `host:port`: an IPv6 address without its brackets, as certificates have it.
+fn host_of(address: &str) -> &str {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 /// The beginning of an answer, fit for a line.

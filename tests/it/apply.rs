@@ -240,7 +240,7 @@ async fn a_freeze_over_an_announced_date_leaves_it_out_and_the_end_of_the_freeze
     office.succeed(&["apply", "--yes"]);
     let back = "select state || ' ' || sequence || ' ' || (announced_at is null) || ' ' || (next_notice_at is not null)
                 from occurrence order by start_at limit 1";
-    assert_eq!(texts(&mut connection, back).await, ["planned 1 true true"]);
+    assert_eq!(texts(&mut connection, back).await, ["planned 2 true true"]);
     office.close().await;
 }
 

@@ -462,3 +462,44 @@ async fn inside_of_an_open_window_a_run_by_hand_needs_none_unless_the_date_was_c
     assert!(told.contains("no window of nordwind for look is open"), "{told}");
     office.close().await;
 }
+
+#[tokio::test]
+async fn a_yes_by_phone_is_kept_as_one_on_the_page_is() {
+    let office = office().await;
+    let confirm = |by: &'static str| {
+        let date = named(day(3));
+        office.succeed(&["calendar", "confirm", "nordwind", &date, "--by", by, "--reason", "rings \u{1b}[31mback"])
+    };
+    let said = confirm("Ms \u{202e}Miller");
+    assert!(said.ends_with("is confirmed by Ms Miller\n"), "{said:?}");
+    let mut connection = office.connect().await;
+    let answers =
+        "select concat_ws('|', decision, said_by, entered_by <> '', via, remark, sequence) from answer order by number";
+    assert_eq!(texts(&mut connection, answers).await, ["confirmed|Ms Miller|t|phone|rings back|0"]);
+    let audit = "select concat_ws('|', action, actor <> 'Ms Miller', reason, detail ->> 'by', detail ->> 'via')
+                 from audit where occurrence is not null";
+    assert_eq!(texts(&mut connection, audit).await, ["confirm occurrence|t|rings back|Ms Miller|phone"]);
+    let shown = office.succeed(&["calendar", "history", "nordwind", &named(day(3))]);
+    assert!(shown.contains("rings back; by Ms Miller; via phone") && !shown.contains("null"), "{shown}");
+    office.fail(2, &["calendar", "confirm", "nordwind", &named(day(3)), "--by", "Anna"]);
+    assert_eq!(texts(&mut connection, answers).await.len(), 1);
+    office.close().await;
+}
+
+#[tokio::test]
+async fn who_asked_for_another_date_can_still_say_yes_by_phone() {
+    let office = office().await;
+    let mut connection = office.connect().await;
+    let asked = "insert into answer (occurrence, sequence, decision, wish, said_by, said_at, via)
+                 select id, sequence, 'move_asked', local_start + interval '1 day', 'Anna', now(), 'phone'
+                 from occurrence order by start_at limit 1";
+    execute(&mut connection, asked.to_owned()).await;
+    let said = office.succeed(&["calendar", "confirm", "nordwind", &named(day(3)), "--by", "Anna"]);
+    assert!(said.contains("is confirmed by Anna"), "{said}");
+    assert_eq!(texts(&mut connection, "select decision from answer").await, ["move_asked"], "what was said was said");
+    let state = "select state || ' ' || confirmed_by from occurrence order by start_at limit 1";
+    assert_eq!(texts(&mut connection, state).await, ["confirmed Anna"]);
+    let audit = "select action || ' ' || (detail ->> 'by') from audit where occurrence is not null";
+    assert_eq!(texts(&mut connection, audit).await, ["confirm occurrence Anna"]);
+    office.close().await;
+}

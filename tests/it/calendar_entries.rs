@@ -146,6 +146,7 @@ async fn a_feed_holds_the_dates_of_the_year_ahead_of_one_customer_or_of_all() {
         let events = feed["events"].as_array().unwrap();
         events.iter().map(|event| event["properties"]["X-MAINTNOTE-ACCOUNT"][0].as_str().unwrap().to_owned()).collect()
     };
+    assert!(office.succeed(&["calendar", "nordwind", "--format", "ics"]).ends_with("END:VCALENDAR\r\n"));
     let one = feed(&["calendar", "nordwind", "--format", "ics"]);
     assert_eq!(one["method"], "PUBLISH");
     let accounts = of(&one);

@@ -225,6 +225,30 @@ fn where_packages_can_t_be_taken_back_that_is_told_and_no_mistake() {
 }
 
 #[test]
+fn a_host_whose_smoke_test_says_nothing_is_told_and_no_mistake() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    let job = "description = \"x\"\nbackup = \"none\"\nbackup_reason = \"x\"\n[[step]]\nphase = \"update\"\nname = \"u\"\n\
+               run = \"true\"\n[[step]]\nphase = \"smoke\"\nname = \"s\"\nprobes = \"all\"\n";
+    write("jobs/look.toml", job);
+    let host = |name: &str| format!("[[host]]\nname = \"{name}\"\naddress = \"h\"\n");
+    let inventory = "[customer]\nname = \"N\"\ntime_zone = \"UTC\"\n[[window]]\nname = \"w\"\nstarts = 2030-01-01T10:00:00\n\
+                     duration = \"1h\"\njob = \"look\"\nhosts = [\"a\", \"b\"]\n";
+    let probe = "[[host.probe]]\nname = \"mail\"\ntcp = { address = \"$ADDRESS:25\" }\n";
+    write("inventories/n.toml", &format!("{inventory}{}{}{probe}{}", host("a"), host("b"), host("c")));
+    let outcome = check(directory.path(), &[]);
+    assert_eq!(outcome.status, Some(0), "{}", outcome.stderr);
+    let told = "inventories/n.toml: the host `a` has no probes, so that the smoke test of `look` says nothing of it\n";
+    assert!(outcome.stdout.starts_with(told) && !outcome.stdout.contains("`b`"), "{}", outcome.stdout);
+    let answer: Value = serde_json::from_str(&check(directory.path(), &["--format", "json"]).stdout).unwrap();
+    assert_eq!(answer["without_probes"], json!([{ "customer": "n", "host": "a", "job": "look" }]));
+}
+
+#[test]
 fn hostile_settings_are_told() {
     for path in files(&hostile().join("settings")) {
         let directory = right();

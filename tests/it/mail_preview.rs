@@ -65,6 +65,30 @@ fn the_providers_own_words_hold_for_what_is_not_mailed_and_a_slip_in_them_is_tol
 }
 
 #[test]
+fn a_preview_has_the_entry_for_the_calendar_that_its_text_tells_of() {
+    let asked =
+        INVENTORY.replace("receives = [\"announcement\"]", "receives = [\"announcement\"]\ncalendar = \"request\"");
+    let directory = configuration(&[("inventories/nord.toml", &asked)]);
+    let out = directory.path().join("out");
+    for (kind, method) in
+        [("announcement", "REQUEST"), ("reminder", "REQUEST"), ("moved", "REQUEST"), ("cancelled", "CANCEL")]
+    {
+        let arguments = ["mail", "preview", kind, "--customer", "nord", "--out", out.to_str().expect("a path")];
+        let output = turnus(directory.path(), &arguments);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let mail = fs::read_to_string(out.join(format!("{kind}.eml"))).expect("a file");
+        let message = mail_parser::MessageParser::default().parse(&mail).expect("a message");
+        let part =
+            message.parts.iter().find(|part| mail_parser::MimeHeaders::is_content_type(*part, "text", "calendar"));
+        let entry = part.and_then(|part| part.text_contents()).unwrap_or_default().replace("\r\n ", "");
+        for line in [format!("METHOD:{method}"), "0704T093000".to_owned()] {
+            assert!(entry.contains(&line), "{kind}: {line}\n{entry}");
+        }
+        assert!(entry.contains("mailto:it@nord.example"), "{entry}");
+    }
+}
+
+#[test]
 fn a_preview_is_written_as_files() {
     let directory = configuration(&[]);
     let out = directory.path().join("deep/out");
@@ -74,6 +98,7 @@ fn a_preview_is_written_as_files() {
     let read = |file: &str| fs::read_to_string(out.join(file)).expect("a file");
     let mail = read("failed.eml");
     assert!(mail.contains("multipart/alternative") && mail.contains("From: House <team@house.example>\r\n"), "{mail}");
+    assert!(mail.contains("multipart/mixed") && mail.contains("filename=\"turnus-nord-"), "{mail}");
     assert!(read("failed.html").contains("</html>") && read("failed.txt").contains("web01"));
 }
 

@@ -4,6 +4,8 @@ use std::fs;
 use std::process::Command;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use turnus::app::daemon::Daemon;
@@ -14,7 +16,8 @@ use turnus::edge::pdf;
 use crate::kit::database::execute;
 use crate::kit::debian::tell_untested;
 use crate::kit::office::{Office, day, window};
-use crate::kit::world::text;
+use crate::store::{create, take, write};
+use crate::web::site::good_end;
 
 /// A customer in Berlin with `lines` in its own table, of whose contacts two get reports.
 fn nordwind(office: &Office, lines: &str) {
@@ -188,21 +191,71 @@ async fn nobody_is_told_of_the_time_before_or_without_wishing_so() {
     office.close().await;
 }
 
-#[tokio::test]
-async fn a_real_browser_prints_a_report() {
+/// Whether there is a browser; says so if not.
+fn has_browser() -> bool {
     let is_there =
         |program: &&str| Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
-    if !pdf::PROGRAMS.iter().any(is_there) {
-        tell_untested("PDF files by Chromium", "no Chromium is installed (Debian package chromium)");
+    if pdf::PROGRAMS.iter().any(is_there) {
+        return true;
+    }
+    tell_untested("PDF files by Chromium", "no Chromium is installed (Debian package chromium)");
+    false
+}
+
+#[track_caller]
+fn check_pdf(printed: &[u8]) {
+    let has = |wanted: &[u8]| printed.windows(wanted.len()).any(|part| part == wanted);
+    assert!(printed.starts_with(b"%PDF-") && has(b"%%EOF"), "{} bytes", printed.len());
+    assert!(printed.len() > 10_000 && has(b"/Type /Page") && has(b"/Font"), "{} bytes", printed.len());
+}
+
+#[tokio::test]
+async fn a_real_browser_prints_the_report_of_a_period() {
+    if !has_browser() {
         return;
     }
     let office = Office::open().await;
     nordwind(&office, "");
     record_a_quarter(&office).await;
     let file = office.path("report.pdf").display().to_string();
-    let output = office.turnus(&["report", "nordwind", "--period", "2025-Q4", "--format", "pdf", "--out", &file]);
-    assert!(output.status.success(), "{}", text(&output));
-    let printed = fs::read(&file).unwrap();
-    assert!(printed.starts_with(b"%PDF-") && printed.len() > 10_000, "{} bytes", printed.len());
+    office.succeed(&["report", "nordwind", "--period", "2025-Q4", "--format", "pdf", "--out", &file]);
+    check_pdf(&fs::read(&file).unwrap());
+    office.close().await;
+}
+
+#[tokio::test]
+async fn a_real_browser_prints_the_report_of_a_run_and_it_goes_with_the_letter() {
+    if !has_browser() {
+        return;
+    }
+    let office = Office::open().await;
+    office.settle(&format!(
+        "[provider]\nname = \"Systemhaus\"\nemail = \"wartung@systemhaus.example\"\n\
+         [mail]\nmailer = \"file\"\ndirectory = \"{}\"\n[report]\npdf = \"chromium\"\n",
+        office.path("letters").display()
+    ));
+    nordwind(&office, "");
+    let store = office.store().await;
+    let (run, number) = create(&store, &["web01"]).await;
+    let epoch = take(&store, run, "one:1").await.unwrap();
+    write(&store, run, epoch, &good_end()).await.unwrap();
+    store.close().await.unwrap();
+    let (file, number) = (office.path("report.pdf").display().to_string(), number.to_string());
+    office.succeed(&["report", &number, "--format", "pdf", "--output", &file]);
+    check_pdf(&fs::read(&file).unwrap());
+
+    office.succeed(&["outbox", "send"]);
+    let files = fs::read_dir(office.path("letters")).unwrap().map(|entry| entry.unwrap().path());
+    let letters = files.filter(|file| file.extension().is_some_and(|extension| extension == "eml"));
+    let letters: Vec<String> = letters.map(|letter| fs::read_to_string(letter).unwrap()).collect();
+    assert_eq!(letters.len(), 2, "to those who get reports");
+    for letter in letters {
+        let name = format!("filename=\"turnus-nordwind-{number}.pdf\"");
+        assert!(letter.contains("Content-Type: application/pdf") && letter.contains(&name), "{letter}");
+        let part = letter.split("Content-Type: application/pdf").nth(1).unwrap();
+        let encoded: String =
+            part.split("\r\n\r\n").nth(1).unwrap().split("\r\n--").next().unwrap().split_whitespace().collect();
+        check_pdf(&BASE64_STANDARD.decode(encoded).unwrap());
+    }
     office.close().await;
 }

@@ -3,6 +3,7 @@
 mod faults;
 mod looks;
 mod model;
+mod probes;
 mod reader;
 mod review;
 mod stories;

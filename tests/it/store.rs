@@ -85,6 +85,7 @@ fn planned_host(host: &str) -> PlannedHost {
         state_dir: None,
     };
     PlannedHost {
+        probes: Vec::new(),
         name: name(host),
         connection,
         vars: BTreeMap::from([("data_dir".to_owned(), "/var/vmail".to_owned())]),

@@ -4,15 +4,20 @@
 mod guard;
 mod phone;
 mod silence;
-mod site;
+pub(crate) mod site;
 
+use turnus::app::daemon::Daemon;
+use turnus::app::daemon::tick::{Tick, run_at};
 use turnus::app::web::Patience;
 use turnus::domain::id::ContentHash;
 use turnus::domain::settings::Settings;
 use turnus::domain::wording::WordingFile;
 use turnus::edge::store::answer::find_answer_to_report;
+use turnus::edge::store::applied::publish::publish_all;
 use turnus::edge::store::link::MadeLink;
+use turnus::edge::store::revision::{Revision, RevisionKind};
 
+use crate::kit::database::make_state_dir;
 use site::{BOSS, FREE, IT, Letter, Site, fields};
 
 const CONFIRM: &[(&str, &str)] = &[("decision", "confirmed")];
@@ -53,6 +58,59 @@ async fn the_page_shows_the_date_and_what_can_be_said() {
 }
 
 #[tokio::test]
+async fn the_page_of_a_date_names_the_hosts_of_its_window() {
+    let site = Site::open().await;
+    let letters = site.announce().await;
+    assert!(!site.get(&letters[IT]).await.body.contains("<dt>Server</dt>"), "the files do not say");
+    let host = |name: &str| format!("[[host]]\nname = \"{name}\"\naddress = \"127.0.0.1\"\n");
+    let inventory = format!(
+        "[customer]\nname = \"Nordwind\"\nlocale = \"de\"\ntime_zone = \"Europe/Berlin\"\n{}{}{}\
+         [[window]]\nname = \"quarterly\"\nrule = \"FREQ=YEARLY\"\nstarts = 2027-03-27T14:00:00\nduration = \"4h\"\n\
+         job = \"debian-quarterly\"\nhosts = [\"web01\", \"db01\"]\n",
+        host("db01"),
+        host("mail01"),
+        host("web01")
+    );
+    let (hash, kind) = (ContentHash::of(inventory.as_bytes()), RevisionKind::Inventory);
+    let mut transaction = site.store.begin().await.unwrap();
+    let revision = Revision { hash: &hash, kind, name: "nordwind", content: &inventory };
+    publish_all(&mut transaction, &[revision], "test").await.unwrap();
+    transaction.commit().await.unwrap();
+    let page = site.get(&letters[IT]).await.body;
+    assert!(page.contains("<dt>Server</dt><dd>web01, db01</dd>"), "{page}");
+    site.close().await;
+}
+
+#[tokio::test]
+async fn links_that_have_expired_are_removed_and_what_was_answered_stays() {
+    let site = Site::open().await;
+    let (dates, reports) = (site.announce().await, site.finish().await);
+    assert_eq!(site.decide(&dates[IT], CONFIRM).await.status, 303);
+    let expired =
+        "update link set expires_at = '2027-01-01T00:00:00Z' where purpose = 'confirm' or recipient like 'it@%'";
+    site.execute(expired).await;
+    let state_dir = make_state_dir();
+    let daemon = Daemon::new(site.other_store().await, &Settings::default(), &[], state_dir.path()).unwrap();
+    let left = async |now: &str| {
+        run_at(&daemon, Tick::Housekeeping, now.parse().unwrap()).await.unwrap();
+        let rows = "select string_agg(purpose || ' ' || recipient, '; ' order by purpose, recipient) from link";
+        site.ask_database(rows).await
+    };
+    let all = "confirm chefin@nordwind.example; confirm it@nordwind.example; report chefin@nordwind.example; report it@nordwind.example";
+    assert_eq!(left("2026-12-31T23:59:59Z").await, all);
+    let kept = "confirm it@nordwind.example; report chefin@nordwind.example";
+    assert_eq!(left("2027-01-01T00:00:00Z").await, kept, "one was answered by, and the other is good");
+    assert_eq!(
+        site.ask_database("select decision || ' ' || said_by from answer").await,
+        "confirmed IT-Leitung <it@nordwind.example>"
+    );
+    assert_eq!(site.get(&reports[BOSS]).await.status, 200);
+    assert_eq!(site.get(&reports[IT]).await.status, 404);
+    Daemon::close(daemon).await.unwrap();
+    site.close().await;
+}
+
+#[tokio::test]
 async fn pages_are_in_the_providers_own_words_and_a_slip_in_them_keeps_nobody_from_answering() {
     for (own, expected) in [("Sind Sie einverstanden?", "Sind Sie einverstanden?"), ("{nobody}?", "Passt Ihnen dieser")]
     {
@@ -77,6 +135,9 @@ async fn the_report_is_read_in_the_language_of_the_recipient() {
     let report = site.ask("GET", &format!("/l/{link}"), &[]).await;
     assert_eq!(report.status, 200);
     assert!(report.body.contains("<html lang=\"ru\">") && report.body.contains("Nordwind Logistik GmbH"));
+    let day = site.occurrence().await.start.in_tz("Europe/Berlin").unwrap().strftime("%d.%m.%Y").to_string();
+    let next = format!("<dt>Следующий срок</dt><dd>quarterly, {day} с 14:00 до 18:00 ");
+    assert!(report.body.contains(&next), "the next date, as in the letter: {}", report.body);
     site.close().await;
 }
 

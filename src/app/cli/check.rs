@@ -15,7 +15,8 @@ use crate::app::calendar::Almanac;
 use crate::app::console::{print, say};
 use crate::domain::catalog::{self, Catalog, Source};
 use crate::domain::id::Name;
-use crate::domain::job::Job;
+use crate::domain::inventory::Customer;
+use crate::domain::job::{Action, Job};
 use crate::domain::problem::{Problem, Problems};
 use crate::domain::wording::WordingFile;
 use crate::edge::config;
@@ -100,12 +101,21 @@ struct Summary {
     jobs: usize,
     /// Steps that install packages and can't be taken back: no mistakes, but to be known.
     points_of_no_return: Vec<PointOfNoReturn>,
+    /// Hosts whose probes a job asks, and which have none: their smoke test says nothing. No mistakes either.
+    without_probes: Vec<WithoutProbes>,
 }
 
 #[derive(Serialize)]
 struct PointOfNoReturn {
     job: Name,
     step: String,
+}
+
+#[derive(Serialize)]
+struct WithoutProbes {
+    customer: Name,
+    host: Name,
+    job: Name,
 }
 
 impl Summary {
@@ -116,6 +126,7 @@ impl Summary {
             windows: catalog.customers.values().map(|customer| customer.windows.len()).sum(),
             jobs: catalog.jobs.len(),
             points_of_no_return: catalog.jobs.values().flat_map(points_of_no_return).collect(),
+            without_probes: catalog.customers.values().flat_map(|customer| without_probes(catalog, customer)).collect(),
         }
     }
 }
@@ -124,13 +135,31 @@ fn points_of_no_return(job: &Job) -> impl Iterator<Item = PointOfNoReturn> {
     job.one_way_packages().map(|step| PointOfNoReturn { job: job.name.clone(), step: step.name.clone() })
 }
 
+/// As far as windows say which hosts are meant.
+fn without_probes(catalog: &Catalog, customer: &Customer) -> Vec<WithoutProbes> {
+    let asks = |job: &Name| {
+        let job = catalog.jobs.get(job);
+        job.is_some_and(|job| job.steps.iter().any(|step| step.action == Action::HostProbes))
+    };
+    let windows = customer.windows.iter().filter(|window| asks(&window.job));
+    let meant: BTreeSet<_> = windows.flat_map(|window| window.hosts.iter().map(|host| (host, &window.job))).collect();
+    let silent = |name: &Name| customer.hosts.iter().any(|host| host.name == *name && host.probes.is_empty());
+    let meant = meant.into_iter().filter(|(host, _)| silent(host));
+    meant
+        .map(|(host, job)| WithoutProbes { customer: customer.name.clone(), host: host.clone(), job: job.clone() })
+        .collect()
+}
+
 fn render_summary(summary: &Summary) -> String {
     let Summary { customers, hosts, windows, jobs, .. } = *summary;
     let parts = [count(customers, "customer"), count(hosts, "host"), count(windows, "window"), count(jobs, "job")];
     let told = summary.points_of_no_return.iter().map(|PointOfNoReturn { job, step }| {
         format!("jobs/{job}.toml: the step `{step}` is a point of no return: it has no `rollback = \"packages\"`\n")
     });
-    format!("{}{}: all right", told.collect::<String>(), parts.join(", "))
+    let silent = summary.without_probes.iter().map(|WithoutProbes { customer, host, job }| {
+        format!("inventories/{customer}.toml: the host `{host}` has no probes, so that the smoke test of `{job}` says nothing of it\n")
+    });
+    format!("{}{}: all right", told.chain(silent).collect::<String>(), parts.join(", "))
 }
 
 /// `1 host`, `2 hosts`.

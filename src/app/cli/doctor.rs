@@ -1,5 +1,7 @@
 //! `turnus doctor`: what is there on this machine, what is missing, and what to do about it. Changes nothing.
 
+mod pages;
+
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -11,7 +13,7 @@ use super::context::open_store;
 use super::detach;
 use super::exit::{Exit, Failure};
 use super::show::{moment, table};
-use crate::app::console::print;
+use crate::app::console::{print, show};
 use crate::domain::catalog::{Catalog, build};
 use crate::domain::inventory::Connection;
 use crate::domain::settings::{Database, Settings};
@@ -74,6 +76,7 @@ pub(super) async fn run(directory: &Path, format: Format) -> Result<Exit, Failur
             findings.push(missing("state", error.to_string(), Some("set state_dir in turnus.toml".to_owned())))
         }
     }
+    pages::look_at_pages(&settings.web, &mut findings).await;
     findings.push(look_at_clock().await);
     findings.push(ok("time zones", config::describe_time_zone_database()));
     print_all(&findings, format);
@@ -95,7 +98,7 @@ fn print_all(findings: &[Finding], format: Format) {
         let hint = finding.hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
         rows.add_row([verdict.to_owned(), finding.subject.to_owned(), format!("{}{hint}", finding.found)]);
     }
-    print(&rows.to_string());
+    show(&rows.to_string());
 }
 
 fn look_at_files(directory: &Path, findings: &mut Vec<Finding>) -> Option<Catalog> {

@@ -9,6 +9,9 @@ use tracing_subscriber::EnvFilter;
 
 use super::serve::LogFormat;
 
+#[cfg(test)]
+mod tests;
+
 /// Commands tell what should not be.
 const OF_COMMANDS: &str = "warn,sqlx=error";
 /// A daemon also tells what it does. Its scheduler is of no interest.

@@ -19,8 +19,12 @@ use crate::domain::mail::samples::Scene;
 use crate::domain::mail::{Dated, LOGO_CONTENT_ID, Sender};
 use crate::domain::notification::Kind;
 use crate::edge::config;
-use crate::edge::mail::{Image, Letter, Mailbox, compose};
+use crate::edge::mail::{Attachment, Image, Letter, Mailbox, compose};
 use crate::edge::text::{Error as TextError, RenderedMail, Texts};
+
+mod enclosed;
+
+use self::enclosed::Between;
 
 /// So many dates ahead are looked at to find two that are held.
 const LOOKED_AT: usize = 20;
@@ -62,11 +66,14 @@ pub(super) fn run(context: &Context, directory: &Path, arguments: &Arguments) ->
     let kind = kind.ok_or_else(|| Failure::usage(anyhow!("there is no kind `{}` of mails", preview.kind)))?;
     let texts = read_texts(directory)?;
     let scene = scene(context, customer, kind, preview.locale.map(Locale::from))?;
-    let mail = scene.mail(kind);
+    let mail = enclosed::name_report(scene.mail(kind));
     let rendered = texts.render_mail(&mail).map_err(Failure::usage)?;
     match &preview.out {
         None => print(&format!("{}\n\n{}", rendered.subject, rendered.text.trim_end())),
-        Some(out) => write(context, out, kind, (&scene, customer), rendered)?,
+        Some(out) => {
+            let attachments = enclosed::report(&texts, &mail)?;
+            write(context, out, kind, (&scene, customer), (rendered, attachments))?;
+        }
     }
     Ok(Exit::Done)
 }
@@ -148,16 +155,17 @@ fn write(
     out: &Path,
     kind: Kind,
     (scene, customer): (&Scene, &Customer),
-    rendered: RenderedMail,
+    (rendered, attachments): (RenderedMail, Vec<Attachment>),
 ) -> Result<(), Failure> {
     let provider = &context.catalog.settings.provider;
     let logo = provider.logo.as_deref().map(config::read_logo).transpose().map_err(Failure::usage)?;
     let email = provider.email.as_deref().unwrap_or(NO_ADDRESS);
     let mailbox = |name: &str, address: &str| Mailbox { name: Some(name.to_owned()), address: address.to_owned() };
+    let sent_at = Timestamp::now();
     let to = customer.contacts.iter().find(|contact| contact.name == scene.recipient_name);
     let letter = Letter {
         message_id: format!("preview-{kind}@turnus.invalid"),
-        sent_at: Timestamp::now(),
+        sent_at,
         from: mailbox(&scene.provider.name, email),
         reply_to: provider.reply_to.as_deref().map(|address| mailbox(&scene.provider.name, address)),
         to: mailbox(&scene.recipient_name, to.map_or(email, |contact| &contact.email)),
@@ -169,8 +177,8 @@ fn write(
             media_type: if content.starts_with(b"\x89PNG") { "image/png" } else { "image/jpeg" }.to_owned(),
             content,
         }),
-        calendar: None,
-        attachments: Vec::new(),
+        calendar: enclosed::calendar(context, scene, kind, &Between { customer, contact: to, email }, sent_at),
+        attachments,
     };
     let composed = compose(&letter).map_err(|refusal| Failure::usage(anyhow!("{refusal}")))?;
     let page = letter.html.unwrap_or_default();

@@ -16,10 +16,14 @@ use super::exit::{Exit, Failure};
 use super::show::{moment, table};
 use crate::app::console::{print, show};
 use crate::domain::id::{Name, NotAName};
+use crate::domain::line::clean_line;
 use crate::domain::notification::Delivery;
 use crate::edge::store::notification::{
     NotificationFilter, Sending, StoredNotification, find_notification, list_notifications,
 };
+
+/// Longest text of a message's detail that is shown to people, in characters; programs get all of it.
+const SHOWN_CHARS: usize = 1000;
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -164,7 +168,8 @@ async fn show_one(context: &Context, number: i64, format: Format) -> Result<Exit
                 rows.add_row(row);
             });
             for (key, value) in message.detail.as_object().into_iter().flatten() {
-                rows.add_row([key.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)]);
+                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                rows.add_row([clean_line(key.as_bytes(), SHOWN_CHARS), clean_line(value.as_bytes(), SHOWN_CHARS)]);
             }
             show(&rows.to_string());
         }

@@ -205,6 +205,7 @@ fn describe_step(step: &PlannedStep) -> String {
     let what = match &step.task {
         Task::Script(_) => String::new(),
         Task::Probe(probe) => format!("{}, ", probe.check.subject()),
+        Task::HostProbes { .. } => "the host's probes, ".to_owned(),
         Task::Look { which: Which::Approved, .. } => "the approved packages, ".to_owned(),
         Task::Look { which: Which::All, .. } => "all pending packages, ".to_owned(),
         Task::Account { .. } => "what was installed, ".to_owned(),

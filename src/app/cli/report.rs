@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use super::context::{Context, read_record, read_run};
 use super::exit::{Exit, Failure};
 use crate::app;
-use crate::app::acceptance::{read_answer, write_report};
+use crate::app::acceptance::{find_next_date, read_answer, write_report};
 use crate::app::console::{print, say};
 use crate::domain::calendar::zone::named;
 use crate::domain::inventory::Locale;
@@ -17,7 +17,6 @@ use crate::domain::period::{NotAPeriod, PERIOD_RULE, Period};
 use crate::domain::report::{NextDate, Report};
 use crate::domain::run::event::Recorded;
 use crate::edge::store::answer::StoredAnswer;
-use crate::edge::store::occurrence::find_next;
 use crate::edge::store::run::StoredRun;
 use crate::edge::store::{Store, database_now};
 use crate::edge::text::{self, Texts};
@@ -146,8 +145,7 @@ async fn of_run(context: &Context, arguments: &Arguments, locale: Option<Locale>
 pub(super) async fn next_date(store: &Store, run: &StoredRun) -> Result<Option<NextDate>, Failure> {
     let mut transaction = store.begin().await?;
     let now = database_now(&mut transaction).await?;
-    let found = find_next(&mut transaction, &run.plan.customer, &run.plan.job, now).await?;
-    Ok(found.map(|next| NextDate { window: next.window, opens_at: next.start, closes_at: next.end }))
+    Ok(find_next_date(&mut transaction, run, now).await?)
 }
 
 async fn of_period(

@@ -141,6 +141,7 @@ fn describe_step(step: &StepRun) -> String {
                 StepEnd::Lost => "gone without an exit status".to_owned(),
                 StepEnd::NotMet { why } => why.clone(),
                 StepEnd::Held { why } => format!("held back: {why}"),
+                StepEnd::RedBefore { why } => format!("out of order before: {why}"),
                 StepEnd::NotStarted { why } => format!("not begun: {why}"),
             };
             let found = result.packages.as_deref().map(|found| format!(": {}", packages::describe(found)));

@@ -342,6 +342,7 @@ impl<'a> Driver<'a> {
             begun_ago: self.assumed.clock.since(started_at),
             facts: self.machine.run().facts_for(host, step),
             choice: self.machine.run().choice_for(host, step).cloned(),
+            probes_before: self.machine.run().probes_before(host, step).to_vec(),
             resumed,
             overtaken: self.machine.run().is_overtaken(host, step, self.assumed.clock.now()),
             stored_bytes: self.assumed.stored_output.get(&(host, step)).copied().unwrap_or(0),

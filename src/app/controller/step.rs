@@ -8,15 +8,14 @@ use tokio::time::Instant;
 
 use super::fleet::{Fleet, Station, Taken};
 use super::packages::{Wanted, environment_of, look_at, look_back};
+use super::probes::{ask_after, ask_before, ask_one};
 use crate::domain::id::RunId;
 use crate::domain::line::clean_line;
 use crate::domain::packages::choose::Look;
 use crate::domain::plan::{HostIndex, PlannedHost, PlannedStep, StepIndex, Task};
-use crate::domain::probe::Probe;
-use crate::domain::probe::template::Target;
+use crate::domain::probe::ProbeResult;
 use crate::domain::run::event::{Event, Facts, Fault, StepEnd, StepResult};
 use crate::edge::config::{self, Secret};
-use crate::edge::probe;
 use crate::edge::remote::Error;
 use crate::edge::remote::capsule::{End, Ended, Order, Piece, Record, StepKey};
 
@@ -57,6 +56,8 @@ pub(in crate::app) struct Assignment {
     pub(in crate::app) facts: Facts,
     /// What it installs, keeps, takes back or accounts for.
     pub(in crate::app) choice: Option<Look>,
+    /// What the host's probes found before anything was done, if it asks them again.
+    pub(in crate::app) probes_before: Vec<ProbeResult>,
     /// Whether it was recorded as started before this controller had the lease.
     pub(in crate::app) resumed: bool,
     /// Whether it would come too late, should it not have been begun ([`crate::domain::run::state::Run::is_overtaken`]).
@@ -85,9 +86,10 @@ pub(in crate::app) async fn carry_out(assignment: Assignment, fleet: &Fleet, inp
     let station = fleet.station(assignment.host, assignment.step);
     let (Some(host), Some(step), Some(station)) = (host, step, station) else { return };
     let answer = match &step.task {
-        Task::Probe(wanted) => {
-            let target = Target { address: &host.connection.address, vars: &host.vars };
-            assignment.finished(judge(look(wanted, target).await))
+        Task::Probe(wanted) => assignment.finished(ask_one(wanted, host).await),
+        Task::HostProbes { before: None } => assignment.finished(ask_before(host, step.timeout_s).await),
+        Task::HostProbes { before: Some(_) } => {
+            assignment.finished(ask_after(host, step.timeout_s, &assignment.probes_before).await)
         }
         Task::Look { .. } if assignment.overtaken => assignment.finished(never_begun()),
         Task::Look { which, drift, lock_wait_s } => {
@@ -114,24 +116,6 @@ pub(in crate::app) async fn carry_out(assignment: Assignment, fleet: &Fleet, inp
 pub(in crate::app) fn stop_for_unrecorded(key: &StepKey) -> Input {
     let by = format!("turnus: step {key} was started, but the database does not know of it");
     Input::Event(Event::CancelRequested { by })
-}
-
-/// Secrets are read when the probe begins, so that they may change without anything else.
-async fn look(probe: &Probe, target: Target<'_>) -> probe::Finding {
-    let mut secrets = BTreeMap::new();
-    for (name, reference) in probe.check.secrets() {
-        match config::resolve_secret(reference).await {
-            Ok(secret) => secrets.insert(name, secret.expose().to_owned()),
-            Err(error) => return probe::Finding::red(format!("`{name}`: {error}")),
-        };
-    }
-    probe::look(probe, &probe::Scene { target, secrets: &secrets }).await
-}
-
-fn judge(finding: probe::Finding) -> StepResult {
-    let last_line = clean_line(finding.what.as_bytes(), LINE_CHARS);
-    let end = if finding.met { StepEnd::Succeeded } else { StepEnd::NotMet { why: last_line.clone() } };
-    StepResult { last_line, ..StepResult::of(end) }
 }
 
 /// A step in a capsule, with all that it needs.

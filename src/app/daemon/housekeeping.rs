@@ -1,10 +1,12 @@
-//! Reports that this daemon is alive and how its ticks fare, and forgets daemons that have been gone for long.
+//! Reports that this daemon is alive and how its ticks fare; forgets daemons that have been gone for long, and links that have
+//! expired.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::Daemon;
 use super::tick::Worked;
 use crate::edge::store::controller::{forget_controllers, report_controller};
+use crate::edge::store::link::forget_links;
 
 /// A daemon that was killed stays visible in `turnus doctor` for so long.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
@@ -17,6 +19,10 @@ pub async fn tick(daemon: &Daemon, now: Timestamp) -> anyhow::Result<Worked> {
     let mut transaction = daemon.store.begin().await?;
     report_controller(&mut transaction, daemon.name(), env!("CARGO_PKG_VERSION"), &daemon.pulse.health()).await?;
     forget_controllers(&mut transaction, now - REMEMBERED).await?;
+    transaction.commit().await?;
+    // By itself: whatever becomes of it, this daemon is alive.
+    let mut transaction = daemon.store.begin().await?;
+    forget_links(&mut transaction, now).await?;
     transaction.commit().await?;
     Ok(Worked::Something)
 }

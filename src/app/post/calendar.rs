@@ -14,7 +14,7 @@ use crate::edge::store::notification::StoredNotification;
 use crate::edge::store::occurrence::StoredOccurrence;
 
 /// So long before the opening calendars ring.
-const ALARM_S: u64 = 3600;
+pub(in crate::app) const ALARM_S: u64 = 3600;
 
 /// `None`: the message changes nothing in a calendar.
 pub(super) fn write_part(
@@ -24,7 +24,8 @@ pub(super) fn write_part(
     now: Timestamp,
 ) -> Option<CalendarPart> {
     let occurrence = facts.occurrence.as_ref()?;
-    let method = method(message)?;
+    let attendee = Party { name: message.recipient_name.clone(), email: message.recipient.clone() };
+    let method = method(message.kind, message.calendar, attendee)?;
     let invitation = Invitation {
         event: event(post, message, facts, occurrence, now),
         time_zone: occurrence.time_zone.clone(),
@@ -35,9 +36,9 @@ pub(super) fn write_part(
     Some(CalendarPart { method: invitation.method.as_str().to_owned(), content: write_invitation(&invitation) })
 }
 
-fn method(message: &StoredNotification) -> Option<Method> {
-    let attendee = Party { name: message.recipient_name.clone(), email: message.recipient.clone() };
-    match (message.kind, message.calendar) {
+/// What the recipient's calendar is to do, as its owner has it.
+pub(in crate::app) fn method(kind: Kind, entry: CalendarEntry, attendee: Party) -> Option<Method> {
+    match (kind, entry) {
         (Kind::Announcement | Kind::Reminder | Kind::Moved, CalendarEntry::Publish) => Some(Method::Publish),
         (Kind::Announcement | Kind::Reminder | Kind::Moved, CalendarEntry::Request) => {
             Some(Method::Request { attendee, answer: Answer::NotAsked })

@@ -44,7 +44,10 @@ fn matter(message: &StoredNotification, facts: &Facts, attachment: Option<&str>)
     Ok(match message.kind {
         Kind::Announcement => Matter::Announcement(invitation(facts)?),
         Kind::Reminder => Matter::Reminder(invitation(facts)?),
-        Kind::Moved => Matter::Moved { to: invitation(facts)?, from: read(detail, "from")?, cause: cause(detail) },
+        Kind::Moved => {
+            let from = on_the_wall(read(detail, "from")?, occurrence(facts)?);
+            Matter::Moved { to: invitation(facts)?, from, cause: cause(detail) }
+        }
         Kind::Cancelled => Matter::Cancelled { date: called_off(detail, facts)?, cause: cause(detail) },
         Kind::Started => Matter::Started { date: date(facts)? },
         Kind::Finished => Matter::Finished(Box::new(ended(facts, attachment)?)),
@@ -73,7 +76,7 @@ fn matter(message: &StoredNotification, facts: &Facts, attachment: Option<&str>)
         },
         Kind::Answer => Matter::Answer {
             about: about(facts).ok_or_else(|| anyhow!("what was answered to is not there"))?,
-            decision: decision(detail)?,
+            decision: decision(detail, facts)?,
             by: read::<Option<String>>(detail, "by")?.unwrap_or_default(),
             remark: read::<Option<String>>(detail, "remark").ok().flatten(),
         },
@@ -137,11 +140,15 @@ fn called_off(detail: &Value, facts: &Facts) -> anyhow::Result<Dated> {
     let occurrence = occurrence(facts)?;
     let today = dated(occurrence, facts);
     let Ok(from) = read::<DateTime>(detail, "from") else { return Ok(today) };
-    let zone = named(&occurrence.time_zone).unwrap_or(TimeZone::UTC);
-    let opens_at = place(from, &zone).at;
+    let opens_at = on_the_wall(from, occurrence);
     let length = occurrence.end.duration_since(occurrence.start);
     let closes_at = opens_at.saturating_add(length).unwrap_or(Timestamp::MAX);
     Ok(Dated { opens_at, closes_at, ..today })
+}
+
+/// An instant that is kept as the wall clock's time in the zone of its date.
+fn on_the_wall(local: DateTime, occurrence: &StoredOccurrence) -> Timestamp {
+    place(local, &named(&occurrence.time_zone).unwrap_or(TimeZone::UTC)).at
 }
 
 fn ended(facts: &Facts, attachment: Option<&str>) -> anyhow::Result<Ended> {
@@ -201,11 +208,14 @@ fn period(facts: &Facts, attachment: Option<&str>) -> anyhow::Result<PeriodTold>
     })
 }
 
-fn decision(detail: &Value) -> anyhow::Result<Decision> {
+fn decision(detail: &Value, facts: &Facts) -> anyhow::Result<Decision> {
     let word: String = read(detail, "decision")?;
     Ok(match word.as_str() {
         "confirmed" => Decision::Confirmed,
-        "move_asked" => Decision::MoveWanted { to: read::<Option<DateTime>>(detail, "wish").ok().flatten() },
+        "move_asked" => {
+            let wish = read::<Option<DateTime>>(detail, "wish").ok().flatten();
+            Decision::MoveWanted { to: wish.zip(facts.occurrence.as_ref()).map(|(wish, date)| on_the_wall(wish, date)) }
+        }
         "accepted" => Decision::Accepted,
         "accepted_with_remarks" => Decision::AcceptedWithRemarks,
         "refused" => Decision::Refused,

@@ -82,6 +82,7 @@ fn describe_end(result: &StepResult) -> String {
         StepEnd::Lost => "FAILED: its process is gone and left no exit status".to_owned(),
         StepEnd::NotMet { why } => format!("FAILED: {why}"),
         StepEnd::Held { why } => format!("HELD BACK: {why}"),
+        StepEnd::RedBefore { why } => format!("LEFT ALONE, out of order before: {why}"),
         StepEnd::NotStarted { why } => format!("FAILED, not begun: {why}"),
     }
 }
@@ -110,6 +111,7 @@ pub fn describe_outcome(plan: &Plan, outcome: &Outcome) -> String {
         Outcome::Skipped { cause: SkipCause::FailureLimit } => "skipped: too many hosts failed before".to_owned(),
         Outcome::Skipped { cause: SkipCause::Cancelled } => "skipped: cancelled".to_owned(),
         Outcome::Skipped { cause: SkipCause::WindowEnding } => "skipped: window ending".to_owned(),
+        Outcome::Skipped { cause: SkipCause::RedBefore } => "skipped: out of order before".to_owned(),
         Outcome::Skipped { cause: SkipCause::HeldBack } => "skipped: not as approved".to_owned(),
         Outcome::Unreachable { .. } => "unreachable".to_owned(),
         Outcome::FailedAndRolledBack { step } => format!("failed{} and rolled back", at(step)),

@@ -9,7 +9,8 @@ use super::link::said;
 use crate::app::daemon::applied::{read_customer, read_job};
 use crate::domain::answer::{Decision, MoveRules, Via};
 use crate::domain::calendar::zone::named;
-use crate::domain::id::OccurrenceId;
+use crate::domain::id::{Name, OccurrenceId};
+use crate::domain::inventory::Customer;
 use crate::domain::line::clean_line;
 use crate::domain::occurrence::{OccurrenceEvent, OccurrenceState};
 use crate::edge::store::DatabaseConnection;
@@ -30,6 +31,7 @@ pub(super) struct DateMatter {
     answer: Option<StoredAnswer>,
     customer: String,
     description: String,
+    hosts: Vec<Name>,
     rules: MoveRules,
     now: Timestamp,
 }
@@ -44,7 +46,9 @@ impl DateMatter {
         let Some(occurrence) = find_occurrence(connection, id).await? else { return Ok(None) };
         let answer = find_answer_to_date(connection, id, occurrence.sequence).await?;
         // Whatever has become of the files since: the date stands.
-        let customer = read_customer(connection, &occurrence.customer).await?.map(|customer| customer.display_name);
+        let customer = read_customer(connection, &occurrence.customer).await?;
+        let hosts = customer.as_ref().map(|customer| hosts(customer, &occurrence.window)).unwrap_or_default();
+        let customer = customer.map(|customer| customer.display_name);
         let description = read_job(connection, &occurrence.job).await?.map(|job| job.description);
         let line = |text: String| clean_line(text.as_bytes(), TEXT_CHARS);
         let zone = named(&occurrence.time_zone).unwrap_or(TimeZone::UTC);
@@ -52,6 +56,7 @@ impl DateMatter {
             answer,
             customer: line(customer.unwrap_or_else(|_| occurrence.customer.to_string())),
             description: line(description.unwrap_or_else(|_| occurrence.job.to_string())),
+            hosts,
             rules: MoveRules::new(&pages.web, zone),
             now,
             occurrence,
@@ -72,6 +77,7 @@ impl DateMatter {
         Page::Date(Box::new(DatePage {
             customer: self.customer.clone(),
             description: self.description.clone(),
+            hosts: self.hosts.clone(),
             opens: self.occurrence.start,
             closes: self.occurrence.end,
             movable: span.map(|span| (*span.start(), *span.end())),
@@ -122,4 +128,10 @@ impl DateMatter {
         let change = Change { id, from, event, cause: None, by: Some(by), now: self.now };
         Ok(change_occurrence(connection, &change).await?)
     }
+}
+
+/// Those of the window, as letters name them; none: the files do not know the window any more.
+fn hosts(customer: &Customer, window: &Name) -> Vec<Name> {
+    let window = customer.windows.iter().find(|known| known.name == *window);
+    window.map(|window| window.hosts.clone()).unwrap_or_default()
 }

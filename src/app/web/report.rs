@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::Pages;
 use super::form::Wanted;
 use super::link::said;
-use crate::app::acceptance::{hash_report, write_report};
+use crate::app::acceptance::{find_next_date, hash_report, write_report};
 use crate::domain::answer::Via;
 use crate::domain::id::RunId;
 use crate::domain::inventory::Locale;
@@ -36,6 +36,7 @@ impl ReportMatter {
         let Some(stored) = find_run(connection, number).await? else { return Ok(None) };
         let answer = find_answer_to_report(connection, id).await?;
         let report = write_report(&stored, &read_events(connection, id).await?, answer.as_ref())?;
+        let report = Report { next: find_next_date(connection, &stored, now).await?, ..report };
         Ok(Some(Self { stored, report, answer, now }))
     }
 

@@ -156,6 +156,21 @@ impl<'d> Value<'d> {
         }
     }
 
+    /// A string, a number, `true` or `false`: as JSON.
+    pub fn plain(&self) -> Option<serde_json::Value> {
+        let found = match self.node.get_ref() {
+            DeValue::String(_) => return self.string().map(serde_json::Value::from),
+            DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok().map(Into::into),
+            // Neither infinite nor no number: JSON has none of them.
+            DeValue::Float(number) => {
+                number.as_str().parse().ok().and_then(serde_json::Number::from_f64).map(Into::into)
+            }
+            DeValue::Boolean(truth) => Some((*truth).into()),
+            _ => None,
+        };
+        found.or_else(|| self.refuse("a string, a number, `true` or `false`"))
+    }
+
     /// A local date, with or without a time of whole seconds.
     pub fn date_or_time(&self, expected: &str) -> Option<(Date, Option<Time>)> {
         let found = self.typed(expected, DeValue::as_datetime)?;

@@ -68,15 +68,25 @@ pub fn parse_host_directory(text: &str) -> Option<String> {
     valid.then(|| text.to_owned())
 }
 
-/// A mail address, as far as its look tells. Letters beyond ASCII are fine on both sides.
+/// Longest mailbox and longest label of a domain in bytes (RFC 5321, section 4.5.3.1.1; RFC 1035, section 2.3.4).
+const MAX_MAILBOX: usize = 64;
+const MAX_LABEL: usize = 63;
+
+/// A mail address, as far as its look tells. Letters beyond ASCII are fine on both sides, digits beyond it in no domain: written
+/// from right to left they make no name (RFC 5893).
 #[must_use]
 pub fn parse_email(text: &str) -> Option<String> {
     let (mailbox, domain) = text.split_once('@')?;
     let atom = |character: char| character.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(character);
     let label = |label: &str| {
-        !label.is_empty() && label.trim_matches('-') == label && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+        // What is not ASCII becomes longer yet on the line.
+        (1..=MAX_LABEL).contains(&label.chars().count())
+            && label.trim_matches('-') == label
+            && label.chars().all(|c| c.is_alphabetic() || c.is_ascii_digit() || c == '-')
     };
-    let valid = text.len() <= 254 && mailbox.split('.').all(|part| !part.is_empty() && part.chars().all(atom));
+    let valid = text.len() <= 254
+        && mailbox.len() <= MAX_MAILBOX
+        && mailbox.split('.').all(|part| !part.is_empty() && part.chars().all(atom));
     (valid && domain.split('.').all(label)).then(|| text.to_owned())
 }
 

@@ -137,7 +137,7 @@ impl Scene {
         ];
         let decisions = [
             Decision::Confirmed,
-            Decision::MoveWanted { to: Some(Date::constant(2026, 4, 2).at(14, 0, 0, 0)) },
+            Decision::MoveWanted { to: Some(later(self.date.opens_at, 6 * 86_400 - 3600)) },
             Decision::MoveWanted { to: None },
             Decision::Accepted,
             Decision::Refused,
@@ -174,7 +174,7 @@ impl Scene {
     }
 
     fn moved(&self, cause: Cause) -> Matter {
-        Matter::Moved { to: self.invitation(), from: Date::constant(2026, 3, 20).at(14, 0, 0, 0), cause }
+        Matter::Moved { to: self.invitation(), from: later(self.date.opens_at, -7 * 86_400), cause }
     }
 
     fn cancelled(&self, cause: Cause) -> Matter {

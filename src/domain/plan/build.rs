@@ -125,6 +125,7 @@ fn planned_host(host: &Host) -> PlannedHost {
         connection: host.connection.clone(),
         vars: host.vars.clone(),
         estimate_s: None,
+        probes: host.probes.clone(),
     }
 }
 
@@ -163,7 +164,10 @@ fn plan_steps(job: &Job) -> Vec<PlannedStep> {
             verifications.extend(layout.add_forward(step));
         }
         match phase {
-            Phase::Preflight => of_phase(Phase::Update).for_each(|step| layout.add_look(step)),
+            Phase::Preflight => {
+                of_phase(Phase::Update).for_each(|step| layout.add_look(step));
+                of_phase(Phase::Smoke).for_each(|step| layout.add_before(step));
+            }
             Phase::Backup => of_phase(Phase::Update).for_each(|step| layout.add_keep(step)),
             _ => {}
         }
@@ -176,6 +180,8 @@ struct Layout<'a> {
     steps: Vec<PlannedStep>,
     /// For each step that installs packages, by its name, the position of its look.
     looks: BTreeMap<&'a str, StepIndex>,
+    /// For each step that asks the hosts' probes, by its name, the position of the step that asks them before.
+    befores: BTreeMap<&'a str, StepIndex>,
     undo: Vec<(StepIndex, &'a Step, &'a str)>,
     rollback: Vec<(StepIndex, &'a Step, &'a Rollback)>,
     /// The steps that install packages.
@@ -186,7 +192,10 @@ impl<'a> Layout<'a> {
     /// Adds a declared step and, for a backup, its verification, whose position is returned.
     fn add_forward(&mut self, step: &'a Step) -> Option<(StepIndex, &'a Step)> {
         let index = StepIndex(self.steps.len());
-        let (task, parameters) = task_of(&step.action);
+        let (mut task, parameters) = task_of(&step.action);
+        if let Task::HostProbes { before } = &mut task {
+            *before = self.befores.get(step.name.as_str()).copied();
+        }
         let chosen_by = self.looks.get(step.name.as_str()).copied();
         self.steps.push(PlannedStep { parameters, chosen_by, ..planned(step, step.phase, Part::Run, task) });
         self.installs.extend(chosen_by.map(|_| (index, step)));
@@ -216,6 +225,14 @@ impl<'a> Layout<'a> {
         self.looks.insert(&step.name, StepIndex(self.steps.len()));
         let task = Task::Look { which, drift, lock_wait_s };
         self.steps.push(planned(step, Phase::Preflight, Part::Look, task));
+    }
+
+    /// A service that is out of order before anything was done is not blamed on the update.
+    fn add_before(&mut self, step: &'a Step) {
+        if step.action == Action::HostProbes {
+            self.befores.insert(&step.name, StepIndex(self.steps.len()));
+            self.steps.push(planned(step, Phase::Preflight, Part::Before, Task::HostProbes { before: None }));
+        }
     }
 
     /// What `rollback = "packages"` will want is fetched while it is still to be had.
@@ -273,6 +290,7 @@ fn task_of(action: &Action) -> (Task, BTreeMap<String, String>) {
             (Task::Script(CHECK_DISK_FREE.to_owned()), parameters)
         }
         Action::Probe(probe) => (Task::Probe(probe.clone()), BTreeMap::new()),
+        Action::HostProbes => (Task::HostProbes { before: None }, BTreeMap::new()),
         Action::Packages(packages) => {
             let parameters = BTreeMap::from([
                 ("TURNUS_CONFFILES".to_owned(), packages.conffiles.as_str().to_owned()),

@@ -9,6 +9,7 @@ use crate::domain::job::{
     Action, BackupRule, BatchSize, Conffiles, Job, PackagesAction, Phase, Place, Rollback, Step, Which,
 };
 use crate::domain::packages::choose::DriftPolicy;
+use crate::domain::probe::{Check, HostProbe, OnRedBefore, Patience, Probe, TcpCheck};
 
 fn name(text: &str) -> Name {
     text.parse().unwrap()
@@ -17,7 +18,7 @@ fn name(text: &str) -> Name {
 fn host(text: &str, groups: &[&str]) -> Host {
     let connection = Connection::to(format!("{text}.example"));
     let groups = groups.iter().map(|group| name(group)).collect();
-    Host { name: name(text), connection, groups, vars: BTreeMap::new() }
+    Host { name: name(text), connection, groups, vars: BTreeMap::new(), probes: Vec::new() }
 }
 
 fn customer(hosts: Vec<Host>) -> Customer {
@@ -172,6 +173,36 @@ fn packages_are_looked_at_first_kept_with_the_backup_and_accounted_for_last() {
     let plan = build(&customer(vec![host("web", &[])]), &job(steps(&install)), &choice(&["web"])).unwrap();
     assert!(!labels(&plan).iter().any(|label| label.contains("keep") || label.contains("rollback")));
     assert_eq!(plan.point_of_no_return(), Some(StepIndex(5)));
+}
+
+#[test]
+fn the_probes_of_hosts_are_asked_before_anything_is_touched_and_after() {
+    let services = Step { action: Action::HostProbes, place: Place::Controller, ..step(Phase::Smoke, "services") };
+    let stop = Step { undo: Some("start".to_owned()), ..step(Phase::Quiesce, "stop") };
+    let steps = vec![step(Phase::Preflight, "look"), stop, step(Phase::Update, "install"), services];
+    let mut web = host("web", &[]);
+    web.probes = vec![HostProbe {
+        name: "mail".to_owned(),
+        probe: Probe {
+            check: Check::Tcp(TcpCheck { address: "$ADDRESS:25".to_owned(), greeting: None }),
+            patience: Patience::default(),
+        },
+        on_red_before: OnRedBefore::Hold,
+    }];
+    let without_backup = Job { backup: BackupRule::None { reason: "none".to_owned() }, ..job(steps) };
+    let plan = build(&customer(vec![web.clone()]), &without_backup, &choice(&["web"])).unwrap();
+    let expected = [
+        "preflight: look",
+        "preflight: services (before)",
+        "quiesce: stop",
+        "update: install",
+        "smoke: services",
+        "release: stop (undo)",
+    ];
+    assert_eq!(labels(&plan), expected);
+    assert_eq!(plan.steps[1].task, Task::HostProbes { before: None });
+    assert_eq!(plan.steps[4].task, Task::HostProbes { before: Some(StepIndex(1)) });
+    assert_eq!(plan.hosts[0].probes, web.probes);
 }
 
 #[test]

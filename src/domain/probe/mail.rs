@@ -3,17 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use super::Check;
-use super::address::{HOST_PORT_RULE, parse_host_port};
+use super::address::{CA_FILE_RULE, HOST_PORT_RULE, parse_ca_file, parse_host_port};
+use super::login::{Login, read_login};
 use crate::domain::document::{Table, Value, Wrong};
-use crate::domain::inventory::address::{EMAIL_RULE, LOCAL_PATH_RULE, parse_email, parse_local_path};
+use crate::domain::inventory::address::{EMAIL_RULE, parse_email};
 use crate::domain::job::SecretReference;
-use crate::domain::job::secret::read_reference;
 
 #[cfg(test)]
 mod tests;
 
-/// What a login name accepts, for messages.
-const LOGIN_RULE: &str = "1 to 254 characters without blanks and control characters";
 /// What the name of a mailbox accepts, for messages. RFC 3501, section 5.1.3.
 const MAILBOX_RULE: &str =
     "the name of a mailbox in printable ASCII (others as the server lists them, in modified UTF-7)";
@@ -44,15 +42,6 @@ impl MailServer {
     pub(super) fn secret(&self, name: &'static str) -> Option<(&'static str, &SecretReference)> {
         self.login.as_ref().map(|login| (name, &login.password))
     }
-}
-
-/// Who logs in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Login {
-    /// The login name.
-    pub user: String,
-    /// Its password.
-    pub password: SecretReference,
 }
 
 /// How the line to a mail server is protected.
@@ -161,23 +150,12 @@ fn read_server(table: &mut Table<'_>, usual: Security) -> Option<MailServer> {
     let address = table.required("address").and_then(|value| value.parsed(HOST_PORT_RULE, parse_host_port));
     let security = table.optional("security").map_or(Some(usual), |value| value.word(&SECURITIES));
     let tls_verify = table.optional("tls_verify").map_or(Some(true), |value| value.boolean());
-    let ca_file = table.optional("ca_file").and_then(|value| value.parsed(LOCAL_PATH_RULE, parse_local_path));
+    let ca_file = table.optional("ca_file").and_then(|value| value.parsed(CA_FILE_RULE, parse_ca_file));
     let login = read_login(table);
     if security == Some(Security::None) {
         refuse_in_clear(table);
     }
     Some(MailServer { address: address?, security: security?, login, tls_verify: tls_verify?, ca_file })
-}
-
-fn read_login(table: &mut Table<'_>) -> Option<Login> {
-    let (user, password) = (table.optional("user"), table.optional("password"));
-    if user.is_some() != password.is_some() {
-        let lacking = if user.is_some() { "password" } else { "user" };
-        table.report(Wrong::new(format!("`{lacking}` is missing")).expected("`user` and `password`, or neither"));
-    }
-    let user = user.and_then(|value| value.parsed(LOGIN_RULE, parse_login));
-    let password = password.and_then(|value| read_reference(&value, "password"));
-    Some(Login { user: user?, password: password? })
 }
 
 fn refuse_in_clear(table: &Table<'_>) {
@@ -194,11 +172,6 @@ fn refuse_in_clear(table: &Table<'_>) {
 
 fn read_email(value: Option<Value<'_>>) -> Option<String> {
     value?.parsed(EMAIL_RULE, parse_email)
-}
-
-fn parse_login(text: &str) -> Option<String> {
-    let odd = |character: char| character.is_control() || character.is_whitespace();
-    ((1..=254).contains(&text.len()) && !text.contains(odd)).then(|| text.to_owned())
 }
 
 fn parse_mailbox(text: &str) -> Option<String> {

@@ -1,10 +1,14 @@
 //! Reads probes: exactly one kind, with its patience beside what it asks.
 
 use super::address::{HOST_PORT_RULE, parse_host_port};
+use super::command::read_command;
+use super::dns::read_dns;
+use super::http::read_http;
 use super::mail::{read_imap, read_round_trip, read_smtp};
-use super::template::is_template;
-use super::{Check, HttpCheck, Patience, Probe, TcpCheck};
-use crate::domain::document::{Table, Value, Wrong};
+use super::port_closed::read_port_closed;
+use super::tls::read_tls;
+use super::{Check, HostProbe, OnRedBefore, Patience, Probe, TcpCheck};
+use crate::domain::document::{Distinct, Table, Value, Wrong};
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -13,24 +17,41 @@ pub(super) mod tests;
 type Read = fn(&mut Table<'_>) -> Option<Check>;
 
 /// All kinds, by their words in files.
-const KINDS: [(&str, Read); 5] = [
+const KINDS: [(&str, Read); 9] = [
+    ("command", read_command),
+    ("dns", read_dns),
     ("http", read_http),
     ("imap", read_imap),
     ("mail_round_trip", read_round_trip),
+    ("port_closed", read_port_closed),
     ("smtp", read_smtp),
     ("tcp", read_tcp),
+    ("tls", read_tls),
 ];
 
 /// Probes that are agreed but not there yet, each with what does the same from the controller.
-const LATER: [(&str, &str); 4] = [("tls", "openssl s_client"), ("dns", "dig"), ("sip", "sipsak"), ("sql", "psql")];
-
-const URL_RULE: &str = "an `http://` or `https://` URL; `$ADDRESS` and `$VAR_NAME` stand for the host's values";
+const LATER: [(&str, &str); 2] = [("sip", "sipsak"), ("sql", "psql")];
 
 /// Reads the one kind of probe in `table`, as in `probe = { http = { url = "…" } }`, and the whole table with it.
 pub(in crate::domain) fn read_probe(mut table: Table<'_>) -> Option<Probe> {
     let probe = read_kind(&mut table);
     table.finish();
     probe
+}
+
+const ON_RED: [(&str, OnRedBefore); 2] = [("hold", OnRedBefore::Hold), ("note", OnRedBefore::Note)];
+
+/// Reads one `[[host.probe]]`; `names` are those of the host's other probes.
+pub(in crate::domain) fn read_host_probe(mut table: Table<'_>, names: &mut Distinct) -> Option<HostProbe> {
+    let name = table.required("name").and_then(|value| {
+        let line = value.line()?;
+        names.admit(line, &value);
+        Some(line.to_owned())
+    });
+    let on_red_before = table.optional("on_red_before").map_or(Some(OnRedBefore::Hold), |value| value.word(&ON_RED));
+    let probe = read_kind(&mut table);
+    table.finish();
+    Some(HostProbe { name: name?, probe: probe?, on_red_before: on_red_before? })
 }
 
 /// The same where the table has other keys, too; these are the caller's.
@@ -84,31 +105,17 @@ fn read_patience(table: &mut Table<'_>, check: Option<&Check>) -> Option<Patienc
     Some(Patience { timeout_s: timeout_s?, within_s: within_s?, interval_s: interval_s? })
 }
 
-fn read_http(table: &mut Table<'_>) -> Option<Check> {
-    let url = table.required("url").and_then(|value| value.parsed(URL_RULE, parse_url));
-    let status = table.optional("status").map_or(Some(200), |value| value.integer(100..=599));
-    let contains = table.optional("contains").and_then(|value| read_text(&value, "text that the answer contains"));
-    Some(Check::Http(HttpCheck { url: url?, status: status?, contains }))
-}
-
 fn read_tcp(table: &mut Table<'_>) -> Option<Check> {
     let address = table.required("address").and_then(|value| value.parsed(HOST_PORT_RULE, parse_host_port));
     let greeting = table.optional("greeting").and_then(|value| read_text(&value, "text that the server sends first"));
     Some(Check::Tcp(TcpCheck { address: address?, greeting }))
 }
 
-fn read_text(value: &Value<'_>, expected: &str) -> Option<String> {
+/// Any text but none at all.
+pub(super) fn read_text(value: &Value<'_>, expected: &str) -> Option<String> {
     let text = value.string()?;
     if text.is_empty() {
         value.report(value.wrong().expected(expected));
     }
     Some(text.to_owned())
-}
-
-fn parse_url(text: &str) -> Option<String> {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let visible = |character: char| !character.is_whitespace() && !character.is_control();
-    let fits = !host.is_empty() && text.len() <= 2000 && text.chars().all(visible);
-    (fits && is_template(text)).then(|| text.to_owned())
 }

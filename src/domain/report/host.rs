@@ -4,12 +4,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::packages::{self, PackagesReport};
+use super::probes::{self, ProbeReport};
 use super::step::{Cause, HostRecord, StepReference, StepReport, StepState, cause_of, finished_at};
 use super::{clean, clean_facts, elapsed_ms};
 use crate::domain::id::Name;
 use crate::domain::job::{Phase, Place};
 use crate::domain::packages::PackagesRecord;
-use crate::domain::plan::{HostIndex, Part, PlannedStep, StepIndex};
+use crate::domain::plan::{HostIndex, Part, PlannedStep, StepIndex, Task};
 use crate::domain::run::event::{Facts, Fault, Outcome, SkipCause, StepEnd};
 use crate::domain::run::state::{HostStage, Run, StepRun};
 
@@ -30,6 +31,9 @@ pub struct HostReport {
     pub duration_ms: Option<u64>,
     /// How long what `quiesce` stopped stood still, if anything was stopped.
     pub interruption: Option<Interruption>,
+    /// Its restarts by steps of the job, in the order in which they began.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub restarts: Vec<Restart>,
     /// The phases that began, in the order in which they ran.
     pub phases: Vec<PhaseReport>,
     /// What the update steps that began did.
@@ -37,6 +41,9 @@ pub struct HostReport {
     /// What was done to its packages, by step.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub packages: Vec<PackagesReport>,
+    /// What its probes found, before anything was done and after.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<ProbeReport>,
     /// Proof of each backup that was verified.
     pub backups: Vec<BackupProof>,
     /// The first update step that can't be taken back, if the plan has one.
@@ -49,6 +56,21 @@ pub struct HostReport {
     pub steps: Vec<StepReport>,
     /// For technicians.
     pub annex: Annex,
+}
+
+/// A restart of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Restart {
+    /// The step that restarts it.
+    pub step: StepReference,
+    /// How it went.
+    pub state: StepState,
+    /// When it was asked for.
+    pub from: Timestamp,
+    /// When the host was back; absent unless it was.
+    pub to: Option<Timestamp>,
+    /// How long the host was away at most: from the one to the other.
+    pub duration_ms: Option<u64>,
 }
 
 /// From the first stopped thing to the last one started again.
@@ -236,9 +258,11 @@ pub(super) fn write(run: &Run, index: HostIndex) -> Option<HostReport> {
         finished_at: host.finished_at,
         duration_ms: elapsed_ms(host.started_at, host.finished_at),
         interruption: interruption(&record),
+        restarts: restarts(&record),
         phases: phases(&record),
         changes: changes(&record),
         packages: packages::write(&record),
+        probes: probes::write(&record),
         backups: backups(&record),
         point_of_no_return: point_of_no_return(&record),
         rolled_back: taken_back(&record, Phase::Rollback),
@@ -272,6 +296,7 @@ fn finished(record: &HostRecord<'_>, outcome: &Outcome) -> (OutcomeKind, Option<
         Outcome::Skipped { cause: SkipCause::Cancelled } => (OutcomeKind::Skipped, None, Some(Cause::Cancelled)),
         Outcome::Skipped { cause: SkipCause::WindowEnding } => (OutcomeKind::Skipped, None, Some(Cause::WindowEnding)),
         Outcome::Skipped { cause: SkipCause::HeldBack } => (OutcomeKind::Skipped, None, Some(Cause::HeldBack)),
+        Outcome::Skipped { cause: SkipCause::RedBefore } => (OutcomeKind::Skipped, None, Some(Cause::RedBefore)),
         Outcome::Unreachable { .. } => (OutcomeKind::Unreachable, None, Some(Cause::Unreachable)),
         Outcome::FailedAndRolledBack { step } => (OutcomeKind::FailedAndRolledBack, Some(step), cause(step)),
         Outcome::Failed { step, cancelled: true } => (OutcomeKind::Cancelled, Some(step), Some(Cause::Cancelled)),
@@ -295,6 +320,16 @@ fn interruption(record: &HostRecord<'_>) -> Option<Interruption> {
     let last = stopped.iter().filter_map(|(_, undo)| finished_at(undo)).max();
     let to = if all_started_again { last } else { None };
     Some(Interruption { from, to, duration_ms: elapsed_ms(Some(from), to) })
+}
+
+fn restarts(record: &HostRecord<'_>) -> Vec<Restart> {
+    let restart = |(index, planned, step): (StepIndex, &PlannedStep, &StepRun)| {
+        let from = step.started_at().filter(|_| matches!(planned.task, Task::Reboot { .. }))?;
+        let to = finished_at(step).filter(|_| step.succeeded());
+        let (state, duration_ms) = (record.state(planned, step), elapsed_ms(Some(from), to));
+        Some(Restart { step: record.reference(index)?, state, from, to, duration_ms })
+    };
+    record.begun().filter_map(restart).collect()
 }
 
 fn phases(record: &HostRecord<'_>) -> Vec<PhaseReport> {
@@ -409,9 +444,10 @@ fn notes(record: &HostRecord<'_>) -> Vec<Note> {
         match step {
             StepRun::Unknown { fault, .. } => Some(note(reference, fault)),
             _ => match &step.result()?.end {
-                StepEnd::NotMet { why } | StepEnd::NotStarted { why } | StepEnd::Held { why } => {
-                    Some(Note { step: reference, what: clean(why), hint: None })
-                }
+                StepEnd::NotMet { why }
+                | StepEnd::NotStarted { why }
+                | StepEnd::Held { why }
+                | StepEnd::RedBefore { why } => Some(Note { step: reference, what: clean(why), hint: None }),
                 _ => None,
             },
         }

@@ -17,7 +17,7 @@ use crate::domain::packages::account::{Account, NotInstalled};
 use crate::domain::packages::choose::{DriftPolicy, Left, LeftCause, Look};
 use crate::domain::packages::{Change, ChangeKind, Held, HeldCause, Package, PackageManager, PackagesRecord};
 use crate::domain::plan::{Choice, HostIndex, Plan, PlannedWindow, StepIndex, build};
-use crate::domain::probe::{Check, HttpCheck, Patience, Probe};
+use crate::domain::probe::{Check, HttpCheck, Patience, Probe, ProbeResult};
 use crate::domain::review::{Approval, Selection};
 use crate::domain::run::event::{Event, Facts, Fault, StepEnd, StepResult};
 use crate::domain::run::machine::{Decision, Effect, Machine};
@@ -32,6 +32,8 @@ pub(crate) enum Answer {
     Ends(StepEnd, &'static str),
     /// The step ends so, and found this out about packages.
     Packages(StepEnd, Box<PackagesRecord>),
+    /// The step ends so, and the host's probes found this.
+    Probes(StepEnd, Vec<ProbeResult>),
     /// The host can't be reached, or the step can't be told.
     Fault(Fault),
     /// The step is over its time limit, and nothing more is heard.
@@ -198,6 +200,10 @@ impl Story {
                 let result = StepResult { packages: Some(record), ..StepResult::of(end) };
                 Event::StepFinished { host, step, result }
             }
+            Answer::Probes(end, probes) => {
+                let result = StepResult { probes, ..StepResult::of(end) };
+                Event::StepFinished { host, step, result }
+            }
             Answer::Fault(fault) => Event::StepUnknown { host, step, fault },
             Answer::Overdue => Event::StepOverdue { host, step },
             Answer::Silence => return None,
@@ -280,7 +286,7 @@ pub(crate) fn customer(hosts: &[&str]) -> Customer {
 
 fn planned_host(text: &str) -> Host {
     let connection = Connection::to(format!("{text}.example"));
-    Host { name: name(text), connection, groups: Vec::new(), vars: BTreeMap::new() }
+    Host { name: name(text), connection, groups: Vec::new(), vars: BTreeMap::new(), probes: Vec::new() }
 }
 
 pub(crate) fn step(phase: Phase, text: &str) -> Step {
@@ -299,7 +305,7 @@ pub(crate) fn step(phase: Phase, text: &str) -> Step {
 }
 
 fn job() -> Job {
-    let answers = HttpCheck { url: "http://$ADDRESS/".to_owned(), status: 200, contains: None };
+    let answers = HttpCheck::get("http://$ADDRESS/");
     let answers = Probe { check: Check::Http(answers), patience: Patience::default() };
     let steps = vec![
         Step {
@@ -337,6 +343,12 @@ pub(crate) fn install_packages(job: &mut Job) {
     job.max_failures = 3;
 }
 
+/// The job restarts its hosts after the update.
+pub(crate) fn restart(job: &mut Job) {
+    job.steps.push(Step { action: Action::Reboot { within_s: 300 }, ..step(Phase::Update, "restart") });
+    job.steps.sort_by_key(|step| step.phase);
+}
+
 pub(crate) fn approval(note: Option<&str>) -> Approval {
     Approval {
         list: ContentHash::of(b"list"),
@@ -346,6 +358,32 @@ pub(crate) fn approval(note: Option<&str>) -> Approval {
         selection: Selection::default(),
         changes: BTreeMap::new(),
     }
+}
+
+/// Probes that were red before and are red after, that broke, and one that held its host.
+pub(crate) fn probed() -> Story {
+    let result = |name: &str, met: bool| ProbeResult {
+        name: name.to_owned(),
+        met,
+        what: format!("GET http://h/: {}", if met { "status 200" } else { "expected status 200, found 503" }),
+        took_ms: 40,
+    };
+    let red = |name: &str| format!("`{name}`: GET http://h/: expected status 200, found 503");
+    let before = vec![result("shop", true), result("archive", false)];
+    let after = vec![result("shop", true), result("archive", false), result("search", true)];
+    let ask_hosts = |job: &mut Job| {
+        let probes = Step { action: Action::HostProbes, place: Place::Controller, ..step(Phase::Smoke, "services") };
+        job.steps.push(probes);
+    };
+    Story::new()
+        .job(ask_hosts)
+        .with("mail01", "services (before)", Answer::Probes(StepEnd::Succeeded, before))
+        .with("mail01", "services", Answer::Probes(StepEnd::Succeeded, after))
+        .with(
+            "web01",
+            "services (before)",
+            Answer::Probes(StepEnd::RedBefore { why: red("shop") }, vec![result("shop", false)]),
+        )
 }
 
 /// More packages, and more of everything about them, than anybody wants to read.

@@ -105,6 +105,8 @@ pub enum Cause {
     WindowEnding,
     /// What would be installed is not what was approved.
     HeldBack,
+    /// Something was out of order before anything was done.
+    RedBefore,
 }
 
 /// What is recorded of one host, with the plan at hand.
@@ -199,6 +201,7 @@ pub(super) fn cause_of(step: &StepRun) -> Option<Cause> {
             StepEnd::Lost => Some(Cause::Lost),
             StepEnd::NotMet { .. } => Some(Cause::NotMet),
             StepEnd::Held { .. } => Some(Cause::HeldBack),
+            StepEnd::RedBefore { .. } => Some(Cause::RedBefore),
             StepEnd::NotStarted { .. } => Some(Cause::NotStarted),
         },
         StepRun::Pending | StepRun::Started { .. } => None,

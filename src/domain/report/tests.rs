@@ -3,7 +3,7 @@
 use super::host::{Effect, HostReport, OutcomeKind, PhaseState};
 use super::meanwhile::{Meanwhile, QuietDate, Undelivered};
 use super::open_point::OpenPoint;
-use super::samples::{Answer, Story, account, accounted, at, facts, fault, look, looked, name};
+use super::samples::{Answer, Story, account, accounted, at, facts, fault, look, looked, name, restart};
 use super::step::{Cause, StepReference, StepState};
 use super::{BackupPromise, Counts, Report};
 use crate::domain::id::Epoch;
@@ -74,6 +74,23 @@ fn what_happened_on_one_host() {
     assert_eq!((interruption.from, interruption.to), (at(3), Some(at(399))));
     assert_eq!(labels(mail.released.iter().map(|released| released.step.clone())), ["stop service/run"]);
     assert_eq!(mail.point_of_no_return, None, "every update step has a rollback");
+}
+
+#[test]
+fn a_restart_is_told_with_how_long_it_took() {
+    let restarting = || Story::new().job(restart);
+    let report = restarting().report();
+    let [one] = &host(&report, "mail01").restarts[..] else { panic!("one restart") };
+    assert_eq!((labels([one.step.clone()]), one.state), (vec!["restart/run".to_owned()], StepState::Succeeded));
+    assert_eq!(one.to.unwrap().duration_since(one.from).as_secs(), 1);
+    assert_eq!(one.duration_ms, Some(1000));
+    let away = restarting().with("mail01", "restart", Answer::Ends(StepEnd::TimedOut, "")).report();
+    let [one] = &host(&away, "mail01").restarts[..] else { panic!("one restart") };
+    assert_eq!((one.state, one.to, one.duration_ms), (StepState::Failed, None, None));
+    let not_begun = restarting().with("mail01", "archive data", failure()).report();
+    assert_eq!(host(&not_begun, "mail01").restarts, []);
+    let json = serde_json::to_value(Story::new().report()).unwrap();
+    assert!(json["hosts"][0].get("restarts").is_none(), "reports of before are what they were");
 }
 
 #[test]

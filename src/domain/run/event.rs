@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::id::Epoch;
 use crate::domain::packages::PackagesRecord;
 use crate::domain::plan::{HostIndex, StepIndex};
+use crate::domain::probe::ProbeResult;
 
 /// `key=value` lines that a step wrote to `$TURNUS_OUTPUT`.
 pub type Facts = BTreeMap<String, String>;
@@ -130,6 +131,9 @@ pub struct StepResult {
     /// What it found out about packages, if that was its task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packages: Option<Box<PackagesRecord>>,
+    /// What the host's probes found, if that was its task.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<ProbeResult>,
     /// Bytes of output in all.
     #[serde(default)]
     pub output_bytes: u64,
@@ -146,7 +150,15 @@ impl StepResult {
     #[must_use]
     pub fn of(end: StepEnd) -> Self {
         let facts = Facts::new();
-        Self { end, facts, packages: None, output_bytes: 0, omitted_bytes: 0, last_line: String::new() }
+        Self {
+            end,
+            facts,
+            packages: None,
+            probes: Vec::new(),
+            output_bytes: 0,
+            omitted_bytes: 0,
+            last_line: String::new(),
+        }
     }
 }
 
@@ -175,6 +187,11 @@ pub enum StepEnd {
     /// The host is held back: what would be done there is not what was approved.
     Held {
         /// The difference.
+        why: String,
+    },
+    /// The host is left alone: something was out of order there before anything was done.
+    RedBefore {
+        /// What.
         why: String,
     },
     /// The step could not be begun (a secret that can't be read, no shell on the host).
@@ -239,10 +256,10 @@ impl Outcome {
         matches!(self, Self::Updated | Self::NothingToDo)
     }
 
-    /// Left out although nobody had asked for it.
+    /// Left out although nobody had asked for it: for every cause but a cancel.
     #[must_use]
     pub fn is_left_to_do(&self) -> bool {
-        matches!(self, Self::Skipped { cause: SkipCause::FailureLimit | SkipCause::WindowEnding | SkipCause::HeldBack })
+        matches!(self, Self::Skipped { cause } if *cause != SkipCause::Cancelled)
     }
 
     /// Counts for `max_failures`: anything but good, skipped, or cut short by a cancel.
@@ -264,6 +281,8 @@ pub enum SkipCause {
     WindowEnding,
     /// What would be installed is not what was approved.
     HeldBack,
+    /// One of its probes was red before anything was done.
+    RedBefore,
 }
 
 /// How a run came out: as good as its worst host.

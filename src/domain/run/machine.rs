@@ -319,9 +319,10 @@ fn effect_of(event: &Event) -> Option<Effect> {
         Event::HostStarted { host } => Some(Effect::Prepare { host }),
         Event::StepStarted { host, step } => Some(Effect::Run { host, step, resumed: false }),
         // Held back after a look, it is connected like any other that was in work.
-        Event::HostFinished { host, outcome: Outcome::Skipped { cause: SkipCause::HeldBack } } => {
-            Some(Effect::Leave { host })
-        }
+        Event::HostFinished {
+            host,
+            outcome: Outcome::Skipped { cause: SkipCause::HeldBack | SkipCause::RedBefore },
+        } => Some(Effect::Leave { host }),
         Event::HostFinished { outcome: Outcome::Skipped { .. } | Outcome::Unreachable { .. }, .. } => None,
         Event::HostFinished { host, .. } => Some(Effect::Leave { host }),
         Event::RunFinished { .. } | Event::RunSuspended => Some(Effect::Stop),

@@ -33,8 +33,8 @@ enum Stop {
     Cancelled(StepIndex),
     /// This step failed.
     Failed(StepIndex),
-    /// This step found that the host must not be touched.
-    Held,
+    /// A step found that the host must not be touched.
+    Held(SkipCause),
     /// This step was lost sight of.
     Lost(StepIndex),
 }
@@ -83,10 +83,10 @@ impl<'a> Sight<'a> {
                 StepRun::Pending if planned.phase > Phase::Preflight && self.has_nothing_to_update() => break,
                 StepRun::Pending => return Ok(index),
                 step if step.succeeded() => {}
-                step if step.result().is_some_and(|result| matches!(result.end, StepEnd::Held { .. })) => {
-                    return Err(Stop::Held);
+                step => {
+                    let cause = step.result().and_then(|result| holds(&result.end));
+                    return Err(cause.map_or(Stop::Failed(index), Stop::Held));
                 }
-                _ => return Err(Stop::Failed(index)),
             }
         }
         Err(Stop::Done)
@@ -121,9 +121,9 @@ impl<'a> Sight<'a> {
 
     fn outcome(&self, stop: &Stop) -> Outcome {
         match *stop {
-            Stop::Held => match self.failed_release() {
+            Stop::Held(cause) => match self.failed_release() {
                 Some(step) => Outcome::Failed { step, cancelled: false },
-                None => Outcome::Skipped { cause: SkipCause::HeldBack },
+                None => Outcome::Skipped { cause },
             },
             Stop::Failed(step) if self.is_rolled_back() => Outcome::FailedAndRolledBack { step },
             Stop::Failed(step) | Stop::Lost(step) => Outcome::Failed { step, cancelled: false },
@@ -172,6 +172,15 @@ impl<'a> Sight<'a> {
             let result = self.host.steps.get(index.0).and_then(StepRun::result);
             result.and_then(|result| result.facts.get("changed")).is_none_or(|changed| changed != "false")
         })
+    }
+}
+
+/// Why the host is left alone when a step ends so, if it is.
+fn holds(end: &StepEnd) -> Option<SkipCause> {
+    match end {
+        StepEnd::Held { .. } => Some(SkipCause::HeldBack),
+        StepEnd::RedBefore { .. } => Some(SkipCause::RedBefore),
+        _ => None,
     }
 }
 

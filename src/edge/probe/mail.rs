@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Scene;
-use crate::domain::probe::mail::MailServer;
+use crate::domain::probe::MailServer;
 use crate::domain::probe::template::fill_in;
 
 /// So many characters of what went wrong fit into a finding.
@@ -38,12 +38,6 @@ impl<'a> Peer<'a> {
             }
         };
         Ok(Self { server, address, login })
-    }
-
-    /// Whom the certificate must name: an IPv6 address without its brackets.
-    fn name(&self) -> &str {
-        let host = self.address.rsplit_once(':').map_or(self.address.as_str(), |(host, _)| host);
-        host.trim_start_matches('[').trim_end_matches(']')
     }
 
     /// Fit for a finding: without the password in any form that goes over the line, without control characters, and short.

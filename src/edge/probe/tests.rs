@@ -39,7 +39,7 @@ async fn check(answers: Vec<&'static str>, contains: Option<&str>, within_s: u64
     let _ = rustls::crypto::ring::default_provider().install_default();
     let vars = BTreeMap::from([("port".to_owned(), serve(answers).await.to_string())]);
     let contains = contains.map(str::to_owned);
-    let check = HttpCheck { url: "http://$ADDRESS:$VAR_PORT/".to_owned(), status: 200, contains };
+    let check = HttpCheck { contains, ..HttpCheck::get("http://$ADDRESS:$VAR_PORT/") };
     ask(Check::Http(check), within_s, &vars).await
 }
 
@@ -75,8 +75,7 @@ async fn nobody_there_is_red() {
     let port = listener.local_addr().unwrap().port();
     drop(listener);
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let url = format!("http://127.0.0.1:{port}/");
-    let http = Check::Http(HttpCheck { url, status: 200, contains: None });
+    let http = Check::Http(HttpCheck::get(&format!("http://127.0.0.1:{port}/")));
     let tcp = Check::Tcp(TcpCheck { address: format!("$ADDRESS:{port}"), greeting: None });
     for check in [http, tcp] {
         let (met, what) = ask(check, 0, &BTreeMap::new()).await;

@@ -171,10 +171,13 @@ async fn note_answer(connection: &mut PgConnection, new: &NewAnswer<'_>) -> Resu
         Decision::Refused => "refuse report",
         Decision::Deemed => "deem report accepted",
     };
-    let actor = new.said_by.or(new.entered_by).unwrap_or_default();
-    let detail = json!({
-        "run": run, "report": report, "wish": new.wish, "via": new.via, "entered_by": new.entered_by,
-    });
+    // Who acted; what somebody else said stands beside it.
+    let actor = new.entered_by.or(new.said_by).unwrap_or_default();
+    let by = new.said_by.filter(|_| new.entered_by.is_some());
+    let mut detail = json!({ "by": by, "run": run, "report": report, "wish": new.wish, "via": new.via });
+    if let Some(detail) = detail.as_object_mut() {
+        detail.retain(|_, value| !value.is_null());
+    }
     let (customer, reason) = (Some(new.customer), new.remark);
     note(connection, &Entry { actor, action, customer, occurrence, reason, detail: &detail }).await?;
     Ok(())

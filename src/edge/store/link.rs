@@ -18,6 +18,8 @@ use crate::domain::notification::Kind;
 
 /// Bytes of a token: nobody guesses 256 bits.
 const TOKEN_BYTES: usize = 32;
+/// Whoever removes links is not to be busy with it for long.
+const FORGOTTEN_AT_ONCE: i64 = 1000;
 
 /// A link to be made.
 #[derive(Debug, Clone, Copy)]
@@ -220,6 +222,22 @@ pub async fn try_code(
 
 fn to_count(attempts_left: i16) -> u8 {
     u8::try_from(attempts_left).unwrap_or(u8::MAX)
+}
+
+/// Forgets links that have expired by `now`, and by which nobody answered: nobody can tell them from such as never were. No more than
+/// `FORGOTTEN_AT_ONCE`, and none that somebody is just using. Returns how many.
+///
+/// # Errors
+/// If the database can't be used.
+pub async fn forget_links(connection: &mut PgConnection, now: Timestamp) -> Result<u64, Error> {
+    let forgotten = sqlx::query!(
+        "delete from link where id in
+         (select id from link where expires_at <= $1 and not exists (select 1 from answer where answer.link = link.id)
+          order by expires_at limit $2 for update skip locked)",
+        now.to_sqlx() as _,
+        FORGOTTEN_AT_ONCE,
+    );
+    Ok(forgotten.execute(connection).await?.rows_affected())
 }
 
 /// A row of `link`.

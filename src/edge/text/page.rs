@@ -9,8 +9,10 @@ use serde::Serialize;
 
 use super::Error;
 use super::reader::Reader;
+use super::report::words::names_in_line;
 use super::report::{headline, tally};
 use crate::domain::answer::{Decision, WishRefused};
+use crate::domain::id::Name;
 use crate::domain::occurrence::OccurrenceState;
 use crate::domain::report::Report;
 
@@ -48,6 +50,8 @@ pub struct DatePage {
     pub customer: String,
     /// What is done, in one line.
     pub description: String,
+    /// On which hosts; empty: it can't be told any more.
+    pub hosts: Vec<Name>,
     /// The opening.
     pub opens: Timestamp,
     /// The close.
@@ -236,7 +240,13 @@ pub(super) fn view(page: &Page, head: &Letterhead, reader: &Reader<'_>) -> Resul
 fn date_view(page: &DatePage, head: &Letterhead, reader: &Reader<'_>) -> Result<PageView, Error> {
     let day = reader.day(page.opens)?;
     let span = reader.span(page.opens, Some(page.closes))?;
-    let rows = vec![row("page.label.when", span, reader)?, row("page.label.what", page.description.clone(), reader)?];
+    let mut rows =
+        vec![row("page.label.when", span, reader)?, row("page.label.what", page.description.clone(), reader)?];
+    if !page.hosts.is_empty() {
+        let names: Vec<&str> = page.hosts.iter().map(Name::as_str).collect();
+        let names = names_in_line("report.packages.and_more", &names, names.len(), reader)?;
+        rows.push(row("report.label.hosts", names, reader)?);
+    }
     let question = "page.question.date";
     let choices = [Decision::Confirmed, Decision::MoveAsked];
     let offered = if page.movable.is_some() { &choices[..] } else { &choices[..1] };

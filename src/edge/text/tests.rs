@@ -18,7 +18,7 @@ use crate::domain::report::meanwhile::QuietDate;
 use crate::domain::report::open_point::OpenPoint;
 use crate::domain::report::samples::{
     Answer, Story, account, accounted, approval, at, change, crowded, facts, fault, install_packages, installed_facts,
-    look, looked, name, step,
+    look, looked, name, probed, restart, step,
 };
 use crate::domain::report::{NextDate, Report};
 use crate::domain::run::event::{Event, StepEnd};
@@ -77,6 +77,10 @@ fn reports() -> Vec<Report> {
         web_fails("stop service (undo)", failure()),
         without_backup(),
         nothing_to_do(),
+        Story::new().job(restart).report(),
+        Story::new().job(restart).with("mail01", "restart", Answer::Silence).report(),
+        Story::new().job(restart).with("mail01", "restart", Answer::Ends(StepEnd::TimedOut, "")).report(),
+        restarted_and_to_be_restarted(),
         Story::new().in_window(300, 500).report(),
         Story::new().in_window(1000, 500).meanwhile(500, Event::WindowClosed).report(),
     ];
@@ -99,6 +103,12 @@ fn reports() -> Vec<Report> {
     reports
 }
 
+fn restarted_and_to_be_restarted() -> Report {
+    let mut report = Story::of_packages().job(restart).report();
+    report.hosts[0].packages[0].reboot_needed = Some(true);
+    report
+}
+
 fn answered(decision: Decision) -> AcceptanceReport {
     AcceptanceReport {
         decision,
@@ -112,7 +122,7 @@ fn answered(decision: Decision) -> AcceptanceReport {
 }
 
 /// Packages as they come and don't come.
-fn packages() -> [Report; 5] {
+fn packages() -> [Report; 6] {
     let of_packages = || Story::new().job(install_packages);
     let few = || Look { chosen: vec![change("nginx", "1", "2", false)], ..look() };
     let mut replaced = of_packages().with("mail01", "packages (look)", looked(StepEnd::Succeeded, look())).with(
@@ -141,6 +151,7 @@ fn packages() -> [Report; 5] {
             .report(),
         one.report(),
         crowded().report(),
+        probed().report(),
     ]
 }
 

@@ -242,8 +242,12 @@ fn many_that_wait_do_not_hold_back_another() {
     }
     let sound = hand.provider.plan("h1", Span { start: -1, ..AT_NOON });
     let now = Timestamp::now();
-    hand.tick(Tick::Open, now);
-    hand.tick(Tick::Open, now);
+    // Two are enough where a machine has the time; one that is busy breaks a tick off at its limit, and the next goes on from there.
+    for _ in 0..10 {
+        if hand.provider.state(sound) != "open" {
+            hand.tick(Tick::Open, now);
+        }
+    }
     assert_eq!(hand.provider.state(sound), "open");
 }
 

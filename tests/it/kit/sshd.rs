@@ -197,7 +197,7 @@ impl Controller {
         let settings = SshSettings {
             user_config: directory.path().join("user config"),
             known_hosts: directory.path().join("known hosts"),
-            connect_timeout_s: 5,
+            connect_timeout_s: 10,
             keep_alive_s: 1,
             sessions_per_host: 8,
             connect_parallel: 16,

@@ -46,6 +46,57 @@ async fn where_nothing_says_how_messages_leave_they_wait_and_the_doctor_says_so(
 }
 
 #[tokio::test]
+async fn what_others_say_is_harmless_on_a_terminal_and_in_json() {
+    let desk = Desk::open().await;
+    desk.announce(&["it@nordwind.example"]).await;
+    let hostile = "update notification set recipient_name = E'IT \\x1b[31m\\u202e<b>', last_error = E'550 \\x1b]0;x\\x07\\r\\nno',
+                          detail = json_build_object('remark', repeat(E'\\x1b[2J\\u202e<b>\\r\\n', 800000))";
+    desk.execute(hostile).await;
+    let size: i64 = sqlx::query_scalar("select sum(octet_length(detail::text)) from notification")
+        .fetch_one(&desk.store.pool())
+        .await
+        .expect("summed");
+    assert!(size > 10 << 20, "{size}");
+    for arguments in [["outbox", "show", "1"].as_slice(), &["outbox", "list"], &["doctor"]] {
+        let told = text(&desk.office.turnus(arguments));
+        let dangerous = |character: char| character != '\n' && (character.is_control() || character == '\u{202e}');
+        assert!(!told.contains(dangerous) && told.len() < 100_000, "{arguments:?}: {} bytes", told.len());
+    }
+    let shown = desk.office.json(&["outbox", "show", "1"]);
+    assert!(shown["detail"]["remark"].as_str().is_some_and(|remark| remark.len() > 10 << 19), "as it is, for programs");
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn a_password_that_is_not_there_is_told_with_its_place_and_nothing_is_lost() {
+    let desk = Desk::open().await;
+    let mail = "[mail]\nmailer = \"smtp\"\nhost = \"127.0.0.1\"\nuser = \"turnus\"\npassword = { file = \"/nonexistent/password\" }\n";
+    desk.office.settle(&format!("[provider]\nemail = \"wartung@systemhaus.example\"\n{mail}"));
+    desk.announce(&["it@nordwind.example"]).await;
+    let told = desk.office.fail(2, &["outbox", "send"]);
+    for part in ["`password` of `[mail]`", "`/nonexistent/password`", "hint: the file must be readable"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert_eq!(desk.states().await, [Delivery::Due]);
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn a_message_that_is_tried_again_goes_where_its_recipient_reads_now() {
+    let desk = Desk::open().await;
+    desk.announce(&["never@nordwind.example"]).await;
+    desk.office.fail(1, &["outbox", "send"]);
+    // The address is put right in the inventory, which has a contact of this name.
+    let told = desk.office.succeed(&["outbox", "retry", "1"]);
+    assert_eq!(told, "message 1 is due now, to it@nordwind.example\n");
+    desk.office.succeed(&["outbox", "send"]);
+    // The team had heard of the address that was wrong.
+    assert_eq!(desk.recipients(), ["wartung@systemhaus.example", "it@nordwind.example"]);
+    assert_eq!(desk.message(1).await.recipient, "it@nordwind.example");
+    desk.close().await;
+}
+
+#[tokio::test]
 async fn what_can_not_be_delivered_shows_and_a_person_has_it_tried_again_or_not() {
     let desk = Desk::open().await;
     desk.announce(&["never@nordwind.example", "busy@nordwind.example"]).await;
@@ -63,7 +114,10 @@ async fn what_can_not_be_delivered_shows_and_a_person_has_it_tried_again_or_not(
     let shown = desk.office.succeed(&["outbox", "show", "2"]);
     assert!(shown.contains("next attempt") && shown.contains("450"), "{shown}");
 
-    assert_eq!(desk.office.succeed(&["outbox", "retry", "1", "2"]), "message 1 is due now\nmessage 2 is due now\n");
+    assert_eq!(
+        desk.office.succeed(&["outbox", "retry", "1", "2"]),
+        "message 1 is due now, to it@nordwind.example\nmessage 2 is due now\n"
+    );
     let told = desk.office.fail(2, &["outbox", "cancel", "1", "99", "3", "--reason", "left the company"]);
     for part in ["message 1 is not sent", "there is no message 99", "message 3 is sent", "2 of 3 not done"] {
         assert!(told.contains(part), "{part}: {told}");
@@ -101,9 +155,11 @@ async fn a_dry_run_writes_each_message_into_a_directory() {
     let mut connection = office.connect().await;
     crate::kit::database::execute(&mut connection, super::announcement("'it@nordwind.example'", "")).await;
     assert_eq!(office.succeed(&["outbox", "send"]).trim(), "1 sent");
-    let files: Vec<_> = std::fs::read_dir(&letters).expect("made").flatten().map(|entry| entry.path()).collect();
-    let [file] = files.as_slice() else { panic!("{files:?}") };
-    assert_eq!(file.extension().and_then(|extension| extension.to_str()), Some("eml"));
+    let mut files: Vec<_> = std::fs::read_dir(&letters).expect("made").flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    let [letter, page] = files.as_slice() else { panic!("{files:?}") };
+    assert_eq!(letter.extension().and_then(|extension| extension.to_str()), Some("eml"));
+    assert_eq!(*page, letter.with_extension("html"), "the same, for a browser");
     drop(connection);
     office.close().await;
 }

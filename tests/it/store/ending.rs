@@ -12,7 +12,7 @@ use turnus::edge::store::run::{RunNumber, StoredRun, find_run};
 use super::notification::{outbox, store_contacts};
 use super::occurrence::{insert, on, open, the_end};
 use super::{create, host_finished, name, recorded, store_revisions, take, write};
-use crate::kit::database::Database;
+use crate::kit::database::{Database, execute};
 
 /// The end of a run with one host.
 fn ends(outcome: Outcome, result: RunResult) -> Batch {
@@ -163,6 +163,26 @@ async fn a_date_on_which_nothing_was_to_be_done_is_told_by_the_next_report_only(
     assert_eq!((third.quiet, third.meanwhile.quiet), (false, expected));
     let (_, fourth) = hold(&store, "2027-06-25", &updated()).await;
     assert_eq!(run_of(&store, fourth).await.meanwhile, Meanwhile::default(), "told once");
+    store.close().await.expect("closed");
+    database.close().await;
+}
+
+#[tokio::test]
+async fn whoever_was_told_of_the_beginning_is_told_of_the_end() {
+    let database = Database::open().await;
+    let store = database.store().await;
+    store_revisions(&store).await;
+    store_contacts(&store).await;
+    let new = on("nordwind", "2027-03-26");
+    insert(&store, std::slice::from_ref(&new)).await;
+    let (run, number, epoch) = open(&store, new.id, "mail01").await.expect("opened");
+    assert_eq!(super::notification::say(&store, Kind::Started, new.id, None).await, 1);
+    let sent = "update notification set state = 'sent', ended_at = now()";
+    execute(&mut database.connect().await, sent.to_owned()).await;
+    write(&store, run, epoch, &the_end(RunResult::Succeeded)).await.expect("written");
+    let expected = [to(Kind::Started, &[CHEF]), to(Kind::Finished, &[IT, CHEF])].concat();
+    assert_eq!(told(&store).await, expected);
+    assert!(!run_of(&store, number).await.quiet);
     store.close().await.expect("closed");
     database.close().await;
 }

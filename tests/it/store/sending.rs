@@ -269,8 +269,8 @@ async fn people_have_messages_tried_again_or_not_sent_unless_somebody_sends_them
     sqlx::query(put_off).execute(&mut *connection).await.expect("put off");
     let nordwind: Name = name("nordwind");
     match retry(&mut connection, 1).await.expect("asked") {
-        Answer::Done { customer, occurrence, from } => {
-            assert_eq!((customer, from), (Some(nordwind), Delivery::Due));
+        Answer::Done { customer, occurrence, from, readdressed } => {
+            assert_eq!((customer, from, readdressed), (Some(nordwind), Delivery::Due, None));
             assert!(occurrence.is_some());
         }
         other => panic!("{other:?}"),

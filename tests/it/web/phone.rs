@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use turnus::domain::id::ContentHash;
 
 use super::site::good_end;
-use crate::kit::database::wait_until;
+use crate::kit::database::{execute, wait_until};
 use crate::kit::office::Office;
 use crate::kit::world::kill;
 use crate::store::{create, take, write};
@@ -74,6 +74,8 @@ async fn the_daemon_shows_pages_until_it_is_told_to_stop() {
     let ask = async |path: &str| client.get(format!("http://{address}{path}")).send().await.unwrap();
     assert_eq!(ask("/healthz").await.text().await.unwrap(), "ok\n");
     assert_eq!(ask("/l/x").await.status().as_u16(), 404);
+    let doctor = office.succeed(&["doctor"]);
+    assert!(doctor.contains(&format!("shown on {address}")), "{doctor}");
 
     let taken = office.fail(3, &["serve"]);
     assert!(taken.contains(&format!("can't listen on `{address}`")), "{taken}");
@@ -82,5 +84,73 @@ async fn the_daemon_shows_pages_until_it_is_told_to_stop() {
     kill(daemon.id(), nix::sys::signal::Signal::SIGTERM);
     assert!(daemon.wait().unwrap().success(), "{}", log());
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
+    office.close().await;
+}
+
+/// What `turnus doctor` says of pages: verdict and finding.
+fn findings(office: &Office) -> Vec<String> {
+    let output = office.turnus(&["doctor", "--format", "json"]);
+    let findings: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let pages = findings.as_array().unwrap().iter().filter(|finding| finding["subject"] == "pages");
+    pages
+        .map(|finding| format!("{} {}", finding["verdict"].as_str().unwrap(), finding["found"].as_str().unwrap()))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_doctor_says_whether_pages_can_be_shown_and_reached() {
+    let office = Office::open().await;
+    assert_eq!(findings(&office), [""; 0], "nobody wants any");
+    // Held for as long as it is to be taken; whoever asks there is cut off.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let reach = "public_url = \"https://wartung.example\"\n";
+    office.settle(&format!("[web]\nlisten = \"{address}\"\n{reach}"));
+    std::thread::scope(|scope| {
+        scope.spawn(|| drop(taken.accept()));
+        let told = findings(&office);
+        assert!(told[0].starts_with(&format!("missing `{address}` is taken, and shows no pages: ")), "{told:?}");
+        assert_eq!(told[1..], ["ok letters lead to https://wartung.example"]);
+        scope.spawn(|| drop(taken.accept()));
+        office.fail(3, &["doctor"]);
+    });
+    drop(taken);
+    assert_eq!(findings(&office)[0], format!("ok `turnus serve` can listen on {address}"));
+    // An address of documentation, which no machine has (RFC 5737).
+    office.settle(&format!("[web]\nlisten = \"192.0.2.1:8080\"\n{reach}"));
+    assert!(findings(&office)[0].starts_with("missing can't listen on `192.0.2.1:8080`: "), "{:?}", findings(&office));
+    office.settle(&format!("[web]\nlisten = \"{address}\"\n"));
+    assert_eq!(findings(&office)[1], "warning nothing says how customers reach them: letters have no links");
+    office.settle(&format!("[web]\nlisten = \"{address}\"\npublic_url = \"http://127.0.0.1:8080\"\n"));
+    assert_eq!(findings(&office)[1], "warning http://127.0.0.1:8080 can be reached from this machine only");
+    office.settle(&format!("[web]\n{reach}"));
+    assert_eq!(
+        findings(&office),
+        ["warning letters lead to https://wartung.example, which this machine does not show"]
+    );
+    office.settle("[web]\npublic_url = \"http://wartung.example\"\n");
+    let told = office.fail(3, &["doctor"]);
+    assert!(told.contains("mistakes"), "{told}");
+    office.close().await;
+}
+
+#[tokio::test]
+async fn what_counts_as_accepted_is_not_refused_afterwards() {
+    let office = Office::open().await;
+    let store = office.store().await;
+    let (run, number) = create(&store, &["web01"]).await;
+    let epoch = take(&store, run, "one:1").await.unwrap();
+    write(&store, run, epoch, &good_end()).await.unwrap();
+    let deemed = "insert into answer (run, decision, entered_by, said_at, via, report_hash)
+                  select id, 'deemed', 'one:1', now(), 'deadline', repeat('a', 64) from run";
+    execute(&mut office.connect().await, deemed.to_owned()).await;
+    let number = number.to_string();
+    let told = office.fail(2, &["accept", &number, "--by", "Frau Weber", "--refuse", "--note", "zu spät"]);
+    assert!(told.contains("deemed accepted, ") && told.contains("an answer is not changed"), "{told}");
+    office.fail(2, &["accept", &number, "--by", "Frau Weber"]);
+    office.fail(2, &["accept", "0", "--by", "Frau Weber"]);
+    office.fail(2, &["accept", "-1", "--by", "Frau Weber"]);
+    assert_eq!(office.json(&["report", &number])["acceptance"]["decision"], "deemed");
+    store.close().await.unwrap();
     office.close().await;
 }

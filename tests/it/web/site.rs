@@ -317,7 +317,7 @@ impl Site {
 }
 
 /// All that happens in a run on one host, with one step, that ends well.
-pub(super) fn good_end() -> Batch {
+pub(crate) fn good_end() -> Batch {
     let (host, step) = (HostIndex(0), StepIndex(0));
     let events = [
         Event::LeaseTaken { epoch: Epoch(1), controller: "one:1".to_owned() },

@@ -15,7 +15,7 @@ use crate::app::calendar::horizon;
 use crate::app::calendar::overview::{Overview, find_end, look, look_ahead};
 use crate::app::cli::context::Context;
 use crate::app::cli::exit::{Exit, Failure};
-use crate::app::console::{print, say, show};
+use crate::app::console::{print, print_bytes, say, show};
 use crate::domain::calendar::zone::named;
 use crate::domain::id::{Name, OccurrenceId};
 use crate::domain::inventory::Customer;
@@ -126,7 +126,8 @@ async fn preview(
                 Some(store) => read_origins(store, &overview).await?,
                 None => BTreeMap::new(),
             };
-            print(words::feed(&overview.entries, customer, &context.catalog, &origins, now).trim_end());
+            // Its last line ends with CRLF as the others do. Who reads no more has what it wanted.
+            let _ = print_bytes(words::feed(&overview.entries, customer, &context.catalog, &origins, now).as_bytes());
         }
     }
     Ok(Exit::Done)

@@ -64,10 +64,13 @@ async fn ask(store: &Store, number: i64, wish: Wish<'_>) -> Result<Result<String
         Wish::Cancel { reason } => cancel(&mut transaction, number, &why(&by, reason)).await?,
     };
     let told = match &answer {
-        Answer::Done { from, .. } => {
+        Answer::Done { from, readdressed, .. } => {
             record(&mut transaction, number, (&answer, *from), wish, &by).await?;
             Ok(match wish {
-                Wish::Retry => format!("message {number} is due now"),
+                Wish::Retry => {
+                    let to = readdressed.as_ref().map(|address| format!(", to {address}")).unwrap_or_default();
+                    format!("message {number} is due now{to}")
+                }
                 Wish::Cancel { .. } => format!("message {number} is not sent"),
             })
         }

@@ -23,9 +23,8 @@ pub(super) async fn send_due(context: &Context, directory: &Path, format: Format
         let failure = Failure::usage(anyhow!("nothing says where messages go"));
         return Err(failure.hint("say so in `[mail]` of turnus.toml"));
     }
-    let post = Post::open(settings, &config::read_wording(directory)?, &config::controller_name())
-        .await
-        .map_err(Failure::usage)?;
+    let post =
+        Post::open(settings, &config::read_wording(directory)?, &config::controller_name()).await.map_err(unfit)?;
     let store = context.open_store().await?;
     let sent = send(&store, &post).await;
     store.close().await?;
@@ -38,6 +37,12 @@ pub(super) async fn send_due(context: &Context, directory: &Path, format: Format
     } else {
         Exit::Done
     })
+}
+
+/// What the settings refer to is not there.
+fn unfit(error: anyhow::Error) -> Failure {
+    let hint = error.downcast_ref().and_then(config::Error::hint);
+    Failure::usage(error).maybe_hint(hint)
 }
 
 async fn send(store: &Store, post: &Post) -> Result<Tally, StoreError> {

@@ -85,6 +85,13 @@ fn emails() {
     for bad in ["", "it", "@x", "it@", "a@b@c", "a b@c", "a@b c", "a@-b.example", "a@b..c", ".a@b", "a@b\nBcc: c"] {
         check(bad, false);
     }
+    check(&format!("{}@{}.example", "a".repeat(64), "b".repeat(63)), true);
+    for bad in [format!("{}@b.example", "a".repeat(65)), format!("a@{}.example", "b".repeat(64))] {
+        check(&bad, false);
+    }
+    for bad in ["it@\u{661}\u{662}.example", "it@\u{bd}.example", "it@\u{b2}"] {
+        check(bad, false);
+    }
     for bad in ["<a@b.example>", "a@b.example,c@d.example", "a@b.example>", "\"a\"@b.example"] {
         check(bad, false);
     }

@@ -10,10 +10,14 @@ use crate::domain::inventory::address::{
     parse_local_path, parse_user,
 };
 use crate::domain::inventory::{Connection, Host};
+use crate::domain::probe::HostProbe;
+use crate::domain::probe::parse::read_host_probe;
 
 /// Values for steps, by key.
 pub(super) type Vars = BTreeMap<String, String>;
 
+/// More on one host can't be asked in a time that anybody would wait for.
+const MAX_PROBES: usize = 50;
 /// Size of all variables of a table; they are repeated for each host and travel with each step.
 const MAX_VARIABLES_BYTES: usize = 16 * 1024;
 
@@ -75,11 +79,17 @@ fn read_host<'d>(
     let route = Route::read(&mut table);
     let groups = table.optional("groups").and_then(|value| read_groups(&value)).unwrap_or_default();
     let own = table.table("vars").map(read_vars).unwrap_or_default();
+    let probes = read_probes(table.tables("probe", MAX_PROBES));
     table.finish();
     let name = name?;
     roster.enter(&name, &groups);
     let vars = defaults.clone().into_iter().chain(own).collect();
-    Some((Host { name, connection: connection?, groups, vars }, route))
+    Some((Host { name, connection: connection?, groups, vars, probes }, route))
+}
+
+fn read_probes(tables: Vec<Table<'_>>) -> Vec<HostProbe> {
+    let mut names = Distinct::default();
+    tables.into_iter().filter_map(|table| read_host_probe(table, &mut names)).collect()
 }
 
 fn read_host_name(value: &Value<'_>, seen: &mut Distinct) -> Option<Name> {

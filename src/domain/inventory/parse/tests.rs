@@ -128,6 +128,7 @@ fn everything_that_an_inventory_says_is_kept() {
         connection: Connection::to("web01.nordwind.example".to_owned()),
         groups: vec![name("servers")],
         vars: vars(&[("backup_dir", "/var/backups"), ("data_dir", "/srv")]),
+        probes: Vec::new(),
     };
     let mail01 = Host {
         name: name("mail01"),
@@ -142,6 +143,7 @@ fn everything_that_an_inventory_says_is_kept() {
         },
         groups: vec![name("servers"), name("mail")],
         vars: vars(&[("backup_dir", "/var/backups"), ("data_dir", "/var/vmail"), ("size", "5"), ("tls", "true")]),
+        probes: Vec::new(),
     };
     let quarterly = Window {
         name: name("quarterly"),
@@ -219,7 +221,7 @@ fn unknown_keys_are_refused_in_every_table() {
     unknown(
         27,
         "host",
-        "`name`, `address`, `port`, `user`, `identity_file`, `known_hosts`, `become`, `state_dir`, `proxy_jump`, `groups`, `vars`",
+        "`name`, `address`, `port`, `user`, `identity_file`, `known_hosts`, `become`, `state_dir`, `proxy_jump`, `groups`, `vars`, `probe`",
     );
     check(
         1,

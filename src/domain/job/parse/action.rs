@@ -1,4 +1,4 @@
-//! What a step does: exactly one of `run`, `disk_free`, `probe`, `packages` and `reboot`.
+//! What a step does: exactly one of `run`, `disk_free`, `probe`, `probes`, `packages` and `reboot`.
 
 use super::step::read_script;
 use crate::domain::document::{Table, Value, Wrong};
@@ -6,7 +6,7 @@ use crate::domain::job::{Action, Conffiles, PackagesAction, Which};
 use crate::domain::packages::choose::DriftPolicy;
 use crate::domain::probe::parse::read_probe;
 
-const ACTION_RULE: &str = "exactly one of `run`, `disk_free`, `probe`, `packages`, `reboot`";
+const ACTION_RULE: &str = "exactly one of `run`, `disk_free`, `probe`, `probes`, `packages`, `reboot`";
 /// Long enough for unattended-upgrades to finish what it has begun.
 const LOCK_WAIT_S: u64 = 10 * 60;
 /// What `path` of `disk_free` may be, for messages.
@@ -17,9 +17,10 @@ pub(super) fn read_action(table: &mut Table<'_>) -> Option<Action> {
     let run = table.optional("run");
     let disk_free = table.optional("disk_free");
     let probe = table.optional("probe");
+    let probes = table.optional("probes");
     let packages = table.optional("packages");
     let reboot = table.optional("reboot");
-    let given: Vec<Value<'_>> = [run, disk_free, probe, packages, reboot].into_iter().flatten().collect();
+    let given: Vec<Value<'_>> = [run, disk_free, probe, probes, packages, reboot].into_iter().flatten().collect();
     match given.as_slice() {
         [] => table.report(Wrong::new("the step does nothing").expected(ACTION_RULE)),
         [_, second, ..] => second.report(Wrong::new("the step does more than one thing").expected(ACTION_RULE)),
@@ -28,9 +29,10 @@ pub(super) fn read_action(table: &mut Table<'_>) -> Option<Action> {
     let run = run.and_then(|value| read_script(&value).map(Action::Script));
     let disk_free = disk_free.and_then(|value| read_disk_free(value.table()?));
     let probe = probe.and_then(|value| read_probe(value.table()?).map(Action::Probe));
+    let probes = probes.and_then(|value| value.word(&[("all", ())]).map(|()| Action::HostProbes));
     let reboot = reboot.and_then(|value| read_reboot(value.table()?));
     let packages = packages.and_then(|value| read_packages(table, &value).map(Action::Packages));
-    run.or(disk_free).or(probe).or(packages).or(reboot)
+    run.or(disk_free).or(probe).or(probes).or(packages).or(reboot)
 }
 
 /// `packages` with the keys that go with it.

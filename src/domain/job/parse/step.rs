@@ -110,9 +110,10 @@ pub(super) fn read_script(value: &Value<'_>) -> Option<String> {
 
 /// Which built-in action may stand in which phase, and what it decides itself.
 fn check_place_of_action(table: &mut Table<'_>, phase: Option<Phase>) {
-    let rules: [(&'static str, &[Phase], &str); 4] = [
+    let rules: [(&'static str, &[Phase], &str); 5] = [
         ("disk_free", &[Phase::Preflight, Phase::Smoke], "phase `preflight` or `smoke`"),
         ("probe", &[Phase::Preflight, Phase::Smoke], "phase `preflight` or `smoke`"),
+        ("probes", &[Phase::Smoke], "phase `smoke`"),
         ("packages", &[Phase::Update], "phase `update`"),
         ("reboot", &[Phase::Update], "phase `update`"),
     ];
@@ -120,6 +121,11 @@ fn check_place_of_action(table: &mut Table<'_>, phase: Option<Phase>) {
         if let Some(phase) = phase.filter(|phase| !phases.contains(phase)) {
             table.forbid(action, || Wrong::new(format!("`{action}` in phase `{phase}`")).expected(expected));
         }
+    }
+    if table.has("probes") {
+        table.forbid("on", || {
+            Wrong::new("`on` with `probes`").hint("leave it out: each probe knows where it looks from")
+        });
     }
     if table.has("probe") {
         table.forbid("on", || Wrong::new("`on` with a probe").hint("leave it out: probes look from the controller"));
@@ -157,7 +163,7 @@ fn check_companions(table: &mut Table<'_>, phase: Option<Phase>) {
 
 /// Built-in actions leave nothing to take back and are no shell text that could read a secret; but a restart may have a rollback.
 fn check_built_in(table: &mut Table<'_>) {
-    let built_in = ["disk_free", "probe", "packages", "reboot"].into_iter().find(|action| table.has(action));
+    let built_in = ["disk_free", "probe", "probes", "packages", "reboot"].into_iter().find(|action| table.has(action));
     let Some(action) = built_in.filter(|_| !table.has("run")) else { return };
     table.forbid("undo", || Wrong::new(format!("`undo` with `{action}`")).expected("`undo` beside `run`"));
     if !matches!(action, "packages" | "reboot") {
@@ -180,7 +186,7 @@ fn read_rollback(value: &Value<'_>, installs: bool) -> Option<Rollback> {
 
 fn place_of(action: &Action, place: Place) -> Place {
     match action {
-        Action::Probe(_) => Place::Controller,
+        Action::Probe(_) | Action::HostProbes => Place::Controller,
         Action::Packages(_) | Action::Reboot { .. } => Place::Host,
         Action::Script(_) | Action::DiskFree { .. } => place,
     }

@@ -33,7 +33,7 @@ const LINES: [&str; 18] = [
     "probe = { http = { url = \"http://$ADDRESS/\" } }",
 ];
 
-const ACTIONS: &str = "(expected: exactly one of `run`, `disk_free`, `probe`, `packages`, `reboot`)";
+const ACTIONS: &str = "(expected: exactly one of `run`, `disk_free`, `probe`, `probes`, `packages`, `reboot`)";
 const DURATION: &str = "(expected: a duration from 1s to 366d, such as \"45m\" or \"1h 30m\")";
 
 fn name(text: &str) -> Name {
@@ -119,8 +119,8 @@ fn everything_that_a_job_says_is_kept_in_order_of_phases() {
         estimate_s: None,
         secrets: BTreeMap::new(),
     };
-    let http =
-        HttpCheck { url: "https://$ADDRESS:8443/$VAR_PATH".to_owned(), status: 204, contains: Some("ok".to_owned()) };
+    let get = HttpCheck::get("https://$ADDRESS:8443/$VAR_PATH");
+    let http = HttpCheck { status: Some(204), contains: Some("ok".to_owned()), ..get };
     let patience = Patience { within_s: 60, ..Patience::default() };
     let http = Probe { check: Check::Http(http), patience };
     let secrets = [
@@ -166,7 +166,7 @@ fn what_may_be_left_out_has_defaults() {
     let limits: Vec<(Phase, u64)> = job.steps.iter().map(|step| (step.phase, step.timeout_s)).collect();
     let expected = [(Phase::Preflight, 600), (Phase::Backup, 600), (Phase::Update, 3600), (Phase::Smoke, 30)];
     assert_eq!(limits, expected);
-    let check = Check::Http(HttpCheck { url: "http://$ADDRESS/".to_owned(), status: 200, contains: None });
+    let check = Check::Http(HttpCheck::get("http://$ADDRESS/"));
     assert_eq!(job.steps[3].action, Action::Probe(Probe { check, patience: Patience::default() }));
     assert_eq!(job.steps[3].place, Place::Controller);
 }
@@ -272,7 +272,7 @@ fn no_update_without_a_backup() {
 
 #[test]
 fn steps() {
-    let known = "`phase`, `name`, `on`, `run`, `disk_free`, `probe`, `packages`, `reboot`, `undo`, `rollback`, `verify`, `timeout`, `estimate`, `secrets`";
+    let known = "`phase`, `name`, `on`, `run`, `disk_free`, `probe`, `probes`, `packages`, `reboot`, `undo`, `rollback`, `verify`, `timeout`, `estimate`, `secrets`";
     check(14, "run = \"x\"\nzzz = 1", &format!("15:1 unknown key `zzz` in `step` (expected: {known})"));
     check(12, "", "11:1 `phase` is missing in `step`");
     check(
@@ -489,17 +489,30 @@ fn disk_free_and_reboot() {
 }
 
 #[test]
+fn probes_of_hosts_are_asked_in_smoke_from_wherever_they_look() {
+    check_step("phase = \"smoke\"\nprobes = \"all\"", "");
+    check_step(
+        "phase = \"preflight\"\nprobes = \"all\"",
+        "5:1 `probes` in phase `preflight` (expected: phase `smoke`)",
+    );
+    check_step(
+        "phase = \"smoke\"\nprobes = \"some\"\non = \"nas\"",
+        "5:10 `probes` is `some` (expected: `all`)\n6:1 `on` with `probes` (hint: leave it out: each probe knows where it looks from)",
+    );
+}
+
+#[test]
 fn probes() {
     check(18, "probe = {}", "18:9 the probe looks at nothing (expected: `http = { url = \"…\" }`)");
     check(
         18,
         "probe = { sip = { port = 25 } }",
-        "18:11 the probe `sip` is not in this version of turnus yet (expected: one of `http`, `tcp`) (hint: use `run` with `on = \"controller\"` and a command such as `sipsak`)",
+        "18:11 the probe `sip` is not in this version of turnus yet (expected: one of `command`, `dns`, `http`, `imap`, `mail_round_trip`, `port_closed`, `smtp`, `tcp`, `tls`) (hint: use `run` with `on = \"controller\"` and a command such as `sipsak`)",
     );
     check(
         18,
-        "probe = { mail_round_trip = {} }",
-        "18:11 the probe `mail_round_trip` is not in this version of turnus yet (expected: one of `http`, `tcp`) (hint: use `run` with `on = \"controller\"` and a command such as `swaks and curl imap://`)",
+        "probe = { sql = {} }",
+        "18:11 the probe `sql` is not in this version of turnus yet (expected: one of `command`, `dns`, `http`, `imap`, `mail_round_trip`, `port_closed`, `smtp`, `tcp`, `tls`) (hint: use `run` with `on = \"controller\"` and a command such as `psql`)",
     );
     check(
         18,

@@ -1,9 +1,9 @@
 //! Mail probes as they stand in files.
 
-use super::{ImapCheck, Login, MailServer, Security, SmtpCheck};
+use super::{ImapCheck, MailServer, Security, SmtpCheck};
 use crate::domain::job::SecretReference;
-use crate::domain::probe::Check;
 use crate::domain::probe::parse::tests::read;
+use crate::domain::probe::{Check, Login};
 
 const LOGIN: &str = "user = \"u\", password = { env = \"P\" }";
 

@@ -1,8 +1,8 @@
 //! Probes as they stand in files.
 
-use super::read_probe;
-use crate::domain::document;
-use crate::domain::probe::{Check, Patience, Probe, TcpCheck};
+use super::{read_host_probe, read_probe};
+use crate::domain::document::{self, Distinct};
+use crate::domain::probe::{Check, HostProbe, OnRedBefore, Patience, Probe, TcpCheck};
 
 /// The probe in a table `probe`, or all that is wrong with it.
 pub(in crate::domain::probe) fn read(text: &str) -> Result<Probe, String> {
@@ -55,4 +55,36 @@ fn a_plan_that_was_made_before_patience_had_a_place_of_its_own_can_be_read() {
     let written = serde_json::to_value(&probe).unwrap();
     assert_eq!(written["within_s"], 30);
     assert_eq!(serde_json::from_value::<Probe>(written).unwrap(), probe);
+}
+
+#[test]
+fn probes_of_hosts_have_names_and_say_what_a_fault_before_means() {
+    let read = |text: &str| {
+        let (probes, problems) = document::read(text, "x.toml", |mut root| {
+            let mut names = Distinct::default();
+            let tables = root.tables("probe", 10);
+            let read: Vec<HostProbe> =
+                tables.into_iter().filter_map(|table| read_host_probe(table, &mut names)).collect();
+            root.finish();
+            read
+        });
+        (probes, problems.0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    };
+    let (probes, told) = read(
+        "[[probe]]\nname = \"mail\"\ntcp = { address = \"$ADDRESS:25\" }\n\
+         [[probe]]\nname = \"shop\"\nhttp = { url = \"http://$ADDRESS/\" }\non_red_before = \"note\"\n",
+    );
+    assert_eq!(told, "");
+    let read_of: Vec<_> =
+        probes.iter().map(|probe| (probe.name.as_str(), probe.probe.check.kind(), probe.on_red_before)).collect();
+    assert_eq!(read_of, [("mail", "tcp", OnRedBefore::Hold), ("shop", "http", OnRedBefore::Note)]);
+    let (_, told) = read(
+        "[[probe]]\nname = \"mail\"\ntcp = { address = \"h:1\" }\n[[probe]]\nname = \"mail\"\nhttp = {}\n\
+         on_red_before = \"ignore\"\nwho = 1\n",
+    );
+    for wanted in
+        ["5:8: `mail` is there twice", "`url` is missing in `http`", "7:17", "`hold`, `note`", "8:1: unknown key `who`"]
+    {
+        assert!(told.contains(wanted), "{wanted}: {told}");
+    }
 }

@@ -6,7 +6,7 @@ use proptest::prelude::{any, proptest};
 
 use super::{Answer, Invitation, Method, Party, write_invitation};
 use crate::domain::id::OccurrenceId;
-use crate::edge::ics::{ForeignCalendar, Impact, Maintenance, OwnEvent, Status, uid};
+use crate::edge::ics::{ForeignCalendar, Impact, Maintenance, OwnEvent, Status, uid, write};
 
 const ORIGIN: &str = "0198f2a0-0000-7000-8000-000000000001";
 
@@ -184,6 +184,25 @@ fn what_is_only_told_has_no_attendee() {
     assert!(!write_invitation(&silent).contains("VALARM"));
     silent.alarm_before_s = Some(5400);
     assert_eq!(lines(&write_invitation(&silent), "TRIGGER"), ["TRIGGER:-PT5400S"]);
+}
+
+#[test]
+fn a_line_of_ten_megabytes_becomes_short_ones() {
+    let long = "<b>ü, \u{202e}\u{1b}[31mы;\r\n\0".repeat((10 << 20) / 22);
+    let mut hostile = invitation("2026-03-27T13:00:00Z", Method::Publish);
+    hostile.event.summary.clone_from(&long);
+    hostile.event.description.clone_from(&long);
+    hostile.event.maintenance.provider.clone_from(&long);
+    hostile.organizer.name.clone_from(&long);
+    hostile.method = Method::Request { attendee: party(&long, "it@nordwind.example"), answer: Answer::NotAsked };
+    let feed = write(std::slice::from_ref(&hostile.event), &long);
+    for text in [write_invitation(&hostile), feed] {
+        assert!(text.len() < 64 << 10, "{} bytes", text.len());
+        assert!(text.split("\r\n").all(|line| line.len() <= 75), "a line of more than 75 octets");
+        let dangerous = |character: char| character.is_control() || character == '\u{202e}';
+        assert!(!text.replace("\r\n", "").contains(dangerous), "{text}");
+        assert_eq!(read_back(&text), (hostile.event.start, hostile.event.end));
+    }
 }
 
 #[test]

@@ -203,6 +203,20 @@ fn hostile_words_become_no_headers() {
 }
 
 #[test]
+fn a_line_of_ten_megabytes_becomes_short_ones() {
+    let long = "<b>ü \u{202e}\u{1b}[31m".repeat((10 << 20) / 14);
+    let mut letter = full();
+    letter.subject.clone_from(&long);
+    letter.to.name = Some(long.clone());
+    letter.attachments[0].file_name.clone_from(&long);
+    let head = composed(&letter);
+    assert!(faults(&head).is_empty() && head.len() < 10_000, "{} bytes", head.len());
+    letter.html = Some(long.clone());
+    letter.text = long;
+    assert_eq!(faults(&composed(&letter)), Vec::<String>::new());
+}
+
+#[test]
 fn what_can_be_no_message_is_refused() {
     let check = |change: fn(&mut Letter), expected: &str| {
         let mut letter = full();

@@ -5,7 +5,8 @@ use async_imap::{Client, Session};
 
 use super::Peer;
 use super::line::Line;
-use crate::domain::probe::mail::{IMAP_PASSWORD, ImapCheck, Security};
+use crate::domain::probe::mail::IMAP_PASSWORD;
+use crate::domain::probe::{ImapCheck, Security};
 use crate::edge::probe::{Scene, chain};
 
 /// Logs in and opens the mailbox for reading only; without login the server must greet.

@@ -7,19 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use lettre::transport::smtp::client::AsyncTokioStream;
-use rustls::ClientConfig;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, SignatureScheme};
-use rustls_platform_verifier::Verifier;
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::Peer;
-use crate::edge::probe::certificates::read_certificates;
-use crate::edge::probe::chain;
+use crate::edge::probe::certificates::client_config;
+use crate::edge::probe::{chain, host_of};
 
 /// So much is read from one server.
 const ANSWER_LIMIT: usize = 1024 * 1024;
@@ -61,10 +56,11 @@ impl Line {
 
     /// The same line with TLS. What was remembered in clear is forgotten.
     pub(super) async fn protect(self, peer: &Peer<'_>) -> Result<Self, String> {
-        let name = peer.name();
+        let name = host_of(&peer.address);
         let server_name =
             ServerName::try_from(name.to_owned()).map_err(|_| format!("`{name}` is no name of a server"))?;
-        let connector = TlsConnector::from(Arc::new(config(peer)?));
+        let connector =
+            TlsConnector::from(Arc::new(client_config(peer.server.ca_file.as_deref(), peer.server.tls_verify)?));
         let address = self.peer;
         let stream =
             connector.connect(server_name, self.wire).await.map_err(|error| format!("TLS: {}", chain(&error)))?;
@@ -113,59 +109,5 @@ impl AsyncWrite for Line {
 impl AsyncTokioStream for Line {
     fn peer_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.peer)
-    }
-}
-
-fn config(peer: &Peer<'_>) -> Result<ClientConfig, String> {
-    let trusted = peer.server.ca_file.as_deref().map(read_certificates).transpose()?.unwrap_or_default();
-    let provider = CryptoProvider::get_default().cloned();
-    let provider = provider.unwrap_or_else(|| Arc::new(rustls::crypto::ring::default_provider()));
-    let refuse = |error: rustls::Error| format!("can't set up TLS: {}", chain(&error));
-    let verifier: Arc<dyn ServerCertVerifier> = if peer.server.tls_verify {
-        Arc::new(Verifier::new_with_extra_roots(trusted, Arc::clone(&provider)).map_err(refuse)?)
-    } else {
-        Arc::new(Anybody(Arc::clone(&provider)))
-    };
-    let builder =
-        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(refuse)?;
-    Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
-}
-
-/// Whoever answers is believed: `tls_verify = false`. The handshake itself is checked all the same.
-#[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
     }
 }

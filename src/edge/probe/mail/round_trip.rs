@@ -17,7 +17,8 @@ use tokio::time::{Instant, sleep};
 use super::line::Line;
 use super::smtp::Talk;
 use super::{Peer, imap};
-use crate::domain::probe::mail::{IMAP_PASSWORD, RoundTripCheck, SMTP_PASSWORD};
+use crate::domain::probe::RoundTripCheck;
+use crate::domain::probe::mail::{IMAP_PASSWORD, SMTP_PASSWORD};
 use crate::edge::probe::{Scene, chain};
 
 /// The header by which turnus knows its own messages.

@@ -11,9 +11,10 @@ use lettre::transport::smtp::extension::ClientId;
 
 use super::Peer;
 use super::line::Line;
-use crate::domain::probe::mail::{SMTP_PASSWORD, Security, SmtpCheck};
+use crate::domain::probe::mail::SMTP_PASSWORD;
+use crate::domain::probe::{Security, SmtpCheck};
 use crate::edge::probe::certificates::read_certificates;
-use crate::edge::probe::{Scene, chain};
+use crate::edge::probe::{Scene, chain, host_of};
 
 /// Greets, logs in if there is a login, names a recipient if there is one, and takes leave. Nothing is sent.
 pub(in crate::edge::probe) async fn ask(check: &SmtpCheck, scene: &Scene<'_>) -> Result<String, String> {
@@ -101,7 +102,7 @@ fn at(stage: &str, error: &Error) -> String {
 
 fn tls(peer: &Peer<'_>) -> Result<TlsParameters, String> {
     let refuse = |error: Error| format!("can't set up TLS: {}", chain(&error));
-    let mut builder = TlsParameters::builder(peer.name().to_owned());
+    let mut builder = TlsParameters::builder(host_of(&peer.address).to_owned());
     for certificate in peer.server.ca_file.as_deref().map(read_certificates).transpose()?.unwrap_or_default() {
         builder = builder.add_root_certificate(Certificate::from_der(certificate.to_vec()).map_err(refuse)?);
     }

@@ -20,6 +20,8 @@ pub enum Answer {
         occurrence: Option<OccurrenceId>,
         /// Where it stood before.
         from: Delivery,
+        /// Where it goes now, if that is elsewhere.
+        readdressed: Option<String>,
     },
     /// It can't be done where the message stands.
     Not(Delivery),
@@ -27,19 +29,49 @@ pub enum Answer {
     NoSuchMessage,
 }
 
-/// Has a message that waits, or was given up, tried again at once.
+/// Has a message that waits, or was given up, tried again at once, and sent to the address at which its recipient reads now.
 ///
 /// # Errors
 /// If the database can't be used.
 pub async fn retry(connection: &mut PgConnection, number: i64) -> Result<Answer, Error> {
-    let answer = step(connection, number, DeliveryEvent::Retry).await?;
-    if matches!(answer, Answer::Done { .. }) {
+    let mut answer = step(connection, number, DeliveryEvent::Retry).await?;
+    if let Answer::Done { readdressed, .. } = &mut answer {
+        *readdressed = readdress(connection, number).await?;
         sqlx::query!("update notification set not_before = now(), refusals = 0 where number = $1", number)
             .execute(&mut *connection)
             .await?;
         hint(connection, 1).await?;
     }
     Ok(answer)
+}
+
+/// Where the address of a message is none of its customer's any more, but the recipient's name is: what was wrong was put right. `None`:
+/// it stays as it is, as it does where the other address has the same message already.
+async fn readdress(connection: &mut PgConnection, number: i64) -> Result<Option<String>, Error> {
+    let readdressed = sqlx::query_scalar!(
+        r#"with wrong as (
+             select notification.id, recipient, recipient_name, dedupe_key, notification.customer from notification
+             where number = $1
+               and not exists (select 1 from contact where coalesce(contact.customer, notification.customer) is not distinct from notification.customer
+                                 and lower(email) = lower(recipient))
+           ),
+           right_one as (
+             select min(contact.email) as email from wrong
+             join contact on coalesce(contact.customer, wrong.customer) is not distinct from wrong.customer
+                         and contact.name = wrong.recipient_name
+             having count(*) = 1
+           )
+           update notification
+           set recipient = right_one.email,
+               dedupe_key = left(wrong.dedupe_key, -length(wrong.recipient)) || lower(right_one.email)
+           from wrong, right_one
+           where notification.id = wrong.id and right(wrong.dedupe_key, length(wrong.recipient)) = lower(wrong.recipient)
+             and not exists (select 1 from notification as other
+                             where other.dedupe_key = left(wrong.dedupe_key, -length(wrong.recipient)) || lower(right_one.email))
+           returning notification.recipient as "recipient!""#,
+        number,
+    );
+    Ok(readdressed.fetch_optional(connection).await?)
 }
 
 /// Has a message that waits, or was given up, not sent, for this reason.
@@ -76,6 +108,7 @@ async fn step(connection: &mut PgConnection, number: i64, event: DeliveryEvent) 
         customer: row.customer.map(|name| read_name("notification.customer", &name)).transpose()?,
         occurrence: row.occurrence.map(OccurrenceId),
         from,
+        readdressed: None,
     })
 }
 

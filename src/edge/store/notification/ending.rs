@@ -67,12 +67,15 @@ pub(in crate::edge::store) async fn tell_suspended(
 
 /// A run by hand was started by somebody who wants to know how it ended; and who has a job that updates nothing wants to know what it
 /// found.
+/// Whoever was told that it has begun is told that it has ended.
 async fn note_quiet(connection: &mut PgConnection, run: RunId) -> Result<Telling, Error> {
     let quiet = sqlx::query!(
         "update run set quiet = true
          where id = $1 and occurrence is not null and state = 'succeeded'
            and exists (select 1 from json_array_elements(plan -> 'steps') as step where step ->> 'phase' = 'update')
-           and not exists (select 1 from host_run where run_id = run.id and outcome is distinct from 'nothing_to_do')",
+           and not exists (select 1 from host_run where run_id = run.id and outcome is distinct from 'nothing_to_do')
+           and not exists (select 1 from notification
+                           where notification.run = run.id and kind = 'started' and notification.state in ('leased', 'sent'))",
         run.0,
     );
     let is_quiet = quiet.execute(connection).await?.rows_affected() == 1;

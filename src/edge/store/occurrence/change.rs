@@ -27,8 +27,8 @@ pub struct Change<'a> {
     pub now: Timestamp,
 }
 
-/// Takes the step. `false`: it stands elsewhere by now, and nothing was written. The sequence grows when a date is called off and when
-/// it comes back: calendars that have the date take the change in, and messages about it are not those that were sent before. An end takes the notice and the review that were
+/// Takes the step. `false`: it stands elsewhere by now, and nothing was written. The sequence grows when a date is called off or left
+/// out and when it comes back: calendars that have the date take the change in, and messages about it are not those that were sent before. An end takes the notice and the review that were
 /// due with it; after an announcement the next notice is the caller's to set.
 ///
 /// # Errors
@@ -39,7 +39,7 @@ pub async fn change_occurrence(connection: &mut PgConnection, change: &Change<'_
         "update occurrence
          set state = $3,
              cause = case when $3::text in ('announced', 'confirmed') then coalesce($4, cause) else $4 end,
-             sequence = sequence + case when state in ('skipped', 'cancelled') or $3 = 'cancelled' then 1 else 0 end,
+             sequence = sequence + case when state in ('skipped', 'cancelled') or $3 in ('skipped', 'cancelled') then 1 else 0 end,
              announced_at = case $3 when 'announced' then $6::timestamptz when 'planned' then null else announced_at end,
              confirmed_at = case $3 when 'confirmed' then $6 when 'planned' then null else confirmed_at end,
              confirmed_by = case $3 when 'confirmed' then $5 when 'planned' then null else confirmed_by end,

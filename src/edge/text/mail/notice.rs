@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::frame::{LinkView, Row, labelled};
-use super::words::{self, DateWords, about, cause, civil, clean};
+use super::words::{self, DateWords, about, cause, clean, moment};
 use crate::domain::mail::{
     About, Dated, Decision, Invitation, Link, Mail, Matter, Pending, PeriodTold, ReviewTold, RunTold,
 };
@@ -36,7 +36,7 @@ pub(super) fn view(mail: &Mail, reader: &Reader<'_>) -> Said {
     match &mail.matter {
         Matter::Announcement(invitation) | Matter::Reminder(invitation) => teller.invitation(invitation),
         Matter::Moved { to, from, cause: why } => {
-            let from = civil(*from, reader)?;
+            let from = moment(*from, reader)?;
             let rows = [("before", Some(from)), ("reason", Some(cause(why, reader)?))];
             let (subject, mut view) = teller.invitation(to)?;
             view.rows.extend(labelled(reader, rows)?);
@@ -204,7 +204,7 @@ impl Teller<'_> {
             ("customer", Some(self.customer.clone())),
             ("about", Some(about(what, self.reader)?)),
             ("answer", Some(decided)),
-            ("wanted", wanted.map(|to| civil(to, self.reader)).transpose()?),
+            ("wanted", wanted.map(|to| moment(to, self.reader)).transpose()?),
             ("by", Some(by).filter(|by| !by.is_empty())),
             ("remark", remark.map(clean)),
         ];

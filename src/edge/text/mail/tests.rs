@@ -92,6 +92,18 @@ fn times_are_those_of_the_recipient() {
     }
 }
 
+#[test]
+fn every_time_has_its_offset() {
+    let on = |matter| Mail { time_zone: "Asia/Kolkata".to_owned(), ..sample(matter, Locale::En) };
+    let text = render(&on(Kind::Moved)).text;
+    assert!(text.contains("Friday, 2026-03-20 18:30 +05:30"), "{text}");
+    let asked = Scene::example(Locale::En).mails().into_iter().find(
+        |mail| matches!(&mail.matter, Matter::Answer { decision: Decision::MoveWanted { to }, .. } if to.is_some()),
+    );
+    let text = render(&asked.unwrap()).text;
+    assert!(text.contains("Thursday, 2026-04-02 14:00 +02:00"), "{text}");
+}
+
 fn text_of_matter(matter: Matter) -> String {
     let text = render(&Mail { matter, ..sample(Kind::Started, Locale::En) }).text;
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -206,7 +218,7 @@ fn the_mails_as_people_see_them() {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| {
-        for locale in [Locale::De, Locale::En] {
+        for locale in ALL_LOCALES {
             for kind in Kind::ALL {
                 let RenderedMail { subject, text, .. } = render(&sample(kind, locale));
                 insta::assert_snapshot!(format!("{kind}_{}", code(locale)), format!("{subject}\n\n{text}"));

@@ -1,7 +1,7 @@
 //! Words that several mails have: dates, causes, matters.
 
 use jiff::Timestamp;
-use jiff::civil::{Date, DateTime, Weekday};
+use jiff::civil::{Date, Weekday};
 
 use crate::domain::line::clean_line;
 use crate::domain::mail::{About, Cause, Dated, Mail};
@@ -52,10 +52,9 @@ pub(super) fn when(date: &Dated, reader: &Reader<'_>) -> Result<String, Error> {
     with_weekday(reader.weekday(date.opens_at), &span, reader)
 }
 
-/// A wall clock's time, with its weekday.
-pub(super) fn civil(local: DateTime, reader: &Reader<'_>) -> Result<String, Error> {
-    let values = [("day", &*reader.civil_day(local.date())?), ("time", &*reader.civil_clock(local)?)];
-    with_weekday(local.weekday(), &reader.text("mail.civil", &values)?, reader)
+/// `Friday, 2026-03-27 14:00 +01:00`.
+pub(super) fn moment(at: Timestamp, reader: &Reader<'_>) -> Result<String, Error> {
+    with_weekday(reader.weekday(at), &reader.moment(at)?, reader)
 }
 
 fn with_weekday(weekday: Weekday, time: &str, reader: &Reader<'_>) -> Result<String, Error> {

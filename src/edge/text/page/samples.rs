@@ -33,6 +33,7 @@ pub(in crate::edge::text) fn date_page(form: Form) -> DatePage {
     DatePage {
         customer: "Nordwind Logistik GmbH".to_owned(),
         description: "Quarterly update of a Debian server".to_owned(),
+        hosts: vec!["mail01".parse().unwrap(), "web01".parse().unwrap()],
         opens: at("2027-03-26T13:00:00Z"),
         closes: at("2027-03-26T17:00:00Z"),
         movable: Some((civil::date(2027, 3, 12), civil::date(2027, 4, 9))),

@@ -34,6 +34,7 @@ fn every_page_can_be_written_in_every_language() {
 fn a_date_is_asked_for_in_the_zone_of_the_customer() {
     let page = body(&date(date_page(Form::Open(Filled::default()))), Locale::En);
     assert!(page.contains("2027-03-26 14:00 to 18:00 +01:00"), "{page}");
+    assert!(page.contains("<dt>Servers</dt><dd>mail01, web01</dd>"), "{page}");
     assert!(page.contains("min=\"2027-03-12\" max=\"2027-04-09\""), "{page}");
     assert!(page.contains("Possible from 2027-03-12 to 2027-04-09, in local time."), "{page}");
     assert!(page.contains("value=\"confirmed\"") && page.contains("value=\"move_asked\""), "{page}");

@@ -14,7 +14,9 @@ const HIGHEST: usize = 120;
 /// Room above the highest bar for its number.
 const ABOVE: usize = 24;
 /// Room below the bars for the names of periods.
-const BELOW: usize = 28;
+const BELOW: usize = 48;
+/// From one line of a name to the next.
+const LINE: usize = 20;
 
 /// The picture.
 #[derive(Debug, Serialize)]
@@ -39,8 +41,15 @@ struct Bar {
     security_height: usize,
     number: String,
     number_y: usize,
-    label: String,
-    label_y: usize,
+    /// Its name; in two lines, as bars stand close on a phone.
+    label: Vec<Line>,
+}
+
+/// One line of a name.
+#[derive(Debug, Serialize)]
+struct Line {
+    text: String,
+    y: usize,
 }
 
 /// The picture; none if there were no updates at all.
@@ -50,7 +59,10 @@ pub(super) fn view(periods: &[&Figures], reader: &Reader<'_>) -> Result<Option<C
     };
     let bars: Vec<Bar> =
         (0..).zip(periods).map(|(index, figures)| bar(index, figures, most, reader)).collect::<Result<_, _>>()?;
-    let words: Vec<String> = bars.iter().map(|bar| format!("{}: {}", bar.label, bar.number)).collect();
+    let in_words = |(figures, bar): (&&Figures, &Bar)| {
+        Ok::<_, Error>(format!("{}: {}", period_name(figures.period, reader)?, bar.number))
+    };
+    let words: Vec<String> = periods.iter().zip(&bars).map(in_words).collect::<Result<_, _>>()?;
     Ok(Some(ChartView {
         width: periods.len() * SLOT,
         height: ABOVE + HIGHEST + BELOW,
@@ -73,7 +85,14 @@ fn bar(index: usize, figures: &Figures, most: usize, reader: &Reader<'_>) -> Res
         security_height,
         number: reader.number(figures.updates as u64)?,
         number_y: ground - whole - 6,
-        label: period_name(figures.period, reader)?,
-        label_y: ground + BELOW - 8,
+        label: label(&period_name(figures.period, reader)?, ground + LINE),
     })
+}
+
+fn label(name: &str, y: usize) -> Vec<Line> {
+    let line = |text: &str, y| Line { text: text.to_owned(), y };
+    match name.rsplit_once(' ') {
+        Some((first, second)) => vec![line(first, y), line(second, y + LINE)],
+        None => vec![line(name, y)],
+    }
 }

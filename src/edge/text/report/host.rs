@@ -10,9 +10,13 @@ use super::words::{cause_clause, outcome_sentence, phase_line, place, step_name,
 use super::{Row, labelled};
 use crate::domain::job::Phase;
 use crate::domain::report::host::{BackupProof, Change, HostReport, Note, OutcomeKind, PhaseReport, TakenBack};
+use crate::domain::report::probes::{ProbeFinding, ProbeReport};
 use crate::domain::report::step::{StepReference, StepReport, StepState};
 use crate::domain::report::{BackupPromise, Report};
 use crate::domain::run::event::Facts;
+
+#[cfg(test)]
+mod tests;
 
 /// Facts of a change that are shown; the JSON has all of them.
 const FACTS_SHOWN: usize = 12;
@@ -33,6 +37,7 @@ pub(super) struct HostView {
     backups: Vec<BackupView>,
     backup_note: Option<String>,
     checks: Vec<LineView>,
+    probes: Vec<ProbeView>,
     taken_back_heading: String,
     taken_back: Vec<LineView>,
     phases: Vec<PhaseView>,
@@ -75,6 +80,21 @@ struct LineView {
     state: String,
     /// All but the label in one line.
     line: String,
+}
+
+#[derive(Debug, Serialize)]
+struct ProbeView {
+    name: String,
+    before: ProbeCell,
+    after: ProbeCell,
+    /// All of it in one line.
+    line: String,
+}
+
+#[derive(Debug, Serialize)]
+struct ProbeCell {
+    state: &'static str,
+    label: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -131,6 +151,7 @@ fn view(report: &Report, index: usize, host: &HostReport, reader: &Reader<'_>) -
         backups: collect(&host.backups, |proof| backup_view(host, proof, reader))?,
         backup_note: backup_note(report, host, reader)?,
         checks: checks(host, reader)?,
+        probes: collect(&host.probes, |probe| probe_view(probe, reader))?,
         taken_back_heading: reader.plain(match host.rolled_back.as_slice() {
             [] => "report.heading.released",
             _ => "report.heading.taken_back",
@@ -156,6 +177,7 @@ fn rows(host: &HostReport, reader: &Reader<'_>) -> Result<Vec<Row>, Error> {
         ("report.label.span", host.started_at.map(|from| reader.span(from, host.finished_at)).transpose()?),
         ("report.label.duration", host.duration_ms.map(|duration| reader.duration(duration)).transpose()?),
         ("report.label.interruption", interruption(host, reader)?),
+        ("report.label.reboot", restart(host, reader)?),
         ("report.label.point_of_no_return", point_of_no_return(host, reader)?),
     ];
     labelled(reader, values)
@@ -173,6 +195,35 @@ fn interruption(host: &HostReport, reader: &Reader<'_>) -> Result<Option<String>
         None => reader.text("report.interruption.open", &[("from", &reader.moment(interruption.from)?)]),
     };
     text.map(Some)
+}
+
+/// Whether it was restarted, and whether it still has to be.
+fn restart(host: &HostReport, reader: &Reader<'_>) -> Result<Option<String>, Error> {
+    if host.restarts.is_empty() && !host.steps.iter().any(|step| step.step.phase == Phase::Update) {
+        return Ok(None);
+    }
+    let is_needed = host.packages.iter().any(|packages| packages.reboot_needed == Some(true));
+    let mut texts = collect(&host.restarts, |restart| {
+        let from = reader.moment(restart.from)?;
+        match restart.duration_ms {
+            Some(duration_ms) => {
+                let duration = reader.duration(duration_ms)?;
+                reader.text("report.restart.over", &[("from", &from), ("duration", &duration)])
+            }
+            None if restart.state == StepState::Running => reader.text("report.restart.under_way", &[("from", &from)]),
+            None => reader.text("report.restart.not_confirmed", &[("from", &from)]),
+        }
+    })?;
+    if is_needed {
+        texts.push(reader.plain(if texts.is_empty() {
+            "report.restart.needed"
+        } else {
+            "report.restart.needed_again"
+        })?);
+    } else if texts.is_empty() {
+        texts.push(reader.plain("report.restart.none")?);
+    }
+    Ok(Some(texts.join("; ")))
 }
 
 fn point_of_no_return(host: &HostReport, reader: &Reader<'_>) -> Result<Option<String>, Error> {
@@ -272,6 +323,21 @@ fn checks(host: &HostReport, reader: &Reader<'_>) -> Result<Vec<LineView>, Error
         let label = format!("report.phase.{}", check.step.phase);
         line(&label, &check.step, check.state, check.finished_at, reader)
     })
+}
+
+fn probe_view(probe: &ProbeReport, reader: &Reader<'_>) -> Result<ProbeView, Error> {
+    let cell = |finding: &Option<ProbeFinding>| {
+        let (state, key) = match finding {
+            None => ("not_run", "not_asked"),
+            Some(finding) if finding.met => ("succeeded", "green"),
+            Some(_) => ("failed", "red"),
+        };
+        Ok::<_, Error>(ProbeCell { state, label: reader.plain(&format!("report.probe.{key}"))? })
+    };
+    let (before, after) = (cell(&probe.before)?, cell(&probe.after)?);
+    let line = reader
+        .text("report.probe.line", &[("name", &probe.name), ("before", &before.label), ("after", &after.label)])?;
+    Ok(ProbeView { name: probe.name.clone(), before, after, line })
 }
 
 fn taken_back(host: &HostReport, reader: &Reader<'_>) -> Result<Vec<LineView>, Error> {

@@ -143,7 +143,6 @@ fn rows(
     let values = [
         (conffiles.label, conffiles.in_line(reader)?),
         (newly_available.label, newly_available.in_line(reader)?),
-        ("report.label.reboot", plain("report.packages.reboot_needed", packages.reboot_needed == Some(true))?),
         (services.label, services.in_line(reader)?),
         (one_way.label, one_way.in_line(reader)?),
         // In its own words it stands in the annex.

@@ -13,7 +13,7 @@ use crate::domain::report::step::{Cause, StepReference};
 pub(super) const NAMES_SHOWN: usize = 20;
 
 /// Names in a row, and by the text of `key` how many more of `count` there are.
-pub(super) fn names_in_line(
+pub(in crate::edge::text) fn names_in_line(
     key: &str,
     names: &[impl AsRef<str>],
     count: usize,
@@ -73,9 +73,9 @@ pub(in crate::edge::text) fn outcome_sentence(reader: &Reader<'_>, outcome: &Hos
     let kind = word(&outcome.kind);
     let (key, cause) = match outcome.cause {
         None if outcome.step.is_some() => (format!("report.sentence.{kind}_step"), String::new()),
-        Some(cause @ (Cause::FailureLimit | Cause::LostSight | Cause::WindowEnding | Cause::HeldBack)) => {
-            (format!("report.sentence.{kind}_{}", word(&cause)), String::new())
-        }
+        Some(
+            cause @ (Cause::FailureLimit | Cause::LostSight | Cause::WindowEnding | Cause::HeldBack | Cause::RedBefore),
+        ) => (format!("report.sentence.{kind}_{}", word(&cause)), String::new()),
         Some(Cause::Cancelled) if outcome.step.is_none() => {
             (format!("report.sentence.{kind}_cancelled"), String::new())
         }

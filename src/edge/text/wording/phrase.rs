@@ -65,19 +65,20 @@ fn groups(known: &Catalogue) -> BTreeSet<&str> {
 fn plural(value: &Value<'_>, needed: Vec<Plural>, allowed: &BTreeSet<String>) -> Option<Message> {
     let table = value.table()?;
     let mut forms = std::collections::BTreeMap::new();
+    let mut lacking = needed.clone();
     for (name, form) in table.entries() {
         match Plural::from_word(name.text).filter(|category| needed.contains(category)) {
             Some(category) => {
-                forms.insert(category, plain(&form, allowed)?);
+                lacking.retain(|needed| *needed != category);
+                forms.extend(plain(&form, allowed).map(|form| (category, form)));
             }
             None => name.report(Wrong::new(format!("there is no form {}", quoted(name.text))).expected(words(&needed))),
         }
     }
-    if forms.len() < needed.len() {
+    if !lacking.is_empty() {
         table.report(Wrong::new("not every number has its form").expected(words(&needed)));
-        return None;
     }
-    Some(Message::Plural(forms))
+    (forms.len() == needed.len()).then_some(Message::Plural(forms))
 }
 
 fn words(needed: &[Plural]) -> String {

@@ -77,6 +77,9 @@ fn mistakes_in_texts_are_told_with_their_place() {
     ];
     assert_eq!(found[..2], expected[..2], "{found:#?}");
     assert!(found.iter().any(|line| line.starts_with("7:1 not every number has its form (expected: `one`, `other`)")));
+    let forms = faults(&[file("locales/ru.toml", "[mail.more]\none = \"{cout}\"\nfew = 3\n")]);
+    let places = ["1:1 not every number has its form", "2:8 there is no value `cout`", "3:7 `few` is the number `3`"];
+    assert!(forms.iter().zip(places).all(|(found, place)| found.starts_with(place)) && forms.len() == 3, "{forms:#?}");
     assert!(found.iter().any(|line| line.starts_with("11:9 `other` is the number `3`")), "{found:#?}");
     assert!(found.iter().any(|line| line.starts_with("12:1 there is no form `many`")), "{found:#?}");
 }

@@ -1,10 +1,12 @@
 //! `smtp` against aiosmtpd.
 
-use turnus::domain::probe::Check;
-use turnus::domain::probe::mail::{MailServer, SMTP_PASSWORD, Security, SmtpCheck};
+use turnus::domain::probe::mail::SMTP_PASSWORD;
+use turnus::domain::probe::{Check, MailServer, Security, SmtpCheck};
 
-use super::{ask, ask_for, assert_green, assert_red, babbling_server, closed_port, mail_server, silent_server};
+use super::super::{ask as ask_soon, babbling_server, silent_server};
+use super::{ask, assert_green, assert_red, mail_server};
 use crate::kit::smtp::{Noted, SmtpOptions, SmtpServer};
+use crate::kit::sshd::next_address;
 
 const PASSWORD: &str = "correct horse";
 const SECRETS: &[(&str, &str)] = &[(SMTP_PASSWORD, PASSWORD)];
@@ -86,10 +88,13 @@ async fn a_server_without_starttls_gets_no_password() {
 
 #[tokio::test]
 async fn nobody_silence_and_nonsense_are_red() {
-    let at = |port| smtp(mail_server("127.0.0.1", port, Security::None, None, None), None);
-    assert_red(&ask(at(closed_port()), &[]).await, &["refused"]);
-    let (_listener, port) = silent_server();
-    assert_red(&ask_for(at(port), &[], 1).await, &["no answer within 1 s"]);
-    assert_red(&ask(at(babbling_server(b"SSH-2.0-OpenSSH_9.2\r\n")), &[]).await, &["found `SSH-2.0-OpenSSH_9.2`"]);
-    assert_red(&ask(at(babbling_server(b"554 5.3.2 closed today\r\n")), &[]).await, &["closed today"]);
+    let address = next_address();
+    let at = |port| smtp(mail_server(&address, port, Security::None, None, None), None);
+    let (listener, port) = silent_server(&address);
+    assert_red(&ask_soon(at(port), &address).await, &["no answer within 3 s"]);
+    drop(listener);
+    assert_red(&ask(at(port), &[]).await, &["refused"]);
+    let ssh = babbling_server(&address, b"SSH-2.0-OpenSSH_9.2\r\n");
+    assert_red(&ask(at(ssh), &[]).await, &["found `SSH-2.0-OpenSSH_9.2`"]);
+    assert_red(&ask(at(babbling_server(&address, b"554 5.3.2 closed today\r\n")), &[]).await, &["closed today"]);
 }

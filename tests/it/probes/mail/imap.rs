@@ -1,10 +1,12 @@
 //! `imap` against Dovecot.
 
-use turnus::domain::probe::Check;
-use turnus::domain::probe::mail::{IMAP_PASSWORD, ImapCheck, MailServer, Security};
+use turnus::domain::probe::mail::IMAP_PASSWORD;
+use turnus::domain::probe::{Check, ImapCheck, MailServer, Security};
 
-use super::{ask, ask_for, assert_green, assert_red, babbling_server, closed_port, mail_server, silent_server};
+use super::super::{ask as ask_soon, babbling_server, silent_server};
+use super::{ask, assert_green, assert_red, mail_server};
 use crate::kit::dovecot::{Dovecot, PASSWORD, USER};
+use crate::kit::sshd::next_address;
 
 const SECRETS: &[(&str, &str)] = &[(IMAP_PASSWORD, PASSWORD)];
 
@@ -55,10 +57,12 @@ async fn a_certificate_of_somebody_else_is_red_unless_nobody_asks() {
 
 #[tokio::test]
 async fn nobody_silence_and_nonsense_are_red() {
-    let at = |port| imap(mail_server("127.0.0.1", port, Security::None, None, None), "INBOX");
-    assert_red(&ask(at(closed_port()), &[]).await, &["refused"]);
-    let (_listener, port) = silent_server();
-    assert_red(&ask_for(at(port), &[], 1).await, &["no answer within 1 s"]);
-    assert_red(&ask(at(babbling_server(b"220 mail ready\r\n")), &[]).await, &["found `220 mail ready`"]);
-    assert_red(&ask(at(babbling_server(b"* BYE too busy\r\n")), &[]).await, &["found `* BYE too busy`"]);
+    let address = next_address();
+    let at = |port| imap(mail_server(&address, port, Security::None, None, None), "INBOX");
+    let (listener, port) = silent_server(&address);
+    assert_red(&ask_soon(at(port), &address).await, &["no answer within 3 s"]);
+    drop(listener);
+    assert_red(&ask(at(port), &[]).await, &["refused"]);
+    assert_red(&ask(at(babbling_server(&address, b"220 mail ready\r\n")), &[]).await, &["found `220 mail ready`"]);
+    assert_red(&ask(at(babbling_server(&address, b"* BYE too busy\r\n")), &[]).await, &["found `* BYE too busy`"]);
 }

@@ -1,10 +1,11 @@
 //! `mail_round_trip` from aiosmtpd by LMTP to Dovecot.
 
-use turnus::domain::probe::Check;
-use turnus::domain::probe::mail::{IMAP_PASSWORD, ImapCheck, MailServer, RoundTripCheck, Security};
+use turnus::domain::probe::mail::IMAP_PASSWORD;
+use turnus::domain::probe::{Check, ImapCheck, MailServer, RoundTripCheck, Security};
 use turnus::edge::probe::Finding;
 
-use super::{ask_for, assert_green, assert_red, closed_port, mail_server};
+use super::super::silent_server;
+use super::{ask, assert_green, assert_red, mail_server};
 use crate::kit::dovecot::{Dovecot, PASSWORD, USER};
 use crate::kit::smtp::{SmtpOptions, SmtpServer};
 
@@ -25,7 +26,7 @@ async fn go(smtp: MailServer, dovecot: &Dovecot, password: &str, to: &str) -> Fi
         to: to.to_owned(),
         arrives_within_s: 2,
     };
-    ask_for(Check::MailRoundTrip(Box::new(check)), &[(IMAP_PASSWORD, password)], 30).await
+    ask(Check::MailRoundTrip(Box::new(check)), &[(IMAP_PASSWORD, password)]).await
 }
 
 fn by(server: &SmtpServer) -> MailServer {
@@ -99,6 +100,8 @@ async fn a_refusal_names_the_server_that_refused() {
     let smtp = start_smtp(&dovecot, true);
     assert_red(&go(by(&smtp), &dovecot, PASSWORD, "never@customer.example").await, &["smtp", "5.1.1"]);
     assert_red(&go(by(&smtp), &dovecot, PASSWORD, "spam@customer.example").await, &["smtp", "looks like spam"]);
-    let nobody = mail_server("127.0.0.1", closed_port(), Security::None, None, None);
+    let (listener, port) = silent_server(&smtp.address);
+    drop(listener);
+    let nobody = mail_server(&smtp.address, port, Security::None, None, None);
     assert_red(&go(nobody, &dovecot, PASSWORD, USER).await, &["smtp", "refused"]);
 }
