@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tracing_subscriber::EnvFilter;
 
 use super::serve::LogFormat;
+use crate::edge::probe::SHOWS_PASSWORDS;
 
 #[cfg(test)]
 mod tests;
@@ -53,8 +54,7 @@ pub(super) fn begin_for_daemon(format: LogFormat) -> Log {
 /// `TURNUS_LOG` says how much: `debug`, `turnus=trace`, ….
 fn filter(default: &str) -> EnvFilter {
     let filter = EnvFilter::try_from_env("TURNUS_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    // Traces what goes over the line, with the password of the login.
-    match "async_imap::imap_stream=off".parse() {
+    match format!("{SHOWS_PASSWORDS}=off").parse() {
         Ok(silence) => filter.add_directive(silence),
         Err(_) => filter,
     }

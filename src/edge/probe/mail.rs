@@ -14,6 +14,9 @@ use super::Scene;
 use crate::domain::probe::MailServer;
 use crate::domain::probe::template::fill_in;
 
+/// A target of the log that must be silent: it traces what goes over the line, with the password of the login.
+pub const SHOWS_PASSWORDS: &str = "async_imap::imap_stream";
+
 /// So many characters of what went wrong fit into a finding.
 const WHAT_LIMIT: usize = 300;
 

@@ -1,14 +1,15 @@
 //! A real Dovecot on loopback: IMAP, and LMTP by which mail comes in. Its mailboxes are Maildirs that a test may read and fill.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Gid, Group, Pid, Uid, User};
 use tempfile::TempDir;
 
+use super::account::Account;
 use super::machine::wait_for;
 use super::smtp::Authority;
 use super::sshd::{free_port, next_address};
@@ -36,6 +37,7 @@ impl Dovecot {
         let address = next_address();
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path();
+        let owner = owner();
         let authority = Authority::make(path);
         let certificate = authority.issue(&format!("IP:{address}"), "now");
         let (imaps, imap, lmtp) = (free_port(&address), free_port(&address), free_port(&address));
@@ -45,15 +47,16 @@ impl Dovecot {
              ssl = yes\nssl_cert = <{1}\nssl_key = <{2}\nfirst_valid_uid = 0\nauth_failure_delay = 0\n\
              mail_location = maildir:~/Maildir\npostmaster_address = postmaster@customer.example\n{capabilities}\
              passdb {{\n driver = passwd-file\n args = {0}/users\n}}\n\
-             userdb {{\n driver = static\n args = {3} home={0}/mail\n}}\n\
+             userdb {{\n driver = static\n args = uid={3} gid={4} home={0}/mail\n}}\n\
              service imap-login {{\n chroot =\n inet_listener imap {{\n port = {imap}\n }}\n\
               inet_listener imaps {{\n port = {imaps}\n }}\n}}\n\
-             service anvil {{\n chroot =\n}}\n\
-             service lmtp {{\n inet_listener lmtp {{\n port = {lmtp}\n }}\n}}\n{4}",
+             service anvil {{\n chroot =\n unix_listener anvil-auth-penalty {{\n mode = 0\n }}\n}}\n\
+             service lmtp {{\n inet_listener lmtp {{\n port = {lmtp}\n }}\n}}\n{5}",
             path.display(),
             certificate.chain.display(),
             certificate.key.display(),
-            owner(),
+            owner.uid,
+            owner.gid,
             accounts(),
         );
         fs::write(path.join("conf"), text).expect("written");
@@ -61,13 +64,13 @@ impl Dovecot {
         ["cur", "new", "tmp"].iter().for_each(|name| {
             fs::create_dir_all(path.join("mail/Maildir").join(name)).expect("made");
         });
-        give_away(path);
+        owner.give(path);
         let log = fs::File::create(path.join("output")).expect("a log");
         let mut command = Command::new("/usr/sbin/dovecot");
         command.arg("-F").arg("-c").arg(path.join("conf")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let process = command.spawn().expect("dovecot");
         let server = Self { address, imaps, imap, lmtp, ca_file: authority.certificate, directory, process };
-        wait_for("dovecot", || std::net::TcpStream::connect((server.address.as_str(), server.imaps)).is_ok());
+        wait_for("dovecot", || server.greeting().is_some_and(|line| line.contains("Dovecot")));
         server
     }
 
@@ -77,7 +80,7 @@ impl Dovecot {
         fs::write(&path, text).expect("written");
         let at = std::time::SystemTime::now() - std::time::Duration::from_hours(24 * days_ago);
         fs::File::options().write(true).open(&path).and_then(|file| file.set_modified(at)).expect("a date");
-        give_away(&path);
+        owner().give(&path);
     }
 
     /// All messages in the mailbox: name of the file, and text.
@@ -88,6 +91,14 @@ impl Dovecot {
             (path.file_name().expect("a name").display().to_string(), fs::read_to_string(&path).expect("a message"))
         };
         files.into_iter().flatten().map(read).collect()
+    }
+
+    /// It takes connections before those that know the passwords are there; then it says so instead of its name.
+    fn greeting(&self) -> Option<String> {
+        let stream = std::net::TcpStream::connect((self.address.as_str(), self.imap)).ok()?;
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).ok()?;
+        Some(line)
     }
 
     fn maildir(&self) -> PathBuf {
@@ -104,17 +115,8 @@ impl Drop for Dovecot {
 }
 
 /// Whose mail it is: Dovecot gives none to root.
-fn owner() -> String {
-    let (uid, gid) = owner_ids();
-    format!("uid={uid} gid={gid}")
-}
-
-fn owner_ids() -> (Uid, Gid) {
-    if !Uid::current().is_root() {
-        return (Uid::current(), Gid::current());
-    }
-    let nobody = User::from_name("nobody").ok().flatten().expect("nobody");
-    (nobody.uid, nobody.gid)
+fn owner() -> Account {
+    Account::of("nobody")
 }
 
 /// Without root, all of it runs under one account.
@@ -125,14 +127,4 @@ fn accounts() -> String {
     let user = User::from_uid(Uid::current()).ok().flatten().expect("an account").name;
     let group = Group::from_gid(Gid::current()).ok().flatten().expect("a group").name;
     format!("default_internal_user = {user}\ndefault_internal_group = {group}\ndefault_login_user = {user}\n")
-}
-
-/// What its processes must be able to reach.
-fn give_away(path: &Path) {
-    let (uid, gid) = owner_ids();
-    std::os::unix::fs::chown(path, Some(uid.as_raw()), Some(gid.as_raw())).expect("given");
-    if path.is_dir() {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("opened");
-        fs::read_dir(path).expect("a directory").for_each(|entry| give_away(&entry.expect("an entry").path()));
-    }
 }
