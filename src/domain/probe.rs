@@ -10,12 +10,15 @@ mod login;
 pub mod mail;
 pub mod parse;
 mod port_closed;
+mod sip;
+pub mod sql;
 pub mod template;
 mod tls;
 
 use serde::{Deserialize, Serialize};
 
 use self::mail::{IMAP_PASSWORD, SMTP_PASSWORD};
+use self::sql::SQL_PASSWORD;
 use super::job::SecretReference;
 
 pub use command::CommandCheck;
@@ -24,6 +27,8 @@ pub use http::{Header, HeaderValue, HttpCheck, JsonCheck, Method};
 pub use login::Login;
 pub use mail::{ImapCheck, MailServer, RoundTripCheck, Security, SmtpCheck};
 pub use port_closed::PortClosedCheck;
+pub use sip::{SipCheck, Transport};
+pub use sql::{Engine, SqlCheck, SqlTls};
 pub use tls::TlsCheck;
 
 /// A check from outside, and how patient it is.
@@ -117,8 +122,12 @@ pub enum Check {
     MailRoundTrip(Box<RoundTripCheck>),
     /// A port takes no connections.
     PortClosed(PortClosedCheck),
+    /// A SIP server answers.
+    Sip(SipCheck),
     /// A mail server takes mail.
     Smtp(SmtpCheck),
+    /// A database answers a query.
+    Sql(SqlCheck),
     /// A port takes connections.
     Tcp(TcpCheck),
     /// A certificate is right.
@@ -136,7 +145,9 @@ impl Check {
             Self::Imap(_) => "imap",
             Self::MailRoundTrip(_) => "mail_round_trip",
             Self::PortClosed(_) => "port_closed",
+            Self::Sip(_) => "sip",
             Self::Smtp(_) => "smtp",
+            Self::Sql(_) => "sql",
             Self::Tcp(_) => "tcp",
             Self::Tls(_) => "tls",
         }
@@ -152,7 +163,9 @@ impl Check {
             Self::Imap(check) => format!("imap {}", check.server.address),
             Self::MailRoundTrip(check) => format!("mail to {}", check.to),
             Self::PortClosed(check) => format!("port_closed {}", check.address),
+            Self::Sip(check) => format!("sip {}", check.address),
             Self::Smtp(check) => format!("smtp {}", check.server.address),
+            Self::Sql(check) => format!("{} {}", check.engine.word(), check.address),
             Self::Tcp(check) => format!("tcp {}", check.address),
             Self::Tls(check) => format!("tls {}", check.address),
         }
@@ -169,7 +182,10 @@ impl Check {
                 let (smtp, imap) = (check.smtp.secret(SMTP_PASSWORD), check.imap.server.secret(IMAP_PASSWORD));
                 smtp.into_iter().chain(imap).collect()
             }
-            Self::Command(_) | Self::Dns(_) | Self::PortClosed(_) | Self::Tcp(_) | Self::Tls(_) => Vec::new(),
+            Self::Sql(check) => vec![(SQL_PASSWORD, &check.login.password)],
+            Self::Command(_) | Self::Dns(_) | Self::PortClosed(_) | Self::Sip(_) | Self::Tcp(_) | Self::Tls(_) => {
+                Vec::new()
+            }
         }
     }
 

@@ -9,6 +9,8 @@ mod dns;
 mod http;
 mod mail;
 mod port_closed;
+mod sip;
+mod sql;
 mod tcp;
 mod tls;
 
@@ -22,6 +24,8 @@ use crate::domain::probe::{Check, Probe};
 
 #[cfg(test)]
 mod tests;
+
+pub use mail::SHOWS_PASSWORDS;
 
 /// What a probe found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +92,9 @@ pub async fn look_once(probe: &Probe, scene: &Scene<'_>, limit: Duration) -> Fin
             Check::Imap(check) => mail::imap::ask(check, scene).await,
             Check::MailRoundTrip(check) => mail::round_trip::ask(check, scene).await,
             Check::PortClosed(check) => port_closed::ask(check, scene).await,
+            Check::Sip(check) => sip::ask(check, scene).await,
             Check::Smtp(check) => mail::smtp::ask(check, scene).await,
+            Check::Sql(check) => sql::ask(check, scene, limit).await,
             Check::Tcp(check) => tcp::ask(check, scene).await,
             Check::Tls(check) => tls::ask(check, scene).await,
         }

@@ -1,5 +1,6 @@
 //! What the tests share.
 
+pub(crate) mod account;
 pub(crate) mod database;
 pub(crate) mod debian;
 pub(crate) mod dovecot;

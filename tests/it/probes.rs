@@ -14,6 +14,8 @@ mod dns;
 mod http;
 mod mail;
 mod ports;
+mod sip;
+mod sql;
 mod tls;
 
 /// A server of a test; it ends with the test, whichever way that ends.

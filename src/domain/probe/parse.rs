@@ -6,6 +6,8 @@ use super::dns::read_dns;
 use super::http::read_http;
 use super::mail::{read_imap, read_round_trip, read_smtp};
 use super::port_closed::read_port_closed;
+use super::sip::read_sip;
+use super::sql::read_sql;
 use super::tls::read_tls;
 use super::{Check, HostProbe, OnRedBefore, Patience, Probe, TcpCheck};
 use crate::domain::document::{Distinct, Table, Value, Wrong};
@@ -17,20 +19,22 @@ pub(super) mod tests;
 type Read = fn(&mut Table<'_>) -> Option<Check>;
 
 /// All kinds, by their words in files.
-const KINDS: [(&str, Read); 9] = [
+const KINDS: [(&str, Read); 11] = [
     ("command", read_command),
     ("dns", read_dns),
     ("http", read_http),
     ("imap", read_imap),
     ("mail_round_trip", read_round_trip),
     ("port_closed", read_port_closed),
+    ("sip", read_sip),
     ("smtp", read_smtp),
+    ("sql", read_sql),
     ("tcp", read_tcp),
     ("tls", read_tls),
 ];
 
 /// Probes that are agreed but not there yet, each with what does the same from the controller.
-const LATER: [(&str, &str); 2] = [("sip", "sipsak"), ("sql", "psql")];
+const LATER: [(&str, &str); 2] = [("ssh", "ssh"), ("unit", "systemctl --host")];
 
 /// Reads the one kind of probe in `table`, as in `probe = { http = { url = "…" } }`, and the whole table with it.
 pub(in crate::domain) fn read_probe(mut table: Table<'_>) -> Option<Probe> {

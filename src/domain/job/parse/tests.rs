@@ -506,13 +506,13 @@ fn probes() {
     check(18, "probe = {}", "18:9 the probe looks at nothing (expected: `http = { url = \"…\" }`)");
     check(
         18,
-        "probe = { sip = { port = 25 } }",
-        "18:11 the probe `sip` is not in this version of turnus yet (expected: one of `command`, `dns`, `http`, `imap`, `mail_round_trip`, `port_closed`, `smtp`, `tcp`, `tls`) (hint: use `run` with `on = \"controller\"` and a command such as `sipsak`)",
+        "probe = { ssh = { port = 25 } }",
+        "18:11 the probe `ssh` is not in this version of turnus yet (expected: one of `command`, `dns`, `http`, `imap`, `mail_round_trip`, `port_closed`, `sip`, `smtp`, `sql`, `tcp`, `tls`) (hint: use `run` with `on = \"controller\"` and a command such as `ssh`)",
     );
     check(
         18,
-        "probe = { sql = {} }",
-        "18:11 the probe `sql` is not in this version of turnus yet (expected: one of `command`, `dns`, `http`, `imap`, `mail_round_trip`, `port_closed`, `smtp`, `tcp`, `tls`) (hint: use `run` with `on = \"controller\"` and a command such as `psql`)",
+        "probe = { unit = {} }",
+        "18:11 the probe `unit` is not in this version of turnus yet (expected: one of `command`, `dns`, `http`, `imap`, `mail_round_trip`, `port_closed`, `sip`, `smtp`, `sql`, `tcp`, `tls`) (hint: use `run` with `on = \"controller\"` and a command such as `systemctl --host`)",
     );
     check(
         18,
