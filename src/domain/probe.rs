@@ -6,22 +6,32 @@ mod address;
 mod command;
 mod dns;
 mod http;
+mod login;
+pub mod mail;
 pub mod observer;
 pub mod parse;
 mod port_closed;
+mod sip;
+pub mod sql;
 pub mod template;
 mod tls;
 pub mod unit;
 
 use serde::{Deserialize, Serialize};
 
+use self::mail::{IMAP_PASSWORD, SMTP_PASSWORD};
+use self::sql::SQL_PASSWORD;
 use super::id::Name;
 use super::job::SecretReference;
 
 pub use command::CommandCheck;
 pub use dns::{DnsCheck, RecordKind};
 pub use http::{Header, HeaderValue, HttpCheck, JsonCheck, Method};
+pub use login::Login;
+pub use mail::{ImapCheck, MailServer, RoundTripCheck, Security, SmtpCheck};
 pub use port_closed::PortClosedCheck;
+pub use sip::{SipCheck, Transport};
+pub use sql::{Engine, SqlCheck, SqlTls};
 pub use tls::TlsCheck;
 pub use unit::UnitCheck;
 
@@ -127,8 +137,18 @@ pub enum Check {
     Dns(DnsCheck),
     /// A web server answers a request.
     Http(HttpCheck),
+    /// A mail server shows a mailbox.
+    Imap(ImapCheck),
+    /// A message arrives.
+    MailRoundTrip(Box<RoundTripCheck>),
     /// A port takes no connections.
     PortClosed(PortClosedCheck),
+    /// A SIP server answers.
+    Sip(SipCheck),
+    /// A mail server takes mail.
+    Smtp(SmtpCheck),
+    /// A database answers a query.
+    Sql(SqlCheck),
     /// Somebody who is not logged in yet can log in on the host.
     Ssh(SshCheck),
     /// A port takes connections.
@@ -147,7 +167,12 @@ impl Check {
             Self::Command(_) => "command",
             Self::Dns(_) => "dns",
             Self::Http(_) => "http",
+            Self::Imap(_) => "imap",
+            Self::MailRoundTrip(_) => "mail_round_trip",
             Self::PortClosed(_) => "port_closed",
+            Self::Sip(_) => "sip",
+            Self::Smtp(_) => "smtp",
+            Self::Sql(_) => "sql",
             Self::Ssh(_) => "ssh",
             Self::Tcp(_) => "tcp",
             Self::Tls(_) => "tls",
@@ -158,7 +183,10 @@ impl Check {
     /// Whether another host can have the connections made for it that are needed: then it can be asked from there.
     #[must_use]
     pub fn can_be_asked_from_a_host(&self) -> bool {
-        matches!(self, Self::Http(_) | Self::Tcp(_) | Self::Tls(_))
+        matches!(
+            self,
+            Self::Http(_) | Self::Imap(_) | Self::MailRoundTrip(_) | Self::Smtp(_) | Self::Tcp(_) | Self::Tls(_)
+        )
     }
 
     /// What is asked, in a few words: `GET https://…/`.
@@ -168,7 +196,12 @@ impl Check {
             Self::Command(check) => format!("command {}", check.argv.join(" ")),
             Self::Dns(check) => format!("dns {} {}", check.kind.word(), check.name),
             Self::Http(check) => format!("{} {}", check.method.word(), check.url),
+            Self::Imap(check) => format!("imap {}", check.server.address),
+            Self::MailRoundTrip(check) => format!("mail to {}", check.to),
             Self::PortClosed(check) => format!("port_closed {}", check.address),
+            Self::Sip(check) => format!("sip {}", check.address),
+            Self::Smtp(check) => format!("smtp {}", check.server.address),
+            Self::Sql(check) => format!("{} {}", check.engine.word(), check.address),
             Self::Ssh(SshCheck {}) => "ssh".to_owned(),
             Self::Tcp(check) => format!("tcp {}", check.address),
             Self::Tls(check) => format!("tls {}", check.address),
@@ -181,13 +214,30 @@ impl Check {
     pub fn secrets(&self) -> Vec<(&'static str, &SecretReference)> {
         match self {
             Self::Http(check) => check.secret_headers().map(|(_, name, reference)| (name, reference)).collect(),
+            Self::Imap(check) => check.server.secret(IMAP_PASSWORD).into_iter().collect(),
+            Self::Smtp(check) => check.server.secret(SMTP_PASSWORD).into_iter().collect(),
+            Self::MailRoundTrip(check) => {
+                let (smtp, imap) = (check.smtp.secret(SMTP_PASSWORD), check.imap.server.secret(IMAP_PASSWORD));
+                smtp.into_iter().chain(imap).collect()
+            }
+            Self::Sql(check) => vec![(SQL_PASSWORD, &check.login.password)],
             Self::Command(_)
             | Self::Dns(_)
             | Self::PortClosed(_)
+            | Self::Sip(_)
             | Self::Ssh(_)
             | Self::Tcp(_)
             | Self::Tls(_)
             | Self::Unit(_) => Vec::new(),
+        }
+    }
+
+    /// How long one try may take if nobody says so, in seconds.
+    #[must_use]
+    pub fn usual_timeout_s(&self) -> u64 {
+        match self {
+            Self::MailRoundTrip(check) => check.usual_timeout_s(),
+            _ => Patience::default().timeout_s,
         }
     }
 }

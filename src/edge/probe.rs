@@ -9,7 +9,10 @@ mod dial;
 mod dns;
 mod http;
 mod login;
+mod mail;
 mod port_closed;
+mod sip;
+mod sql;
 mod tcp;
 mod tls;
 mod unit;
@@ -26,6 +29,8 @@ use crate::edge::remote::Remote;
 
 #[cfg(test)]
 mod tests;
+
+pub use mail::SHOWS_PASSWORDS;
 
 /// What a probe found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,7 +132,7 @@ pub async fn look(probe: &Probe, scene: &Scene<'_>) -> Finding {
 
 /// One try.
 pub async fn look_once(probe: &Probe, scene: &Scene<'_>, limit: Duration) -> Finding {
-    let outcome = timeout(limit, ask(&probe.check, scene)).await;
+    let outcome = timeout(limit, ask(&probe.check, scene, limit)).await;
     if let (Err(_), Check::PortClosed(check)) = (&outcome, &probe.check)
         // The last try may have less time: too little to be sure.
         && limit >= Duration::from_secs(probe.patience.timeout_s)
@@ -141,12 +146,17 @@ pub async fn look_once(probe: &Probe, scene: &Scene<'_>, limit: Duration) -> Fin
     }
 }
 
-async fn ask(check: &Check, scene: &Scene<'_>) -> Result<Found, String> {
+async fn ask(check: &Check, scene: &Scene<'_>, limit: Duration) -> Result<Found, String> {
     let what = match check {
         Check::Command(check) => command::ask(check, scene).await,
         Check::Dns(check) => dns::ask(check, scene).await,
         Check::Http(check) => http::ask(check, scene).await,
+        Check::Imap(check) => mail::imap::ask(check, scene).await,
+        Check::MailRoundTrip(check) => mail::round_trip::ask(check, scene).await,
         Check::PortClosed(check) => port_closed::ask(check, scene).await,
+        Check::Sip(check) => sip::ask(check, scene).await,
+        Check::Smtp(check) => mail::smtp::ask(check, scene).await,
+        Check::Sql(check) => sql::ask(check, scene, limit).await,
         Check::Ssh(_) => login::ask(scene).await,
         Check::Tcp(check) => tcp::ask(check, scene).await,
         Check::Tls(check) => tls::ask(check, scene).await,
@@ -167,6 +177,12 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = error.source();
     }
     text
+}
+
+/// The host in `host:port`: an IPv6 address without its brackets, as certificates have it.
+fn host_of(address: &str) -> &str {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 /// The beginning of an answer, fit for a line.

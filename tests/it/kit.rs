@@ -1,7 +1,9 @@
 //! What the tests share.
 
+pub(crate) mod account;
 pub(crate) mod database;
 pub(crate) mod debian;
+pub(crate) mod dovecot;
 pub(crate) mod machine;
 pub(crate) mod office;
 pub(crate) mod provider;

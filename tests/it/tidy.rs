@@ -122,13 +122,14 @@ fn the_domain_knows_no_world() {
 #[test]
 fn foreign_crates_stay_in_their_edge() {
     let homes = [
-        ("sqlx", vec!["src/edge/store"]),
+        ("sqlx", vec!["src/edge/store", "src/edge/probe/sql"]),
         ("openssh", vec!["src/edge/remote"]),
         ("handlebars", vec!["src/edge/text"]),
         ("reqwest", vec!["src/edge/probe"]),
         ("calcard", vec!["src/edge/ics"]),
         ("icalendar", vec!["src/edge/ics"]),
-        ("lettre", vec!["src/edge/mail"]),
+        ("lettre", vec!["src/edge/mail", "src/edge/probe/mail"]),
+        ("async_imap", vec!["src/edge/probe/mail"]),
         ("clap", vec!["src/app/cli", "src/app/demo"]),
         ("indicatif", vec!["src/app/progress"]),
     ];

@@ -8,6 +8,10 @@ use std::time::{Duration, Instant};
 use tracing_subscriber::EnvFilter;
 
 use super::serve::LogFormat;
+use crate::edge::probe::SHOWS_PASSWORDS;
+
+#[cfg(test)]
+mod tests;
 
 /// Commands tell what should not be.
 const OF_COMMANDS: &str = "warn,sqlx=error";
@@ -49,7 +53,11 @@ pub(super) fn begin_for_daemon(format: LogFormat) -> Log {
 
 /// `TURNUS_LOG` says how much: `debug`, `turnus=trace`, ….
 fn filter(default: &str) -> EnvFilter {
-    EnvFilter::try_from_env("TURNUS_LOG").unwrap_or_else(|_| EnvFilter::new(default))
+    let filter = EnvFilter::try_from_env("TURNUS_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    match format!("{SHOWS_PASSWORDS}=off").parse() {
+        Ok(silence) => filter.add_directive(silence),
+        Err(_) => filter,
+    }
 }
 
 /// The log of a daemon, written by a thread of its own.

@@ -4,7 +4,10 @@ use super::address::{HOST_PORT_RULE, parse_host_port};
 use super::command::read_command;
 use super::dns::read_dns;
 use super::http::read_http;
+use super::mail::{read_imap, read_round_trip, read_smtp};
 use super::port_closed::read_port_closed;
+use super::sip::read_sip;
+use super::sql::read_sql;
 use super::tls::read_tls;
 use super::unit::read_unit;
 use super::{Check, HostProbe, OnRedBefore, Patience, Probe, SshCheck, TcpCheck, Watch};
@@ -17,24 +20,20 @@ pub(super) mod tests;
 type Read = fn(&mut Table<'_>) -> Option<Check>;
 
 /// All kinds, by their words in files.
-const KINDS: [(&str, Read); 8] = [
+const KINDS: [(&str, Read); 13] = [
     ("command", read_command),
     ("dns", read_dns),
     ("http", read_http),
+    ("imap", read_imap),
+    ("mail_round_trip", read_round_trip),
     ("port_closed", read_port_closed),
+    ("sip", read_sip),
+    ("smtp", read_smtp),
+    ("sql", read_sql),
     ("ssh", read_ssh),
     ("tcp", read_tcp),
     ("tls", read_tls),
     ("unit", read_unit),
-];
-
-/// Probes that are agreed but not there yet, each with what does the same from the controller.
-const LATER: [(&str, &str); 5] = [
-    ("smtp", "swaks"),
-    ("imap", "curl imap://"),
-    ("mail_round_trip", "swaks and curl imap://"),
-    ("sip", "sipsak"),
-    ("sql", "psql"),
 ];
 
 /// Reads the one kind of probe in `table`, as in `probe = { http = { url = "…" } }`, and the whole table with it.
@@ -76,7 +75,11 @@ pub(in crate::domain) fn read_host_probe<'d>(
 pub(in crate::domain) fn check_from(value: &Value<'_>, probe: &Probe) {
     if !probe.check.can_be_asked_from_a_host() {
         let wrong = Wrong::new(format!("`on` with the probe `{}`", probe.check.kind()));
-        value.report(wrong.expected("one of `http`, `tcp`, `tls`").hint("leave it out: it looks from the controller"));
+        value.report(
+            wrong
+                .expected("one of `http`, `imap`, `mail_round_trip`, `smtp`, `tcp`, `tls`")
+                .hint("leave it out: it looks from the controller"),
+        );
     }
 }
 
@@ -92,17 +95,9 @@ fn read_watch(watch: Option<Value<'_>>, max_downtime: Option<Value<'_>>) -> Opti
 
 /// The same where the table has other keys, too; these are the caller's.
 pub(in crate::domain) fn read_kind(table: &mut Table<'_>) -> Option<Probe> {
-    let later: Vec<_> = LATER.into_iter().filter(|(kind, _)| table.has(kind)).collect();
-    for (kind, command) in &later {
-        table.forbid(kind, || {
-            let wrong = Wrong::new(format!("the probe `{kind}` is not in this version of turnus yet"));
-            let wrong = wrong.expected(expected());
-            wrong.hint(format!("use `run` with `on = \"controller\"` and a command such as `{command}`"))
-        });
-    }
     let given: Vec<_> = KINDS.into_iter().filter_map(|(kind, read)| Some((table.optional(kind)?, read))).collect();
     match given.as_slice() {
-        [] if later.is_empty() => {
+        [] => {
             table.report(Wrong::new("the probe looks at nothing").expected("`http = { url = \"…\" }`"));
         }
         [_, (second, _), ..] => {
@@ -113,7 +108,7 @@ pub(in crate::domain) fn read_kind(table: &mut Table<'_>) -> Option<Probe> {
     let (value, read) = given.into_iter().next()?;
     let mut inner = value.table()?;
     let check = read(&mut inner);
-    let patience = read_patience(&mut inner);
+    let patience = read_patience(&mut inner, check.as_ref());
     inner.finish();
     Some(Probe { check: check?, patience: patience? })
 }
@@ -123,12 +118,21 @@ fn expected() -> String {
     format!("one of {}", kinds.join(", "))
 }
 
-fn read_patience(table: &mut Table<'_>) -> Option<Patience> {
-    let usual = Patience::default();
+fn read_patience(table: &mut Table<'_>, check: Option<&Check>) -> Option<Patience> {
+    let mut usual = Patience::default();
+    usual.timeout_s = check.map_or(usual.timeout_s, Check::usual_timeout_s);
     let mut seconds = |key, usual: u64| table.optional(key).map_or(Some(usual), |value| value.duration_s());
     let timeout_s = seconds("timeout", usual.timeout_s);
     let within_s = seconds("within", usual.within_s);
     let interval_s = seconds("interval", usual.interval_s);
+    if let (Some(Check::MailRoundTrip(check)), Some(timeout_s)) = (check, timeout_s)
+        && timeout_s <= check.arrives_within_s
+    {
+        table.report(
+            Wrong::new("a try would end before the message may arrive")
+                .expected("`timeout` longer than `arrives_within`, or none"),
+        );
+    }
     Some(Patience { timeout_s: timeout_s?, within_s: within_s?, interval_s: interval_s? })
 }
 

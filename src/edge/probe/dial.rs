@@ -1,5 +1,6 @@
 //! Connections to what is looked at: straight, or through the host from which is looked.
 
+use std::fmt::Debug;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
@@ -10,9 +11,9 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{Scene, chain};
 
 /// A connection, whichever way it goes.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin + Debug {}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin + Debug> Stream for T {}
 
 /// Connects to `host:port`.
 pub(super) async fn dial(address: &str, scene: &Scene<'_>) -> Result<Box<dyn Stream>, String> {

@@ -9,17 +9,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use rustls::ClientConfig;
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls_platform_verifier::Verifier;
 use tokio_rustls::TlsConnector;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
-use super::certificates::read_certificates;
+use super::certificates::client_config;
 use super::dial::dial;
-use super::{Scene, chain};
+use super::{Scene, chain, host_of};
 use crate::domain::probe::TlsCheck;
 use crate::domain::probe::template::fill_in;
 
@@ -28,7 +25,7 @@ pub(super) async fn ask(check: &TlsCheck, scene: &Scene<'_>) -> Result<String, S
     let address = fill_in(&check.address, scene.target)?;
     let name = match &check.server_name {
         Some(name) => fill_in(name, scene.target)?,
-        None => address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host).to_owned(),
+        None => host_of(&address).to_owned(),
     };
     let name = name.trim_start_matches('[').trim_end_matches(']');
     let expires = shake_hands((check, scene), &address, name).await.map_err(|why| format!("tls {address}: {why}"))?;
@@ -47,23 +44,11 @@ pub(super) async fn ask(check: &TlsCheck, scene: &Scene<'_>) -> Result<String, S
 /// When the server's own certificate ends.
 async fn shake_hands((check, scene): (&TlsCheck, &Scene<'_>), address: &str, name: &str) -> Result<Timestamp, String> {
     let server_name = ServerName::try_from(name.to_owned()).map_err(|_| format!("`{name}` is no name of a server"))?;
-    let connector = TlsConnector::from(Arc::new(config(check.ca_file.as_deref())?));
+    let connector = TlsConnector::from(Arc::new(client_config(check.ca_file.as_deref(), true)?));
     let stream = dial(address, scene).await?;
     let stream = connector.connect(server_name, stream).await.map_err(|error| chain(&error))?;
     let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
     expiry(certificates.first().ok_or("the server showed no certificate")?)
-}
-
-fn config(ca_file: Option<&str>) -> Result<ClientConfig, String> {
-    let trusted = ca_file.map(read_certificates).transpose()?.unwrap_or_default();
-    let provider = CryptoProvider::get_default().cloned();
-    let provider = provider.unwrap_or_else(|| Arc::new(rustls::crypto::ring::default_provider()));
-    let refuse = |error: rustls::Error| format!("can't set up TLS: {}", chain(&error));
-    let verifier = Verifier::new_with_extra_roots(trusted, Arc::clone(&provider)).map_err(refuse)?;
-    let builder =
-        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(refuse)?;
-    // "Dangerous" is what rustls calls any verifier that is not its own; this one is of the same house, with the system's roots.
-    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
 }
 
 fn expiry(certificate: &CertificateDer<'_>) -> Result<Timestamp, String> {

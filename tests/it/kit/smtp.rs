@@ -30,6 +30,8 @@ pub(crate) struct SmtpOptions {
     pub(crate) delay_ms: u64,
     /// With the next one it ends the connection.
     pub(crate) letters_per_connection: u32,
+    /// Port of its address where what it takes goes on to, by LMTP.
+    pub(crate) hands_over_to: Option<u16>,
     /// Absent: one of its own, for its address and `localhost`.
     pub(crate) certificate: Option<Certificate>,
 }
@@ -43,6 +45,7 @@ impl Default for SmtpOptions {
             unicode_addresses: false,
             delay_ms: 0,
             letters_per_connection: 1_000_000,
+            hands_over_to: None,
             certificate: None,
         }
     }
@@ -190,6 +193,7 @@ fn launch(directory: &Path, address: &str, port: u16, options: &SmtpOptions) -> 
         "without_logins": options.without_logins,
         "unicode_addresses": options.unicode_addresses,
         "delay_ms": options.delay_ms,
+        "hands_over_to": options.hands_over_to,
         "letters_per_connection": options.letters_per_connection,
         "certificate": options.certificate.as_ref().map(|certificate| &certificate.chain),
         "key": options.certificate.as_ref().map(|certificate| &certificate.key),

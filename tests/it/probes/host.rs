@@ -6,7 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use turnus::domain::probe::template::Target;
-use turnus::domain::probe::{Check, HttpCheck, Patience, Probe, SshCheck, TcpCheck, UnitCheck};
+use turnus::domain::probe::{
+    Check, HttpCheck, ImapCheck, MailServer, Patience, Probe, Security, SshCheck, TcpCheck, UnitCheck,
+};
 use turnus::edge::probe::{Baseline, Finding, Scene, look};
 use turnus::edge::remote::{Command, Remote};
 
@@ -131,7 +133,8 @@ async fn speak(says: &'static str, when_asked: bool) -> u16 {
 async fn another_host_has_the_connection_made_for_it() {
     let port = speak("220 hello\r\n", false).await;
     let web = speak("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello", true).await;
-    let permitted = format!("PermitOpen 127.0.0.1:{port} 127.0.0.1:{web} 127.0.0.1:1");
+    let imap = speak("* OK ready\r\n", false).await;
+    let permitted = format!("PermitOpen 127.0.0.1:{port} 127.0.0.1:{web} 127.0.0.1:{imap} 127.0.0.1:1");
     let (sshd, controller) = (Sshd::start_with(&permitted, &[]), Controller::new());
     let from = connect(&controller, &sshd).await;
     let (vars, secrets) = (BTreeMap::new(), BTreeMap::new());
@@ -155,6 +158,15 @@ async fn another_host_has_the_connection_made_for_it() {
         })
     };
     assert_green(&ask(http("/"), &scene).await, "contains `hello`");
+    let server = MailServer {
+        address: format!("$ADDRESS:{imap}"),
+        security: Security::None,
+        login: None,
+        tls_verify: true,
+        ca_file: None,
+    };
+    let imap = Check::Imap(ImapCheck { server, mailbox: "INBOX".to_owned() });
+    assert_green(&ask(imap, &scene).await, "`* OK ready`");
     let refused = Check::Http(HttpCheck::get("http://$ADDRESS:1/"));
     assert_red(&ask(refused, &scene).await, "Connection refused");
     from.close().await;

@@ -380,7 +380,7 @@ fn built_in_actions_decide_for_themselves() {
     check(
         18,
         "probe = { dns = { name = \"x.example\", type = \"A\" } }\non = \"nas\"",
-        "19:6 `on` with the probe `dns` (expected: one of `http`, `tcp`, `tls`) (hint: leave it out: it looks from the controller)",
+        "19:6 `on` with the probe `dns` (expected: one of `http`, `imap`, `mail_round_trip`, `smtp`, `tcp`, `tls`) (hint: leave it out: it looks from the controller)",
     );
     check(
         18,
@@ -507,13 +507,13 @@ fn probes() {
     check(18, "probe = {}", "18:9 the probe looks at nothing (expected: `http = { url = \"…\" }`)");
     check(
         18,
-        "probe = { sip = { port = 25 } }",
-        "18:11 the probe `sip` is not in this version of turnus yet (expected: one of `command`, `dns`, `http`, `port_closed`, `ssh`, `tcp`, `tls`, `unit`) (hint: use `run` with `on = \"controller\"` and a command such as `sipsak`)",
+        "probe = { ssh = { port = 25 } }",
+        "18:19 unknown key `port` in `ssh` (expected: `timeout`, `within`, `interval`)",
     );
     check(
         18,
-        "probe = { mail_round_trip = {} }",
-        "18:11 the probe `mail_round_trip` is not in this version of turnus yet (expected: one of `command`, `dns`, `http`, `port_closed`, `ssh`, `tcp`, `tls`, `unit`) (hint: use `run` with `on = \"controller\"` and a command such as `swaks and curl imap://`)",
+        "probe = { unit = {} }",
+        "18:18 `unit` looks at nothing (expected: `name = \"nginx.service\"`, or `no_new_failures = true`)",
     );
     check(
         18,

@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import re
+import smtplib
 import ssl
 import sys
 import warnings
@@ -96,7 +97,13 @@ class Handler:
             case "drop" if self.is_first("drop", address):
                 server.transport.abort()
         await asyncio.sleep(self.settings["delay_ms"] / 1000)
+        if self.settings["hands_over_to"]:
+            await asyncio.get_running_loop().run_in_executor(None, self.hand_over, envelope)
         return "250 2.0.0 taken"
+
+    def hand_over(self, envelope):
+        with smtplib.LMTP(self.settings["address"], self.settings["hands_over_to"]) as lmtp:
+            lmtp.sendmail(envelope.mail_from, envelope.rcpt_tos, envelope.original_content)
 
     def end(self, server, answer):
         asyncio.get_running_loop().call_later(0.01, server.transport.close)
