@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::capacity::{join_watched, read_watched};
 use super::route::{Route, resolve_routes};
+use crate::domain::capacity::WatchedPath;
 use crate::domain::document::{Distinct, Key, Table, Value, Wrong};
 use crate::domain::id::Name;
 use crate::domain::inventory::address::{
@@ -15,6 +17,12 @@ use crate::domain::probe::parse::read_host_probe;
 
 /// Values for steps, by key.
 pub(super) type Vars = BTreeMap<String, String>;
+
+/// What the customer says of all hosts.
+pub(super) struct Defaults {
+    pub(super) vars: Vars,
+    pub(super) capacity: Vec<WatchedPath>,
+}
 
 /// More on one host can't be asked in a time that anybody would wait for.
 const MAX_PROBES: usize = 50;
@@ -58,8 +66,8 @@ impl Roster {
     }
 }
 
-/// Reads all hosts; `defaults` are the customer's variables.
-pub(super) fn read_hosts(tables: Vec<Table<'_>>, defaults: &Vars) -> (Vec<Host>, Roster) {
+/// Reads all hosts; `defaults` is what holds for those that say nothing else.
+pub(super) fn read_hosts(tables: Vec<Table<'_>>, defaults: &Defaults) -> (Vec<Host>, Roster) {
     let mut roster = Roster::default();
     let mut seen = Distinct::default();
     let read = |table| read_host(table, defaults, &mut roster, &mut seen);
@@ -70,7 +78,7 @@ pub(super) fn read_hosts(tables: Vec<Table<'_>>, defaults: &Vars) -> (Vec<Host>,
 
 fn read_host<'d>(
     mut table: Table<'d>,
-    defaults: &Vars,
+    defaults: &Defaults,
     roster: &mut Roster,
     seen: &mut Distinct,
 ) -> Option<(Host, Route<'d>)> {
@@ -80,11 +88,13 @@ fn read_host<'d>(
     let groups = table.optional("groups").and_then(|value| read_groups(&value)).unwrap_or_default();
     let own = table.table("vars").map(read_vars).unwrap_or_default();
     let probes = read_probes(table.tables("probe", MAX_PROBES));
+    let watched = read_watched(&mut table);
     table.finish();
     let name = name?;
     roster.enter(&name, &groups);
-    let vars = defaults.clone().into_iter().chain(own).collect();
-    Some((Host { name, connection: connection?, groups, vars, probes }, route))
+    let vars = defaults.vars.clone().into_iter().chain(own).collect();
+    let capacity = join_watched(&defaults.capacity, watched);
+    Some((Host { name, connection: connection?, groups, vars, probes, capacity }, route))
 }
 
 fn read_probes(tables: Vec<Table<'_>>) -> Vec<HostProbe> {
