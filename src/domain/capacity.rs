@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use self::forecast::{Forecast, Sample, forecast};
+use super::id::{ContentHash, Name};
 
 pub mod forecast;
 pub mod measure;
@@ -114,6 +115,39 @@ pub struct Level {
     pub inodes: Option<Fill>,
 }
 
+/// How full a path of a host was.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PathHistory {
+    /// Where its file system is mounted, as last seen.
+    pub mount: String,
+    /// In order of time.
+    pub levels: Vec<Level>,
+}
+
+/// The latest look at a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LatestLook {
+    /// When.
+    pub at: Timestamp,
+    /// What it had of memory.
+    pub memory: Option<Memory>,
+    /// Watched paths that could not be measured.
+    pub unmeasured: Vec<Unmeasured>,
+    /// Why it could not be looked at.
+    pub fault: Option<String>,
+}
+
+/// A backup that was verified on the host itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastBackup {
+    /// Path of the file, or a place in a backup repository.
+    pub path: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// When it was verified.
+    pub at: Timestamp,
+}
+
 /// When a path will be full: of that resource which runs out first.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Outlook {
@@ -121,6 +155,61 @@ pub struct Outlook {
     pub resource: Resource,
     /// When.
     pub forecast: Forecast,
+}
+
+/// A forecast as people and programs are told, in whole numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "outlook")]
+pub enum Prospect {
+    /// It was measured too seldom since it was last cleaned up, if it was.
+    TooFew {
+        /// So often.
+        measurements: usize,
+        /// So often it has to be.
+        needed: usize,
+    },
+    /// It does not fill, or not within ten years.
+    NotGrowing,
+    /// It is full.
+    Full,
+    /// It fills.
+    Growing {
+        /// So many bytes or inodes a day.
+        per_day: u64,
+        /// Until it is full.
+        days: DaysUntilFull,
+    },
+}
+
+/// In how many whole days something will be full: rounded down, as nobody is told of more time than there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaysUntilFull {
+    /// By the estimate.
+    pub estimate: u64,
+    /// The early end of the range.
+    pub earliest: u64,
+    /// The late end; absent if it may also not be growing.
+    pub latest: Option<u64>,
+}
+
+impl From<Forecast> for Prospect {
+    fn from(forecast: Forecast) -> Self {
+        // Finite and never below zero, so that nothing but a fraction is lost.
+        let whole = |number: f64| number as u64;
+        match forecast {
+            Forecast::TooFew { measurements, needed } => Self::TooFew { measurements, needed },
+            Forecast::NotGrowing => Self::NotGrowing,
+            Forecast::Full => Self::Full,
+            Forecast::Growing(growth) => Self::Growing {
+                per_day: whole(growth.per_day.round()),
+                days: DaysUntilFull {
+                    estimate: whole(growth.days),
+                    earliest: whole(growth.earliest_days),
+                    latest: growth.latest_days.map(whole),
+                },
+            },
+        }
+    }
 }
 
 /// Whether the team is to be told of a path.
@@ -178,6 +267,16 @@ impl Outlook {
             }
         }
     }
+}
+
+/// At which second of the UTC day the daily look at a customer's hosts is due: the same every day, and spread over it, so that not
+/// all customers are looked at at once.
+#[must_use]
+pub fn second_of_day(customer: &Name) -> u32 {
+    // Two of the hash's bytes are as good as all of them.
+    let digits = ContentHash::of(customer.as_str().as_bytes());
+    let number = u32::from_str_radix(digits.as_str().get(..4).unwrap_or_default(), 16).unwrap_or_default();
+    number * (DAY_S as u32 / 4) / (1 << 14)
 }
 
 /// On which of several mount points or watched paths a file lies: the longest that is above it.
