@@ -33,10 +33,13 @@ pub async fn list_last_backups(
     let rows = sqlx::query!(
         r#"select latest.number, host_run.host, event.at as "at: jiff_sqlx::Timestamp", event.detail::text as "detail!"
            from (select id, number, plan from run where customer = $1 and created_at <= $2 order by number desc limit $3) as latest
+           cross join lateral (
+               select (place - 1)::int as index
+               from json_array_elements(latest.plan -> 'steps') with ordinality as step (planned, place)
+               where planned -> 'part' ->> 'kind' = 'verify' and planned ->> 'place' = 'host') as verification
            join run_event event on event.run_id = latest.id and event.kind = 'step_finished' and event.at <= $2
+                                   and event.step_index = verification.index
            join host_run on host_run.run_id = latest.id and host_run.host_index = event.host_index
-           where latest.plan -> 'steps' -> event.step_index -> 'part' ->> 'kind' = 'verify'
-             and latest.plan -> 'steps' -> event.step_index ->> 'place' = 'host'
            order by latest.number desc, event.seq"#,
         customer.as_str(),
         until.to_sqlx() as _,

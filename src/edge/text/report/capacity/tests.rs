@@ -24,7 +24,7 @@ fn of<'a>(views: &'a [PathView], name: &str) -> &'a PathView {
 }
 
 fn told(view: &PathView) -> Vec<String> {
-    view.rows.iter().map(|row| format!("{}: {}", row.label, row.value)).collect()
+    view.rows.iter().map(|row| format!("{}: {}", row.label, row.value).replace("\u{a0}", " ")).collect()
 }
 
 #[test]
