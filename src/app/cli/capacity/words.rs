@@ -12,7 +12,7 @@ pub(super) fn describe(told: &[Told<'_>]) -> String {
     if with_hosts.is_empty() {
         return "nothing is watched: `capacity` of a host, or of all of them, names paths".to_owned();
     }
-    let parts: Vec<String> = with_hosts.into_iter().map(|told| describe_customer(told)).collect();
+    let parts: Vec<String> = with_hosts.into_iter().map(describe_customer).collect();
     parts.join("\n\n")
 }
 
@@ -32,7 +32,7 @@ fn describe_customer((customer, hosts): &Told<'_>) -> String {
 }
 
 fn row(host: &HostCapacity, path: &PathCapacity) -> [String; 8] {
-    let inodes = path.inodes.map_or_else(|| "-".to_owned(), |fill| percent(fill));
+    let inodes = path.inodes.map_or_else(|| "-".to_owned(), percent);
     [
         host.host.to_string(),
         path.path.clone(),
