@@ -2,6 +2,7 @@
 
 pub mod acceptance;
 pub mod calendar;
+pub mod capacity;
 pub mod cli;
 pub mod console;
 pub mod controller;

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod calendar;
+pub mod capacity;
 pub mod catalog;
 pub mod document;
 pub mod id;

@@ -51,8 +51,8 @@ pub fn acceptance(answer: &StoredAnswer) -> AcceptanceReport {
 /// # Errors
 /// If the report can't be written as JSON.
 pub fn hash_report(report: &Report) -> anyhow::Result<ContentHash> {
-    // When the next date is depends on when somebody looks.
-    let bare = Report { acceptance: None, next: None, ..report.clone() };
+    // When the next date is, and what is still known of disks, depends on when somebody looks.
+    let bare = Report { acceptance: None, next: None, capacity: Vec::new(), ..report.clone() };
     Ok(ContentHash::of(serde_json::to_string(&bare)?.as_bytes()))
 }
 

@@ -8,6 +8,7 @@ mod accept;
 mod apply;
 mod calendar;
 mod cancel;
+mod capacity;
 mod check;
 mod context;
 mod dates;
@@ -111,6 +112,8 @@ enum Command {
     Accept(accept::Arguments),
     /// Look at pending updates, and decide what may be installed
     Review(review::Arguments),
+    /// Show how full the disks of hosts are, and when they will be full
+    Capacity(capacity::Arguments),
     /// Keep the calendar: open what is due, drive its runs, tell people; until it is told to stop
     Serve(serve::Arguments),
     /// Try turnus on three real sshd hosts of its own, on this machine
@@ -185,6 +188,7 @@ async fn execute(arguments: Arguments) -> Result<Exit, Failure> {
         }
         Command::Accept(arguments) => accept::run(&record()?, &arguments).await,
         Command::Review(arguments) => review::run(&context()?, arguments).await,
+        Command::Capacity(arguments) => capacity::run(&context()?, arguments).await,
         Command::Serve(_) => serve::run(&directory).await,
         Command::Demo(arguments) => demo::run(arguments).await,
     }

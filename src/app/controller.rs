@@ -11,6 +11,7 @@ pub mod driver;
 pub mod fleet;
 pub(super) mod hosts;
 mod journal;
+pub mod measurements;
 mod packages;
 mod probes;
 pub(super) mod step;

@@ -10,6 +10,7 @@
 pub mod acceptance;
 pub mod announce;
 pub(super) mod applied;
+pub mod capacity;
 pub mod collect;
 mod crew;
 pub mod housekeeping;
@@ -75,7 +76,7 @@ impl Daemon {
         Ok(Arc::new(Self { store, controller, ssh, office, acceptance, crew, pulse }))
     }
 
-    /// Waits until what a tick of [`tick::Tick::Collect`] has begun is collected, and what one of [`tick::Tick::Post`] has begun is sent.
+    /// Waits until what a tick of [`tick::Tick::Collect`] or [`tick::Tick::Capacity`] has begun is collected, and what one of [`tick::Tick::Post`] has begun is sent.
     pub async fn settle(&self) {
         self.crew.settle_aside().await;
     }

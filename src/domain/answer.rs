@@ -57,7 +57,8 @@ impl Purpose {
             | Kind::ReviewReminder
             | Kind::RunFailed
             | Kind::Undeliverable
-            | Kind::Answer => None,
+            | Kind::Answer
+            | Kind::CapacityShort => None,
         }
     }
 

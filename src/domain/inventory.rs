@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::calendar::holiday::Region;
 use super::calendar::recurrence::Recurrence;
 use super::calendar::{CalendarFreeze, Freeze, HolidayRule};
+use super::capacity::WatchedPath;
 use super::id::{ContentHash, Name};
 use super::probe::HostProbe;
 
@@ -179,6 +180,8 @@ pub struct Host {
     pub vars: BTreeMap<String, String>,
     /// What it must do.
     pub probes: Vec<HostProbe>,
+    /// The paths of which the team is told before they are full: the customer's, with the host's own in their place or behind them.
+    pub capacity: Vec<WatchedPath>,
 }
 
 /// How a machine is reached, as far as the inventory says; the user's ssh_config fills in the rest.

@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::capacity::{DaysUntilFull, Disk, Resource};
 use super::id::Name;
 use super::inventory::Locale;
 use super::notification::Kind;
@@ -160,6 +161,8 @@ pub enum Matter {
         /// What was said with it.
         remark: Option<String>,
     },
+    /// [`Kind::CapacityShort`]
+    CapacityShort(CapacityTold),
 }
 
 impl Matter {
@@ -182,6 +185,7 @@ impl Matter {
             Self::RunFailed { .. } => Kind::RunFailed,
             Self::Undeliverable { .. } => Kind::Undeliverable,
             Self::Answer { .. } => Kind::Answer,
+            Self::CapacityShort(_) => Kind::CapacityShort,
         }
     }
 }
@@ -292,6 +296,23 @@ pub struct Pending {
     pub hosts: usize,
     /// How many of them could not be looked at.
     pub hosts_not_looked_at: usize,
+}
+
+/// A path of a host that gets full.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CapacityTold {
+    /// Which host.
+    pub host: Name,
+    /// The path as it was measured last.
+    pub disk: Disk,
+    /// What runs out.
+    pub resource: Resource,
+    /// In how many days; absent: it has run out.
+    pub days: Option<DaysUntilFull>,
+    /// When it was measured.
+    pub measured_at: Timestamp,
+    /// How to go on: a command for the terminal.
+    pub command: String,
 }
 
 /// What another message, or an answer, is about.

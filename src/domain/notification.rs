@@ -46,11 +46,13 @@ pub enum Kind {
     Undeliverable,
     /// For the team: what a customer says to a date or a report.
     Answer,
+    /// For the team: a watched path of a host is full, or will be before long.
+    CapacityShort,
 }
 
 impl Kind {
     /// All kinds: first what customers get, then what the team gets.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Announcement,
         Self::Reminder,
         Self::Moved,
@@ -66,6 +68,7 @@ impl Kind {
         Self::RunFailed,
         Self::Undeliverable,
         Self::Answer,
+        Self::CapacityShort,
     ];
 
     /// Who gets it.
@@ -80,9 +83,12 @@ impl Kind {
             Self::Finished | Self::Failed | Self::AcceptanceReminder | Self::PeriodReport => {
                 (Some(Receives::Report), Team::NotTold)
             }
-            Self::ReviewNeeded | Self::ReviewReminder | Self::RunFailed | Self::Undeliverable | Self::Answer => {
-                (None, Team::Told)
-            }
+            Self::ReviewNeeded
+            | Self::ReviewReminder
+            | Self::RunFailed
+            | Self::Undeliverable
+            | Self::Answer
+            | Self::CapacityShort => (None, Team::Told),
         };
         Audience { contacts, team }
     }
@@ -106,6 +112,7 @@ impl Kind {
             Self::RunFailed => "run_failed",
             Self::Undeliverable => "undeliverable",
             Self::Answer => "answer",
+            Self::CapacityShort => "capacity_short",
         }
     }
 }

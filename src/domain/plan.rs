@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::capacity::WatchedPath;
 use super::id::{ContentHash, Name, OccurrenceId};
 use super::inventory::{Connection, Locale};
 use super::job::{BackupRule, Phase, Place, SecretReference, Which};
@@ -108,6 +109,9 @@ pub struct PlannedHost {
     /// What it must do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub probes: Vec<HostProbe>,
+    /// The paths whose fill is measured before anything is touched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub capacity: Vec<WatchedPath>,
 }
 
 /// One step, ready to be carried out on each host.

@@ -18,6 +18,7 @@ use super::run::event::{Facts, RunState};
 use super::run::state::{Run, RunStage};
 
 pub mod acceptance;
+pub mod capacity;
 pub mod host;
 pub mod meanwhile;
 pub mod open_point;
@@ -31,6 +32,7 @@ mod tests;
 pub mod watch;
 
 use acceptance::AcceptanceReport;
+use capacity::HostCapacity;
 use host::{HostReport, OutcomeKind};
 use meanwhile::{Meanwhile, QuietDate};
 use open_point::OpenPoint;
@@ -122,6 +124,9 @@ pub struct Report {
     /// When the same job comes next; set by whoever knows the calendar, which the record does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<NextDate>,
+    /// How full the watched paths of its hosts are; set by whoever knows what was measured, which the record does not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub capacity: Vec<HostCapacity>,
     /// What is left for somebody to do or to know.
     pub open_points: Vec<OpenPoint>,
     /// The hosts, in the order in which they were taken.
@@ -251,6 +256,7 @@ pub fn from_record(record: &RunRecord<'_>) -> Report {
         counts: Counts::of(&hosts),
         quiet_dates: record.meanwhile.quiet.clone(),
         next: None,
+        capacity: Vec::new(),
         open_points: open_point::collect(record, state, &hosts),
         hosts,
         acceptance: None,

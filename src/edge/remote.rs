@@ -3,6 +3,7 @@
 //! ```text
 //! Capsules::prepare, run_step, reboot, clean      a step: at most one start, fenced, followed, re-attached
 //! packages::survey, simulate                   a look at packages: read-only, may be repeated
+//! capacity::measure                            a look at disks and memory: likewise
 //!        └─ Remote::exec                          "run a command with streams", the one thing a transport can do
 //!             ├─ Ssh       OpenSSH, one multiplexed connection per machine
 //!             ├─ Local     a child process on the controller
@@ -16,6 +17,7 @@
 
 mod answer;
 mod backoff;
+pub mod capacity;
 pub mod capsule;
 pub mod error;
 mod frame;

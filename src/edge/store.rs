@@ -8,6 +8,7 @@
 pub mod answer;
 pub mod applied;
 pub mod audit;
+pub mod capacity;
 pub mod cluster;
 pub mod controller;
 pub mod error;

@@ -26,6 +26,7 @@ use page::{Letterhead, Page};
 use reader::Reader;
 
 mod agreement;
+mod capacity;
 mod catalogue;
 mod layout;
 mod mail;
@@ -48,6 +49,8 @@ macro_rules! texts_of {
             include_str!(concat!("text/locales/", $code, "/page.toml")),
             "\n",
             include_str!(concat!("text/locales/", $code, "/period.toml")),
+            "\n",
+            include_str!(concat!("text/locales/", $code, "/capacity.toml")),
         )
     };
 }
@@ -59,11 +62,12 @@ const LOCALES: [(Locale, &str); 4] = [
     (Locale::Ru, texts_of!("ru")),
 ];
 
-const HTML_TEMPLATES: [(&str, &str); 11] = [
+const HTML_TEMPLATES: [(&str, &str); 12] = [
     ("report/html", include_str!("text/templates/report/html.hbs")),
     ("report/style", include_str!("text/templates/report/style.hbs")),
     ("report/timeline", include_str!("text/templates/report/timeline.hbs")),
     ("report/host", include_str!("text/templates/report/host.hbs")),
+    ("report/capacity", include_str!("text/templates/report/capacity.hbs")),
     ("report/annex", include_str!("text/templates/report/annex.hbs")),
     ("page/html", include_str!("text/templates/page/html.hbs")),
     ("page/style", include_str!("text/templates/page/style.hbs")),

@@ -7,6 +7,7 @@ mod apply;
 mod calendar_commands;
 mod calendar_entries;
 mod calendar_tools;
+mod capacity;
 mod capsule;
 mod check;
 mod daemon;

@@ -91,6 +91,7 @@ fn planned_host(host: &str) -> PlannedHost {
         connection,
         vars: BTreeMap::from([("data_dir".to_owned(), "/var/vmail".to_owned())]),
         estimate_s: None,
+        capacity: Vec::new(),
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::context::{Context, read_record, read_run};
 use super::exit::{Exit, Failure};
-use super::report::{ReportFormat, Told, render};
+use super::report::{Around, ReportFormat, Told, render};
 use super::run;
 use crate::app::console::{print, say};
 use crate::app::demo::{Break, Stage, shop};
@@ -89,7 +89,7 @@ async fn write_report(context: &Context, store: &Store, number: RunNumber, path:
     let stored = read_run(store, number.0).await?;
     let record = read_record(store, &stored).await?;
     let told = Told { stored: &stored, record: &record, answer: None };
-    let html = render(&context.texts()?, &told, None, (ReportFormat::Html, None))?;
+    let html = render(&context.texts()?, &told, Around::default(), (ReportFormat::Html, None))?;
     config::write_file(path, html.as_bytes())
         .with_context(|| format!("can't write `{}`", path.display()))
         .map_err(Failure::usage)

@@ -121,8 +121,8 @@ async fn finish(
     let stored = super::context::read_run(around.store, run.number.0).await?;
     let record = read_record(around.store, &stored).await?;
     let told = super::report::Told { stored: &stored, record: &record, answer: None };
-    let next = super::report::next_date(around.store, &stored).await?;
-    let text = super::report::render(&around.context.texts()?, &told, next, (format.into(), None))?;
+    let beside = super::report::Around::read(around.store, &stored).await?;
+    let text = super::report::render(&around.context.texts()?, &told, beside, (format.into(), None))?;
     print(text.trim_end());
     if end == End::Suspended {
         say(&format!(

@@ -10,10 +10,12 @@ use super::context::{Context, read_record, read_run};
 use super::exit::{Exit, Failure};
 use crate::app;
 use crate::app::acceptance::{find_next_date, read_answer, write_report};
+use crate::app::capacity::survey_of_run;
 use crate::app::console::{print, say};
 use crate::domain::calendar::zone::named;
 use crate::domain::inventory::Locale;
 use crate::domain::period::{NotAPeriod, PERIOD_RULE, Period};
+use crate::domain::report::capacity::HostCapacity;
 use crate::domain::report::{NextDate, Report};
 use crate::domain::run::event::Recorded;
 use crate::edge::store::answer::StoredAnswer;
@@ -131,21 +133,31 @@ async fn of_run(context: &Context, arguments: &Arguments, locale: Option<Locale>
         let stored = read_run(&store, number).await?;
         let record = read_record(&store, &stored).await?;
         let answer = read_answer(&store, &stored).await?;
-        let next = next_date(&store, &stored).await?;
-        Ok::<_, Failure>((stored, record, answer, next))
+        let around = Around::read(&store, &stored).await?;
+        Ok::<_, Failure>((stored, record, answer, around))
     }
     .await;
     store.close().await?;
-    let (stored, record, answer, next) = read?;
+    let (stored, record, answer, around) = read?;
     let told = Told { stored: &stored, record: &record, answer: answer.as_ref() };
-    render(&context.texts()?, &told, next, (arguments.format, locale))
+    render(&context.texts()?, &told, around, (arguments.format, locale))
 }
 
-/// When the job of a run comes next, as it looks now.
-pub(super) async fn next_date(store: &Store, run: &StoredRun) -> Result<Option<NextDate>, Failure> {
-    let mut transaction = store.begin().await?;
-    let now = database_now(&mut transaction).await?;
-    Ok(find_next_date(&mut transaction, run, now).await?)
+/// What a report tells that is not in the run's record.
+#[derive(Debug, Default)]
+pub(super) struct Around {
+    /// When the job comes next, as it looks now.
+    next: Option<NextDate>,
+    capacity: Vec<HostCapacity>,
+}
+
+impl Around {
+    pub(super) async fn read(store: &Store, run: &StoredRun) -> Result<Self, Failure> {
+        let mut transaction = store.begin().await?;
+        let now = database_now(&mut transaction).await?;
+        let next = find_next_date(&mut transaction, run, now).await?;
+        Ok(Self { next, capacity: survey_of_run(&mut transaction, run).await? })
+    }
 }
 
 async fn of_period(
@@ -189,11 +201,11 @@ pub(super) struct Told<'a> {
 pub(super) fn render(
     texts: &Texts,
     told: &Told<'_>,
-    next: Option<NextDate>,
+    Around { next, capacity }: Around,
     (format, locale): (ReportFormat, Option<Locale>),
 ) -> Result<String, Failure> {
     let report = write_report(told.stored, told.record, told.answer).map_err(Failure::failed)?;
-    let report = Report { next, ..report };
+    let report = Report { next, capacity, ..report };
     let format = match format {
         ReportFormat::Json => return serde_json::to_string(&report).map_err(Failure::failed),
         ReportFormat::Text => text::Format::Text,

@@ -15,6 +15,7 @@ use super::clock::Clock;
 use super::driver::{Assumed, Driver, End, Stopped};
 use super::fleet::{Fleet, Location};
 use super::hosts::{local_host, ssh_settings};
+use super::measurements::keep_all;
 use crate::app::progress::Progress;
 use crate::domain::id::{Epoch, Name, RunId};
 use crate::domain::inventory::Connection;
@@ -123,8 +124,17 @@ impl Controller {
             stored_output,
             clock: ask_clock(store).await?,
         };
-        let driver = Driver::new(assumed, store, self.connect(run, epoch), seat)?;
-        Ok(driver.drive().await?)
+        let (measured, to_keep) = mpsc::unbounded_channel();
+        let fleet = self.connect(run, epoch).measuring(measured);
+        let driver = Driver::new(assumed, store, fleet, seat)?;
+        let over = CancellationToken::new();
+        let drive = async {
+            let driven = driver.drive().await;
+            over.cancel();
+            driven
+        };
+        let (driven, ()) = tokio::join!(drive, keep_all(store, run, to_keep, &over));
+        Ok(driven?)
     }
 
     /// The next controller need not wait for the lease to lapse, and learns when it was left. If this fails, it waits.

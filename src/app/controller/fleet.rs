@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
+use super::measurements::{Measured, measure_host};
 use crate::domain::id::{Epoch, Name, RunId};
 use crate::domain::job::Place;
 use crate::domain::plan::{HostIndex, Plan, PlannedStep, StepIndex};
@@ -74,6 +76,8 @@ pub struct Fleet {
     plan: Arc<Plan>,
     stations: BTreeMap<Location, Station>,
     recorded: Mutex<Begun>,
+    /// Where to with what is measured; none: nothing is measured.
+    measured: Option<UnboundedSender<Measured>>,
 }
 
 /// What the record has as started.
@@ -94,7 +98,13 @@ impl Fleet {
             (location, Station { remote, taken: OnceCell::new(), refused: tokio::sync::Mutex::default() })
         };
         let stations = locations.into_iter().map(station).collect();
-        Self { run, epoch, plan, stations, recorded: Mutex::default() }
+        Self { run, epoch, plan, stations, recorded: Mutex::default(), measured: None }
+    }
+
+    /// Has hosts measured before anything is touched there.
+    #[must_use]
+    pub fn measuring(self, to: UnboundedSender<Measured>) -> Self {
+        Self { measured: Some(to), ..self }
     }
 
     /// The plan that the machines are for.
@@ -151,7 +161,17 @@ impl Fleet {
             let prepared = prepared.get_or_insert_with(|| Prepared { facts: taken.facts.clone(), unrecorded: None });
             prepared.unrecorded = prepared.unrecorded.take().or_else(|| taken.unrecorded.clone());
         }
+        self.measure(host).await;
         Ok(prepared.unwrap_or_default())
+    }
+
+    async fn measure(&self, host: HostIndex) {
+        let Some((to, host)) = self.measured.as_ref().zip(self.plan.hosts.get(host.0)) else { return };
+        let Some(station) = self.stations.get(&Location::Host(host.name.clone())) else { return };
+        if let Some(measured) = measure_host(&station.remote, host).await {
+            // Who is not there any more does not want it.
+            let _ = to.send(measured);
+        }
     }
 
     async fn take_patiently<'a>(&self, location: &Location, station: &'a Station) -> Result<&'a Taken, Error> {

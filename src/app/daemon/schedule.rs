@@ -21,6 +21,7 @@ const ENTRIES: [(Tick, &str); Tick::ALL.len()] = [
     (Tick::Collect, "7/10 * * * * *"),
     (Tick::Materialise, "30 * * * * *"),
     (Tick::Acceptance, "40 * * * * *"),
+    (Tick::Capacity, "50 * * * * *"),
 ];
 /// The entry that is watched, and how long it may be silent.
 const WATCHED: Tick = Tick::Open;

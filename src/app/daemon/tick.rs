@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Daemon, acceptance, announce, collect, housekeeping, materialise, open, period, post, recover};
+use super::{Daemon, acceptance, announce, capacity, collect, housekeeping, materialise, open, period, post, recover};
 use crate::app::controller::clock::Clock;
 use crate::edge::store::controller::{TickHealth, Ticks};
 use crate::edge::store::database_now;
@@ -30,6 +30,8 @@ pub enum Tick {
     Announce,
     /// Collects pending updates, and asks for decisions on them.
     Collect,
+    /// Measures the disks of hosts, each once a day.
+    Capacity,
     /// Reminds of reports that wait for an answer, and ends the waiting.
     Acceptance,
     /// Opens what is due, or records why it does not open.
@@ -44,10 +46,11 @@ pub enum Tick {
 
 impl Tick {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Materialise,
         Self::Announce,
         Self::Collect,
+        Self::Capacity,
         Self::Acceptance,
         Self::Open,
         Self::Recover,
@@ -62,6 +65,7 @@ impl Tick {
             Self::Materialise => "materialise",
             Self::Announce => "announce",
             Self::Collect => "collect",
+            Self::Capacity => "capacity",
             Self::Acceptance => "acceptance",
             Self::Open => "open",
             Self::Recover => "recover",
@@ -224,6 +228,7 @@ async fn run_by(daemon: &Arc<Daemon>, tick: Tick, clock: Clock) -> anyhow::Resul
         }
         Tick::Announce => announce::tick(daemon, now).await,
         Tick::Collect => collect::tick(daemon, now).await,
+        Tick::Capacity => capacity::tick(daemon, now).await,
         Tick::Acceptance => acceptance::tick(daemon, now).await,
         Tick::Open => open::tick(daemon, &clock).await,
         Tick::Recover => recover::tick(daemon, now).await,

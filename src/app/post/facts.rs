@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::Post;
 use crate::app::acceptance::write_report;
+use crate::app::capacity::survey_of_run;
 use crate::app::daemon::applied::{read_customer, read_job};
 use crate::domain::id::{Name, OccurrenceId};
 use crate::domain::inventory::Customer;
@@ -106,7 +107,8 @@ async fn read_report(
     let Some(stored) = find_run(connection, number).await? else { return Ok(None) };
     let record = read_events(connection, stored.id).await?;
     let answer = find_answer_to_report(connection, stored.id).await?;
-    Ok(Some(write_report(&stored, &record, answer.as_ref())))
+    let capacity = survey_of_run(connection, &stored).await?;
+    Ok(Some(write_report(&stored, &record, answer.as_ref()).map(|report| Report { capacity, ..report })))
 }
 
 /// A link on which the recipient answers, where there are pages and something to answer.

@@ -12,7 +12,8 @@ use super::facts::Facts;
 use crate::domain::calendar::zone::{named, place};
 use crate::domain::id::Name;
 use crate::domain::mail::{
-    About, Cause, Dated, Decision, Ended, Invitation, Mail, Matter, Pending, PeriodTold, ReviewTold, RunTold,
+    About, CapacityTold, Cause, Dated, Decision, Ended, Invitation, Mail, Matter, Pending, PeriodTold, ReviewTold,
+    RunTold,
 };
 use crate::domain::notification::Kind;
 use crate::domain::report::Report;
@@ -80,6 +81,7 @@ fn matter(message: &StoredNotification, facts: &Facts, attachment: Option<&str>)
             by: read::<Option<String>>(detail, "by")?.unwrap_or_default(),
             remark: read::<Option<String>>(detail, "remark").ok().flatten(),
         },
+        Kind::CapacityShort => Matter::CapacityShort(capacity(message)?),
     })
 }
 
@@ -205,6 +207,21 @@ fn period(facts: &Facts, attachment: Option<&str>) -> anyhow::Result<PeriodTold>
         updates: report.figures.updates,
         security: report.figures.security,
         attachment: attachment.map(str::to_owned),
+    })
+}
+
+fn capacity(message: &StoredNotification) -> anyhow::Result<CapacityTold> {
+    let detail = &message.detail;
+    let customer = message.customer.as_ref().ok_or_else(|| anyhow!("its customer is not there"))?;
+    let host: Name = read(detail, "host")?;
+    let command = format!("turnus capacity {customer} --host {host}");
+    Ok(CapacityTold {
+        host,
+        disk: read(detail, "disk")?,
+        resource: read(detail, "resource")?,
+        days: read(detail, "days")?,
+        measured_at: read(detail, "measured_at")?,
+        command,
     })
 }
 

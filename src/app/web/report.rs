@@ -6,6 +6,7 @@ use super::Pages;
 use super::form::Wanted;
 use super::link::said;
 use crate::app::acceptance::{find_next_date, hash_report, write_report};
+use crate::app::capacity::survey_of_run;
 use crate::domain::answer::Via;
 use crate::domain::id::RunId;
 use crate::domain::inventory::Locale;
@@ -36,7 +37,8 @@ impl ReportMatter {
         let Some(stored) = find_run(connection, number).await? else { return Ok(None) };
         let answer = find_answer_to_report(connection, id).await?;
         let report = write_report(&stored, &read_events(connection, id).await?, answer.as_ref())?;
-        let report = Report { next: find_next_date(connection, &stored, now).await?, ..report };
+        let next = find_next_date(connection, &stored, now).await?;
+        let report = Report { next, capacity: survey_of_run(connection, &stored).await?, ..report };
         Ok(Some(Self { stored, report, answer, now }))
     }
 

@@ -18,6 +18,8 @@ pub const LOCAL_PATH_RULE: &str =
     "an absolute path or one that begins with `~/`, without quotes and control characters";
 /// What [`parse_host_directory`] accepts, for messages.
 pub const HOST_DIRECTORY_RULE: &str = "an absolute path of letters, digits, `/`, `.`, `-` and `_`, without `..`";
+/// What [`parse_host_path`] accepts, for messages.
+pub const HOST_PATH_RULE: &str = "an absolute path without `..` and control characters";
 /// What [`parse_email`] accepts, for messages.
 pub const EMAIL_RULE: &str = "a mail address such as `it@nordwind.example`";
 
@@ -66,6 +68,17 @@ pub fn parse_host_directory(text: &str) -> Option<String> {
         && text.chars().all(|character| character.is_ascii_alphanumeric() || "/._-".contains(character))
         && text.split('/').all(|part| part != "..");
     valid.then(|| text.to_owned())
+}
+
+/// Any place on a host, without a slash at its end. It reaches the host as data, so it may hold what a shell would read otherwise.
+#[must_use]
+pub fn parse_host_path(text: &str) -> Option<String> {
+    let valid = text.starts_with('/')
+        && text.len() <= 1024
+        && !text.contains(char::is_control)
+        && text.split('/').all(|part| part != "..");
+    let path = text.trim_end_matches('/');
+    valid.then(|| if path.is_empty() { "/".to_owned() } else { path.to_owned() })
 }
 
 /// Longest mailbox and longest label of a domain in bytes (RFC 5321, section 4.5.3.1.1; RFC 1035, section 2.3.4).

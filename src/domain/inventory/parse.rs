@@ -13,12 +13,14 @@ use crate::domain::document::{self, Distinct, Located, Table, Value, Wrong, did_
 use crate::domain::id::{ContentHash, Name};
 use crate::domain::problem::Problems;
 
+mod capacity;
 mod host;
 mod recurrence;
 mod route;
 mod window;
 
-use host::{read_hosts, read_vars};
+use capacity::read_watched;
+use host::{Defaults, read_hosts, read_vars};
 use window::read_windows;
 
 // Every window lists its hosts, every host its variables: without limits a file of 1 MiB could mean gigabytes.
@@ -71,7 +73,8 @@ fn read_draft(mut root: Table<'_>, text: &str, file: &str) -> Draft {
     let contacts = read_contacts(root.tables("contact", MAX_CONTACTS));
     let frozen = read_freezes(&mut root);
     let vars = root.table("vars").map(read_vars).unwrap_or_default();
-    let (hosts, roster) = read_hosts(root.required_tables("host", MAX_HOSTS), &vars);
+    let defaults = Defaults { vars, capacity: read_watched(&mut root) };
+    let (hosts, roster) = read_hosts(root.required_tables("host", MAX_HOSTS), &defaults);
     let (windows, jobs) = read_windows(root.tables("window", MAX_WINDOWS), &roster, zone.as_ref());
     root.finish();
     let customer = name.zip(head).map(|(name, head)| Customer {

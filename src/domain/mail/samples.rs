@@ -5,9 +5,10 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    About, Cause, Dated, Decision, Ended, Invitation, Link, Mail, Matter, Pending, PeriodTold, ReviewTold, RunTold,
-    Sender,
+    About, CapacityTold, Cause, Dated, Decision, Ended, Invitation, Link, Mail, Matter, Pending, PeriodTold,
+    ReviewTold, RunTold, Sender,
 };
+use crate::domain::capacity::{DaysUntilFull, Disk, Fill, Resource};
 use crate::domain::id::Name;
 use crate::domain::inventory::Locale;
 use crate::domain::notification::Kind;
@@ -118,6 +119,10 @@ impl Scene {
             Kind::Answer => {
                 self.answer(Decision::AcceptedWithRemarks, Some("Bitte beim nächsten Mal später beginnen."))
             }
+            Kind::CapacityShort => {
+                let days = DaysUntilFull { estimate: 16, earliest: 12, latest: Some(21) };
+                self.capacity_short(Resource::Space, Some(days))
+            }
         }
     }
 
@@ -162,6 +167,9 @@ impl Scene {
         }));
         matters.push(Matter::ReviewNeeded(self.review(None)));
         matters.push(Matter::ReviewReminder(self.review(None)));
+        let days = DaysUntilFull { estimate: 1, earliest: 0, latest: None };
+        matters.push(self.capacity_short(Resource::Inodes, Some(days)));
+        matters.extend([Resource::Space, Resource::Inodes].map(|resource| self.capacity_short(resource, None)));
         let unseen = Pending { removals: None, hosts_not_looked_at: 1, ..pending() };
         matters.push(Matter::ReviewNeeded(self.review(Some(unseen))));
         let quiet = Ended { nothing_pending: vec![self.date.opens_at], next: None, ..*self.ended(nothing_to_do(self)) };
@@ -228,6 +236,23 @@ impl Scene {
         };
         let by = if decision == Decision::DeemedAccepted { String::new() } else { self.recipient_name.clone() };
         Matter::Answer { about, decision, by, remark: remark.map(str::to_owned) }
+    }
+
+    fn capacity_short(&self, resource: Resource, days: Option<DaysUntilFull>) -> Matter {
+        let disk = Disk {
+            path: "/backup".to_owned(),
+            mount: "/backup".to_owned(),
+            space: Fill { total: 2_000_000_000_000, free: 160_000_000_000 },
+            inodes: Some(Fill { total: 122_000_000, free: 121_000_000 }),
+        };
+        Matter::CapacityShort(CapacityTold {
+            host: name("db01"),
+            disk,
+            resource,
+            days,
+            measured_at: later(self.date.opens_at, -86_400),
+            command: format!("turnus capacity {} --host db01", self.customer),
+        })
     }
 
     fn link(&self, page: &str) -> Option<Link> {

@@ -48,6 +48,7 @@ pub fn overtaken_by(kind: Kind, about: &About, now: Timestamp) -> Option<&'stati
         | Kind::PeriodReport
         | Kind::RunFailed
         | Kind::Undeliverable
-        | Kind::Answer => None,
+        | Kind::Answer
+        | Kind::CapacityShort => None,
     }
 }

@@ -132,6 +132,7 @@ fn planned_host(host: &Host) -> PlannedHost {
         vars: host.vars.clone(),
         estimate_s: None,
         probes: host.probes.clone(),
+        capacity: host.capacity.clone(),
     }
 }
 

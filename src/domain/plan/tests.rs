@@ -18,7 +18,7 @@ fn name(text: &str) -> Name {
 fn host(text: &str, groups: &[&str]) -> Host {
     let connection = Connection::to(format!("{text}.example"));
     let groups = groups.iter().map(|group| name(group)).collect();
-    Host { name: name(text), connection, groups, vars: BTreeMap::new(), probes: Vec::new() }
+    Host { name: name(text), connection, groups, vars: BTreeMap::new(), probes: Vec::new(), capacity: Vec::new() }
 }
 
 fn customer(hosts: Vec<Host>) -> Customer {

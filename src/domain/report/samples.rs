@@ -288,7 +288,7 @@ pub(crate) fn customer(hosts: &[&str]) -> Customer {
 
 fn planned_host(text: &str) -> Host {
     let connection = Connection::to(format!("{text}.example"));
-    Host { name: name(text), connection, groups: Vec::new(), vars: BTreeMap::new(), probes: Vec::new() }
+    Host { name: name(text), connection, groups: vec![], vars: BTreeMap::new(), probes: vec![], capacity: vec![] }
 }
 
 pub(crate) fn step(phase: Phase, text: &str) -> Step {

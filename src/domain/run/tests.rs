@@ -39,7 +39,14 @@ fn name(text: &str) -> Name {
 
 fn planned_host(text: &str) -> PlannedHost {
     let connection = Connection::to(text.to_owned());
-    PlannedHost { name: name(text), connection, vars: BTreeMap::new(), estimate_s: None, probes: Vec::new() }
+    PlannedHost {
+        name: name(text),
+        connection,
+        vars: BTreeMap::new(),
+        estimate_s: None,
+        probes: Vec::new(),
+        capacity: Vec::new(),
+    }
 }
 
 fn step(phase: Phase, text: &str, part: Part) -> PlannedStep {

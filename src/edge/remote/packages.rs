@@ -49,7 +49,8 @@ pub async fn simulate(
     Ok(parse_transactions(manager, &sections, lists.len()))
 }
 
-async fn ask(
+/// Sends a script, and collects the sections of its answer. Asked again when the line is lost: for looks only.
+pub(super) async fn ask(
     remote: &Remote,
     verb: &'static str,
     script: &str,

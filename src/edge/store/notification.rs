@@ -91,7 +91,7 @@ pub async fn tell(connection: &mut PgConnection, message: &Message<'_>) -> Resul
 }
 
 /// Wakes whoever sends, if there is something new. A hint only: who misses it looks every few seconds.
-async fn hint(connection: &mut PgConnection, told: u64) -> Result<u64, Error> {
+pub(super) async fn hint(connection: &mut PgConnection, told: u64) -> Result<u64, Error> {
     if told > 0 {
         sqlx::query!("select pg_notify('turnus_outbox', '')").execute(connection).await?;
     }

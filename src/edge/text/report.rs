@@ -15,6 +15,7 @@ use host::HostView;
 use open_point::OpenPointView;
 use timeline::TimelineView;
 
+mod capacity;
 mod host;
 pub(super) mod open_point;
 mod packages;
@@ -43,6 +44,7 @@ pub(super) struct ReportView {
     open_points: Vec<OpenPointView>,
     timeline: Option<TimelineView>,
     hosts: Vec<HostView>,
+    capacity: Vec<capacity::PathView>,
     annex: Vec<Row>,
 }
 
@@ -85,6 +87,7 @@ pub(super) fn view(report: &Report, reader: &Reader<'_>) -> Result<ReportView, E
         open_points,
         timeline: timeline::view(report, reader)?,
         hosts: host::views(report, reader)?,
+        capacity: capacity::views(report, reader)?,
         annex: annex(report, reader)?,
     })
 }

@@ -14,6 +14,7 @@ use crate::domain::mail::samples::Scene;
 use crate::domain::notification::Kind;
 use crate::domain::packages::choose::Look;
 use crate::domain::report::acceptance::AcceptanceReport;
+use crate::domain::report::capacity;
 use crate::domain::report::meanwhile::QuietDate;
 use crate::domain::report::open_point::OpenPoint;
 use crate::domain::report::samples::watched::{down, interrupted, watched};
@@ -103,6 +104,7 @@ fn reports() -> Vec<Report> {
     omitting.hosts[0].steps[0].output_bytes = 3 << 40;
     omitting.hosts[0].steps[0].omitted_bytes = 2 << 30;
     reports.push(omitting);
+    reports.push(Report { capacity: capacity::samples::hosts(), ..reports[0].clone() });
     let decisions = [Decision::Accepted, Decision::AcceptedWithRemarks, Decision::Refused, Decision::Deemed];
     reports.extend(decisions.map(|decision| Report { acceptance: Some(answered(decision)), ..reports[0].clone() }));
     reports

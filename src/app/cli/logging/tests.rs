@@ -62,7 +62,7 @@ async fn no_password_of_a_probe_is_in_the_log_however_much_is_asked_for() {
     let probe = Probe { check, patience: Patience { timeout_s: 20, within_s: 0, interval_s: 1 } };
     let secrets = BTreeMap::from([(IMAP_PASSWORD, PASSWORD.to_owned())]);
     let target = Target { address: "127.0.0.1", vars: &BTreeMap::new() };
-    let finding = look(&probe, &Scene { target, secrets: &secrets }).await;
+    let finding = look(&probe, &Scene::new(target, &secrets)).await;
     assert!(finding.met, "{}", finding.what);
     log::trace!("records of other crates come through");
     let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();

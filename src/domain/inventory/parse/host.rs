@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::capacity::{join_watched, read_watched};
 use super::route::{Route, resolve_routes};
 use super::window::find_host;
+use crate::domain::capacity::WatchedPath;
 use crate::domain::document::{Distinct, Key, Table, Value, Wrong};
 use crate::domain::id::Name;
 use crate::domain::inventory::address::{
@@ -16,6 +18,12 @@ use crate::domain::probe::parse::read_host_probe;
 
 /// Values for steps, by key.
 pub(super) type Vars = BTreeMap<String, String>;
+
+/// What the customer says of all hosts.
+pub(super) struct Defaults {
+    pub(super) vars: Vars,
+    pub(super) capacity: Vec<WatchedPath>,
+}
 
 /// More on one host can't be asked in a time that anybody would wait for.
 const MAX_PROBES: usize = 50;
@@ -59,8 +67,8 @@ impl Roster {
     }
 }
 
-/// Reads all hosts; `defaults` are the customer's variables.
-pub(super) fn read_hosts(tables: Vec<Table<'_>>, defaults: &Vars) -> (Vec<Host>, Roster) {
+/// Reads all hosts; `defaults` is what holds for those that say nothing else.
+pub(super) fn read_hosts(tables: Vec<Table<'_>>, defaults: &Defaults) -> (Vec<Host>, Roster) {
     let mut roster = Roster::default();
     let mut seen = Distinct::default();
     let mut lookouts = Vec::new();
@@ -75,7 +83,7 @@ pub(super) fn read_hosts(tables: Vec<Table<'_>>, defaults: &Vars) -> (Vec<Host>,
 
 fn read_host<'d>(
     mut table: Table<'d>,
-    defaults: &Vars,
+    defaults: &Defaults,
     (roster, seen, lookouts): (&mut Roster, &mut Distinct, &mut Vec<Value<'d>>),
 ) -> Option<(Host, Route<'d>)> {
     let name = table.required("name").and_then(|value| read_host_name(&value, seen));
@@ -84,11 +92,13 @@ fn read_host<'d>(
     let groups = table.optional("groups").and_then(|value| read_groups(&value)).unwrap_or_default();
     let own = table.table("vars").map(read_vars).unwrap_or_default();
     let probes = read_probes(table.tables("probe", MAX_PROBES), lookouts);
+    let watched = read_watched(&mut table);
     table.finish();
     let name = name?;
     roster.enter(&name, &groups);
-    let vars = defaults.clone().into_iter().chain(own).collect();
-    Some((Host { name, connection: connection?, groups, vars, probes }, route))
+    let vars = defaults.vars.clone().into_iter().chain(own).collect();
+    let capacity = join_watched(&defaults.capacity, watched);
+    Some((Host { name, connection: connection?, groups, vars, probes, capacity }, route))
 }
 
 /// `lookouts` takes where probes name hosts from which they look.

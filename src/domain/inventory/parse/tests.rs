@@ -129,6 +129,7 @@ fn everything_that_an_inventory_says_is_kept() {
         groups: vec![name("servers")],
         vars: vars(&[("backup_dir", "/var/backups"), ("data_dir", "/srv")]),
         probes: Vec::new(),
+        capacity: Vec::new(),
     };
     let mail01 = Host {
         name: name("mail01"),
@@ -144,6 +145,7 @@ fn everything_that_an_inventory_says_is_kept() {
         groups: vec![name("servers"), name("mail")],
         vars: vars(&[("backup_dir", "/var/backups"), ("data_dir", "/var/vmail"), ("size", "5"), ("tls", "true")]),
         probes: Vec::new(),
+        capacity: Vec::new(),
     };
     let quarterly = Window {
         name: name("quarterly"),
@@ -221,12 +223,12 @@ fn unknown_keys_are_refused_in_every_table() {
     unknown(
         27,
         "host",
-        "`name`, `address`, `port`, `user`, `identity_file`, `known_hosts`, `become`, `state_dir`, `proxy_jump`, `groups`, `vars`, `probe`",
+        "`name`, `address`, `port`, `user`, `identity_file`, `known_hosts`, `become`, `state_dir`, `proxy_jump`, `groups`, `vars`, `probe`, `capacity`",
     );
     check(
         1,
         "zzz = 1\n[customer]",
-        "1:1 unknown key `zzz` in the file (expected: `customer`, `contact`, `freeze`, `vars`, `host`, `window`)",
+        "1:1 unknown key `zzz` in the file (expected: `customer`, `contact`, `freeze`, `vars`, `capacity`, `host`, `window`)",
     );
     check(
         22,

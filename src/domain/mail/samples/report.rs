@@ -110,6 +110,7 @@ fn report(scene: &Scene, state: RunState, hosts: Vec<HostReport>, open_points: V
         open_points,
         hosts,
         acceptance: None,
+        capacity: Vec::new(),
         next: None,
     }
 }

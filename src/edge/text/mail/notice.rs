@@ -6,10 +6,11 @@ use serde::Serialize;
 use super::frame::{LinkView, Row, labelled};
 use super::words::{self, DateWords, about, cause, clean, moment};
 use crate::domain::mail::{
-    About, Dated, Decision, Invitation, Link, Mail, Matter, Pending, PeriodTold, ReviewTold, RunTold,
+    About, CapacityTold, Dated, Decision, Invitation, Link, Mail, Matter, Pending, PeriodTold, ReviewTold, RunTold,
 };
 use crate::domain::notification::Kind;
 use crate::edge::text::Error;
+use crate::edge::text::capacity;
 use crate::edge::text::reader::Reader;
 
 /// What the templates of such a mail can place, beside the frame.
@@ -65,6 +66,7 @@ pub(super) fn view(mail: &Mail, reader: &Reader<'_>) -> Said {
             teller.undeliverable(*number, *kind, (recipient, error), about.as_ref())
         }
         Matter::Answer { about, decision, by, remark } => teller.answer(about, decision, by, remark.as_deref()),
+        Matter::CapacityShort(told) => teller.capacity_short(told),
         // Told by `outcome`.
         Matter::Finished(_) | Matter::Failed(_) | Matter::RunFailed { .. } => {
             Ok((String::new(), NoticeView::saying(String::new(), Vec::new())))
@@ -188,6 +190,31 @@ impl Teller<'_> {
         Ok((subject, NoticeView { command, ..NoticeView::saying(lead, labelled(self.reader, rows)?) }))
     }
 
+    fn capacity_short(&self, told: &CapacityTold) -> Said {
+        let (host, path) = (told.host.to_string(), clean(&told.disk.path));
+        let (subject, mut lead) = self.head(&[("host", &host), ("path", &path)])?;
+        if told.days.is_none() {
+            lead = self.text("lead_full", &[])?;
+        }
+        let until = match &told.days {
+            Some(days) => capacity::days(days, self.reader)?,
+            None => self.reader.plain("capacity.full")?,
+        };
+        let rows = [
+            ("customer", Some(self.customer.clone())),
+            ("host", Some(host)),
+            ("path", Some(path)),
+            ("free", Some(capacity::space(told.disk.space, self.reader)?)),
+            ("inodes", told.disk.inodes.map(|fill| capacity::inodes(fill, self.reader)).transpose()?),
+            ("scarce", Some(capacity::resource(told.resource, self.reader)?)),
+            ("full", Some(until)),
+            ("measured", Some(self.reader.moment(told.measured_at)?)),
+        ];
+        let mut view = NoticeView::saying(lead, labelled(self.reader, rows)?);
+        view.command = Some(clean(&told.command));
+        Ok((subject, view))
+    }
+
     fn answer(&self, what: &About, decision: &Decision, by: &str, remark: Option<&str>) -> Said {
         let (word, wanted) = match decision {
             Decision::Confirmed => ("confirmed", None),
@@ -230,6 +257,7 @@ pub(in crate::edge::text) fn offered_values(key: &str) -> &'static [&'static str
         "run_failed" => &["customer", "number", "state"],
         "undeliverable" => &["customer", "number", "recipient"],
         "answer" => &["customer", "decision"],
+        "capacity_short" => &["customer", "host", "path"],
         _ => &[],
     }
 }

@@ -8,7 +8,7 @@ macro_rules! template {
 }
 
 /// Pages, with escaping.
-pub(in crate::edge::text) const HTML_TEMPLATES: [(&str, &str); 21] = [
+pub(in crate::edge::text) const HTML_TEMPLATES: [(&str, &str); 22] = [
     template!("mail/html/notice"),
     template!("mail/html/page"),
     template!("mail/html/hosts"),
@@ -30,10 +30,11 @@ pub(in crate::edge::text) const HTML_TEMPLATES: [(&str, &str); 21] = [
     template!("mail/run_failed/html"),
     template!("mail/undeliverable/html"),
     template!("mail/answer/html"),
+    template!("mail/capacity_short/html"),
 ];
 
 /// Plain texts and subjects.
-pub(in crate::edge::text) const TEXT_TEMPLATES: [(&str, &str); 35] = [
+pub(in crate::edge::text) const TEXT_TEMPLATES: [(&str, &str); 37] = [
     template!("mail/text/notice"),
     template!("mail/text/page"),
     template!("mail/text/hosts"),
@@ -54,6 +55,7 @@ pub(in crate::edge::text) const TEXT_TEMPLATES: [(&str, &str); 35] = [
     template!("mail/run_failed/subject"),
     template!("mail/undeliverable/subject"),
     template!("mail/answer/subject"),
+    template!("mail/capacity_short/subject"),
     template!("mail/announcement/text"),
     template!("mail/reminder/text"),
     template!("mail/moved/text"),
@@ -69,4 +71,5 @@ pub(in crate::edge::text) const TEXT_TEMPLATES: [(&str, &str); 35] = [
     template!("mail/run_failed/text"),
     template!("mail/undeliverable/text"),
     template!("mail/answer/text"),
+    template!("mail/capacity_short/text"),
 ];
