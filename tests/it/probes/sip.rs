@@ -156,7 +156,8 @@ async fn nobody_silence_and_nonsense_are_red() {
     let (listener, port) = silent_server(&address);
     let quiet = UdpSocket::bind((address.as_str(), port)).unwrap();
     for transport in [Transport::Udp, Transport::Tcp] {
-        assert_red(&ask_for(check(port, transport), &address, &BTreeMap::new(), 1).await, "no answer within 1 s");
+        let silence = ask_for(check(port, transport), &address, &BTreeMap::new(), 1).await;
+        assert_red(&silence, &format!("sip {address}:{port}: no answer within 1 s"));
     }
     drop((listener, quiet));
     for transport in [Transport::Udp, Transport::Tcp] {
