@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use crate::domain::probe::template::Target;
+use crate::domain::probe::template::{Target, fill_in};
 use crate::domain::probe::{Check, Probe};
 use crate::edge::remote::Remote;
 
@@ -142,7 +142,11 @@ pub async fn look_once(probe: &Probe, scene: &Scene<'_>, limit: Duration) -> Fin
     match outcome {
         Ok(Ok(found)) => Finding { met: true, what: scene.conceal(&found.what), noted: found.noted },
         Ok(Err(what)) => Finding::red(scene.conceal(&what)),
-        Err(_) => Finding::red(format!("{}: no answer within {:.0} s", probe.check.subject(), limit.as_secs_f64())),
+        Err(_) => {
+            let subject = probe.check.subject();
+            let subject = fill_in(&subject, scene.target).unwrap_or(subject);
+            Finding::red(scene.conceal(&format!("{subject}: no answer within {:.0} s", limit.as_secs_f64())))
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Mail servers.
 //!
-//! Invariants: nothing that a server says brings a password into a finding; more than [`ANSWER_LIMIT`] is read from no server.
+//! Invariants: nothing that a server says brings a password into a finding; more than a MiB is read from no server.
 
 pub(super) mod imap;
 mod line;
