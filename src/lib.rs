@@ -62,6 +62,14 @@
 //!    would do what was looked at, and nothing else.
 //! 5. At the end, whatever came of it, the host is looked at again: what counts is what is installed ([`domain::packages::account`]).
 //!
+//! # A disk, from look to warning
+//!
+//! 1. A run measures the hosts on which something is watched before it touches them, and the daemons measure them once a day
+//!    ([`app::capacity`]): one text is sent to the host, which writes nothing there ([`domain::capacity::measure`]).
+//! 2. Each look is kept ([`edge::store::capacity`]): of the daily ones one a host, whoever else looks.
+//! 3. [`mod@domain::capacity::forecast`] draws a line through what was measured, which single odd days do not bend.
+//! 4. In the same transaction the team is told of what is full, or will be before long: once until it is better again.
+//!
 //! # A letter, from link to answer
 //!
 //! 1. A letter has a link of its own, and a code ([`edge::store::link`]). The database keeps hashes of both.

@@ -1,6 +1,6 @@
 //! How full the disks of hosts are, and when they will be full: what is watched, what was measured, and what follows from it.
 //!
-//! Knows measurements ([`measure`]) and what they foretell ([`forecast`]); does not know how hosts are reached, or who is told.
+//! Knows measurements ([`measure`]) and what they foretell ([`mod@forecast`]); does not know how hosts are reached, or who is told.
 //! Invariants: a measurement is what the host said, never a guess: what could not be told is absent; full means that nothing is left
 //! for ordinary users, of space or of inodes.
 

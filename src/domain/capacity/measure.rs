@@ -1,12 +1,12 @@
 //! The shell text that measures a host, and what its answer means.
 //!
-//! In: standard input, never pasted text (G9). What a host says is data: a line that makes no sense is no disk, never a wrong one.
+//! In: arguments, never pasted text (G9). What a host says is data: a line that makes no sense is no disk, never a wrong one.
 
 use super::{Disk, Fill, Measurement, Memory, Unmeasured};
 use crate::domain::line::clean_line;
 use crate::domain::packages::Sections;
 
-/// Arguments: `measure NONCE LENGTH`; standard input, after this text: one watched path a line.
+/// Arguments: `measure NONCE LENGTH`, and the watched paths.
 #[must_use]
 pub fn script() -> &'static str {
     include_str!("measure.sh")
@@ -57,7 +57,9 @@ fn explain(failed: &str) -> String {
     if OVERDUE.contains(&status.trim()) {
         return "no answer within 10 s: its file system hangs".to_owned();
     }
-    match clean_line(said.as_bytes(), WHY_CHARS) {
+    // busybox prints the heading before it finds out.
+    let said: Vec<&str> = said.lines().filter(|line| !line.starts_with("Filesystem")).collect();
+    match clean_line(said.join(" ").as_bytes(), WHY_CHARS) {
         said if said.is_empty() => format!("df ended with status {}", status.trim()),
         said => said,
     }

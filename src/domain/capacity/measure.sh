@@ -1,5 +1,6 @@
 # Tells how full the file systems of a host are. Read-only, and writes no file: the one that is full may be any. POSIX sh.
-# In: $1 the verb, $2 a nonce, $3 the length of this text; on standard input one watched path a line.
+# In: $1 the verb, $2 a nonce, $3 the length of this text, and then the watched paths. (Not on standard input: `head` of busybox, which
+# takes this text from there, takes more than it is asked for.)
 
 export LC_ALL=C
 export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
@@ -35,8 +36,9 @@ measure() { # watched|mounted PATH
     number=$((number + 1))
 }
 
-while IFS= read -r path; do
-    [ -n "$path" ] && measure watched "$path"
+shift 3
+for path; do
+    measure watched "$path"
 done
 
 # The list itself never waits for another machine, and only disks are asked.

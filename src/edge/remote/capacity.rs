@@ -18,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// # Errors
 /// When the machine can't be reached, or has no answer in time.
 pub async fn measure(remote: &Remote, watched: &[WatchedPath]) -> Result<Measurement, Error> {
-    let paths: String = watched.iter().map(|watched| format!("{}\n", watched.path)).collect();
-    let sections = ask(remote, "measure", script(), &[], &paths, LIMIT).await?;
+    let paths: Vec<String> = watched.iter().map(|watched| watched.path.clone()).collect();
+    let sections = ask(remote, "measure", script(), &paths, "", LIMIT).await?;
     Ok(parse(&sections))
 }

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use turnus::domain::capacity::{Disk, Measurement, WatchedPath};
 use turnus::edge::remote::capacity::measure;
@@ -77,19 +76,26 @@ async fn a_file_system_that_fills_is_measured_as_it_is() {
 
 #[tokio::test]
 async fn everything_that_is_there_is_told_and_what_is_not_says_why() {
-    let machine = Machine::local("dash");
-    let missing = machine.path("missing").display().to_string();
-    // What a shell would read otherwise is a name like any other.
-    let hostile = "/nowhere/$(touch /tmp/turnus-was-here)'; exit";
-    let measured = look(&machine, &["/", &missing, hostile]).await;
-    let root = of(&measured, "/");
-    assert!(root.space.total > 0 && root.space.free <= root.space.total, "{root:?}");
-    assert_eq!(measured.disks.iter().filter(|disk| disk.path == "/").count(), 1, "watched and mounted: once");
-    assert!(measured.memory.is_some_and(|memory| memory.available_bytes <= memory.total_bytes), "{measured:?}");
-    let unmeasured: Vec<_> = measured.unmeasured.iter().map(|missing| missing.path.as_str()).collect();
-    assert_eq!(unmeasured, [missing.as_str(), hostile]);
-    assert!(measured.unmeasured[0].why.contains("No such file"), "{measured:?}");
-    assert!(!Path::new("/tmp/turnus-was-here").exists());
+    for shell in ["dash", "bash", "busybox"] {
+        let machine = Machine::local(shell);
+        let missing = machine.path("missing").display().to_string();
+        // What a shell would read otherwise is a name like any other.
+        let witness = machine.path("was-here");
+        let hostile = format!("/nowhere/$(touch {})'; exit", witness.display());
+        let measured = look(&machine, &["/", &missing, &hostile]).await;
+        let root = of(&measured, "/");
+        assert!(root.space.total > 0 && root.space.free <= root.space.total, "{shell}: {root:?}");
+        assert_eq!(root.mount, "/", "{shell}");
+        assert_eq!(measured.disks.iter().filter(|disk| disk.path == "/").count(), 1, "watched and mounted: once");
+        assert!(measured.memory.is_some_and(|memory| memory.available_bytes <= memory.total_bytes), "{measured:?}");
+        let unmeasured: Vec<_> = measured.unmeasured.iter().map(|missing| missing.path.as_str()).collect();
+        assert_eq!(unmeasured, [missing.as_str(), hostile.as_str()], "{shell}");
+        let why = &measured.unmeasured[0].why;
+        let known =
+            ["No such file or directory", "can't find mount point"].map(|reason| format!("df: {missing}: {reason}"));
+        assert!(known.contains(why), "{shell}: {why}");
+        assert!(!witness.exists(), "{shell}");
+    }
 }
 
 #[tokio::test]
