@@ -16,3 +16,4 @@ mod packages;
 mod probes;
 pub(super) mod step;
 mod watch;
+mod way;

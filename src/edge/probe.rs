@@ -16,6 +16,7 @@ mod sql;
 mod tcp;
 mod tls;
 mod unit;
+mod way;
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -25,12 +26,12 @@ use tokio::time::{Instant, timeout};
 
 use crate::domain::probe::template::{Target, fill_in};
 use crate::domain::probe::{Check, Probe};
-use crate::edge::remote::Remote;
 
 #[cfg(test)]
 mod tests;
 
 pub use mail::SHOWS_PASSWORDS;
+pub use way::{Answer, Stream, Way};
 
 /// What a probe found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,9 +68,9 @@ pub struct Scene<'a> {
     /// What is kept from one look to the next, for who looks often. Without it each look begins anew.
     pub memory: Option<&'a Memory>,
     /// The way to the host itself, for what is asked there.
-    pub host: Option<&'a Remote>,
+    pub host: Option<&'a dyn Way>,
     /// From where is looked; from the controller if that is not said.
-    pub from: Option<&'a Remote>,
+    pub from: Option<&'a dyn Way>,
     /// What the host is compared with.
     pub baseline: Baseline<'a>,
 }

@@ -18,7 +18,8 @@ use crate::domain::probe::template::Target;
 use crate::domain::probe::{Check, HostProbe, OnRedBefore, Probe, ProbeResult};
 use crate::domain::run::event::{StepEnd, StepResult};
 use crate::edge::config;
-use crate::edge::probe::{Baseline, Finding, Scene, look};
+use crate::edge::probe::{Baseline, Finding, Scene, Way, look};
+use crate::edge::remote::Remote;
 
 /// So many probes of a host are asked at the same time.
 const PARALLEL: usize = 8;
@@ -110,13 +111,23 @@ async fn ask(
         Err(finding) => return finding,
     };
     let target = Target { address: &host.connection.address, vars: &host.vars };
-    let from = match from.map(|name| (name, fleet.remote(name))) {
-        Some((name, None)) => return Finding::red(format!("there is no way to `{name}`, from which is looked")),
-        Some((_, from)) => from,
-        None => None,
+    let from = match find_from(fleet, from) {
+        Ok(from) => from.map(as_way),
+        Err(finding) => return finding,
     };
-    let scene = Scene { host: fleet.remote(&host.name), from, baseline, ..Scene::new(target, &secrets) };
-    look(probe, &scene).await
+    let own = fleet.remote(&host.name).map(as_way);
+    look(probe, &Scene { host: own, from, baseline, ..Scene::new(target, &secrets) }).await
+}
+
+pub(super) fn as_way(remote: &Remote) -> &dyn Way {
+    remote
+}
+
+/// The host from which is looked, if it is one; or what is to be said of the probe if the plan does not have it.
+pub(super) fn find_from<'a>(fleet: &'a Fleet, from: Option<&Name>) -> Result<Option<&'a Remote>, Finding> {
+    let Some(name) = from else { return Ok(None) };
+    let missing = || Finding::red(format!("there is no way to `{name}`, from which is looked"));
+    fleet.remote(name).map(Some).ok_or_else(missing)
 }
 
 /// The secrets that asking needs, by name; or what is to be said of the probe if one can't be read.

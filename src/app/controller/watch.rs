@@ -17,7 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::clock::Clock;
 use super::fleet::Fleet;
-use super::probes::{LINE_CHARS, read_secrets};
+use super::probes::{LINE_CHARS, as_way, find_from, read_secrets};
 use super::step::Input;
 use crate::domain::line::clean_line;
 use crate::domain::plan::{HostIndex, PlannedHost};
@@ -52,19 +52,25 @@ pub(super) fn watch(fleet: &Arc<Fleet>, host: HostIndex, clock: Clock, inputs: &
 /// Secrets are read once: their program, or file, is not to be asked every second. The connections are the watch's own, as it may go
 /// on when those of the run are closed.
 async fn watch_one(fleet: &Fleet, host: &PlannedHost, wanted: &HostProbe, teller: &Teller<'_>) {
-    let (secrets, unread) = match read_secrets(&wanted.probe.check).await {
+    let (secrets, mut not_asked) = match read_secrets(&wanted.probe.check).await {
         Ok(secrets) => (secrets, None),
         Err(finding) => (BTreeMap::new(), Some(finding)),
     };
     let memory = Memory::default();
     let target = Target { address: &host.connection.address, vars: &host.vars };
     let own = fleet.remote(&host.name).map(Remote::anew);
-    let from = wanted.from.as_ref().and_then(|name| fleet.remote(name)).map(Remote::anew);
-    let scene =
-        Scene { memory: Some(&memory), host: own.as_ref(), from: from.as_ref(), ..Scene::new(target, &secrets) };
+    let from = match find_from(fleet, wanted.from.as_ref()) {
+        Ok(from) => from.map(Remote::anew),
+        Err(finding) => {
+            not_asked = Some(finding);
+            None
+        }
+    };
+    let (own, from) = (own.as_ref().map(as_way), from.as_ref().map(as_way));
+    let scene = Scene { memory: Some(&memory), host: own, from, ..Scene::new(target, &secrets) };
     let limit = Duration::from_secs(wanted.probe.patience.timeout_s);
     let look = || async {
-        match &unread {
+        match &not_asked {
             Some(finding) => finding.clone(),
             None => look_once(&wanted.probe, &scene, limit).await,
         }

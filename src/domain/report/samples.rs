@@ -23,7 +23,7 @@ use crate::domain::run::event::{Event, Facts, Fault, StepEnd, StepResult};
 use crate::domain::run::machine::{Decision, Effect, Machine};
 use crate::domain::run::state::Run;
 
-pub(crate) mod watched;
+pub(crate) mod probes;
 
 /// What the world answers to an effect.
 #[derive(Debug, Clone)]
@@ -361,33 +361,6 @@ pub(crate) fn approval(note: Option<&str>) -> Approval {
         selection: Selection::default(),
         changes: BTreeMap::new(),
     }
-}
-
-/// Probes that were red before and are red after, that broke, and one that held its host.
-pub(crate) fn probed() -> Story {
-    let result = |name: &str, met: bool| ProbeResult {
-        name: name.to_owned(),
-        met,
-        what: format!("GET http://h/: {}", if met { "status 200" } else { "expected status 200, found 503" }),
-        took_ms: 40,
-        noted: Vec::new(),
-    };
-    let red = |name: &str| format!("`{name}`: GET http://h/: expected status 200, found 503");
-    let before = vec![result("shop", true), result("archive", false)];
-    let after = vec![result("shop", true), result("archive", false), result("search", true)];
-    let ask_hosts = |job: &mut Job| {
-        let probes = Step { action: Action::HostProbes, place: Place::Controller, ..step(Phase::Smoke, "services") };
-        job.steps.push(probes);
-    };
-    Story::new()
-        .job(ask_hosts)
-        .with("mail01", "services (before)", Answer::Probes(StepEnd::Succeeded, before))
-        .with("mail01", "services", Answer::Probes(StepEnd::Succeeded, after))
-        .with(
-            "web01",
-            "services (before)",
-            Answer::Probes(StepEnd::RedBefore { why: red("shop") }, vec![result("shop", false)]),
-        )
 }
 
 /// More packages, and more of everything about them, than anybody wants to read.

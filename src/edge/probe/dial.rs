@@ -1,19 +1,13 @@
 //! Connections to what is looked at: straight, or through the host from which is looked.
 
-use std::fmt::Debug;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
-use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
+use tokio::io::copy_bidirectional;
 use tokio::net::{TcpStream, UnixListener};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Scene, chain};
-
-/// A connection, whichever way it goes.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin + Debug {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin + Debug> Stream for T {}
+use super::{Scene, Stream, chain};
 
 /// Connects to `host:port`.
 pub(super) async fn dial(address: &str, scene: &Scene<'_>) -> Result<Box<dyn Stream>, String> {
@@ -24,9 +18,7 @@ pub(super) async fn dial(address: &str, scene: &Scene<'_>) -> Result<Box<dyn Str
     let (host, port) = address.rsplit_once(':').ok_or_else(refuse)?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let port = port.parse().map_err(|_| refuse())?;
-    let tunnel =
-        from.dial(host, port).await.map_err(|error| format!("from {}: {}", from.name(), error.into_fault().what))?;
-    Ok(Box::new(tunnel))
+    from.dial(host, port).await.map_err(|why| format!("from {}: {why}", from.name()))
 }
 
 /// A socket in a private directory, for clients that connect for themselves. It takes one connection.

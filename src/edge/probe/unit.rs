@@ -1,7 +1,6 @@
 //! Units of systemd, asked on the host.
 
-use super::login::{Answer, run};
-use super::{Baseline, Found, Scene};
+use super::{Answer, Baseline, Found, Scene};
 use crate::domain::probe::UnitCheck;
 use crate::domain::probe::unit::is_typed;
 
@@ -11,14 +10,14 @@ pub(super) async fn ask(check: &UnitCheck, scene: &Scene<'_>) -> Result<Found, S
     let mut told = Vec::new();
     if let Some(name) = &check.name {
         let answer =
-            run(host, &["systemctl", "is-active", "--", name]).await.map_err(|why| format!("unit {name}: {why}"))?;
+            host.run(&["systemctl", "is-active", "--", name]).await.map_err(|why| format!("unit {name}: {why}"))?;
         told.push(judge_unit(name, &answer)?);
     }
     if !check.no_new_failures {
         return Ok(Found::from(told.join(", ")));
     }
     let words = ["systemctl", "list-units", "--state=failed", "--plain", "--no-legend", "--no-pager", "--full"];
-    let answer = run(host, &words).await.map_err(|why| format!("failed units: {why}"))?;
+    let answer = host.run(&words).await.map_err(|why| format!("failed units: {why}"))?;
     let failed = list_failed(&answer)?;
     told.push(judge_failed(&failed, scene.baseline)?);
     Ok(Found { what: told.join(", "), noted: failed })

@@ -17,10 +17,10 @@ use crate::domain::report::acceptance::AcceptanceReport;
 use crate::domain::report::capacity;
 use crate::domain::report::meanwhile::QuietDate;
 use crate::domain::report::open_point::OpenPoint;
-use crate::domain::report::samples::watched::{down, interrupted, watched};
+use crate::domain::report::samples::probes::{down, interrupted, probed, watched};
 use crate::domain::report::samples::{
     Answer, Story, account, accounted, approval, at, change, crowded, facts, fault, install_packages, installed_facts,
-    look, looked, name, probed, restart, step,
+    look, looked, name, restart, step,
 };
 use crate::domain::report::{NextDate, Report};
 use crate::domain::run::event::{Event, StepEnd};

@@ -2,7 +2,7 @@
 
 use super::{Gap, Outage, WatchReport};
 use crate::domain::report::host::OutcomeKind;
-use crate::domain::report::samples::watched::{down, interrupted, watched};
+use crate::domain::report::samples::probes::{down, interrupted, watched};
 use crate::domain::report::samples::{Story, at};
 use crate::domain::report::step::Cause;
 

@@ -13,8 +13,8 @@ use tokio_rustls::TlsConnector;
 
 use super::Peer;
 use crate::edge::probe::certificates::client_config;
-use crate::edge::probe::dial::{Stream, dial};
-use crate::edge::probe::{chain, host_of};
+use crate::edge::probe::dial::dial;
+use crate::edge::probe::{Stream, chain, host_of};
 
 /// So much is read from one server.
 const ANSWER_LIMIT: usize = 1024 * 1024;

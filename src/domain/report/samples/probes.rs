@@ -1,11 +1,38 @@
-//! Stories whose hosts are watched.
+//! Stories whose hosts have probes.
 
-use super::{Story, at};
+use super::{Answer, Story, at, step};
 use crate::domain::id::Epoch;
-use crate::domain::job::Job;
+use crate::domain::job::{Action, Job, Phase, Place, Step};
 use crate::domain::plan::HostIndex;
-use crate::domain::probe::{Check, HostProbe, OnRedBefore, Patience, Probe, TcpCheck, Watch};
-use crate::domain::run::event::Event;
+use crate::domain::probe::{Check, HostProbe, OnRedBefore, Patience, Probe, ProbeResult, TcpCheck, Watch};
+use crate::domain::run::event::{Event, StepEnd};
+
+/// Probes that were red before and are red after, that broke, and one that held its host.
+pub(crate) fn probed() -> Story {
+    let result = |name: &str, met: bool| ProbeResult {
+        name: name.to_owned(),
+        met,
+        what: format!("GET http://h/: {}", if met { "status 200" } else { "expected status 200, found 503" }),
+        took_ms: 40,
+        noted: Vec::new(),
+    };
+    let red = |name: &str| format!("`{name}`: GET http://h/: expected status 200, found 503");
+    let before = vec![result("shop", true), result("archive", false)];
+    let after = vec![result("shop", true), result("archive", false), result("search", true)];
+    let ask_hosts = |job: &mut Job| {
+        let probes = Step { action: Action::HostProbes, place: Place::Controller, ..step(Phase::Smoke, "services") };
+        job.steps.push(probes);
+    };
+    Story::new()
+        .job(ask_hosts)
+        .with("mail01", "services (before)", Answer::Probes(StepEnd::Succeeded, before))
+        .with("mail01", "services", Answer::Probes(StepEnd::Succeeded, after))
+        .with(
+            "web01",
+            "services (before)",
+            Answer::Probes(StepEnd::RedBefore { why: red("shop") }, vec![result("shop", false)]),
+        )
+}
 
 /// The service `shop` is watched on each host; five minutes is the longest that it may be down after an update.
 pub(crate) fn watched() -> Story {

@@ -1,0 +1,50 @@
+//! The ways to hosts that a controller keeps, as probes want them.
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::io::AsyncReadExt;
+
+use crate::edge::probe::{Answer, Stream, Way};
+use crate::edge::remote::{Command, Exit, Remote};
+
+/// So much of what a command prints is looked at.
+const OUTPUT_LIMIT: u64 = 64 * 1024;
+
+impl Way for Remote {
+    fn name(&self) -> &str {
+        Remote::name(self)
+    }
+
+    fn run<'a>(&'a self, words: &'a [&'a str]) -> BoxFuture<'a, Result<Answer, String>> {
+        run(self, words).boxed()
+    }
+
+    fn log_in(&self) -> BoxFuture<'_, Result<Answer, String>> {
+        async move {
+            let host = self.anew();
+            let answer = run(&host, &["true"]).await;
+            host.close().await;
+            answer
+        }
+        .boxed()
+    }
+
+    fn dial<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, Result<Box<dyn Stream>, String>> {
+        async move {
+            let tunnel = Remote::dial(self, host, port).await.map_err(|error| error.into_fault().what)?;
+            Ok::<Box<dyn Stream>, _>(Box::new(tunnel))
+        }
+        .boxed()
+    }
+}
+
+async fn run(host: &Remote, words: &[&str]) -> Result<Answer, String> {
+    let argv = words.iter().map(|word| (*word).to_owned()).collect();
+    let mut running = host.exec(Command { argv, stdin: Vec::new() }).await.map_err(|error| error.into_fault().what)?;
+    let mut output = Vec::new();
+    // What comes after the limit is read by nobody: a command that goes on printing ends with its pipe.
+    (&mut running.stdout).take(OUTPUT_LIMIT).read_to_end(&mut output).await.map_err(|error| error.to_string())?;
+    let (exit, messages) = running.wait().await.map_err(|error| error.into_fault().what)?;
+    let status = if let Exit::Status(status) = exit { status } else { 128 };
+    Ok(Answer { status, output: String::from_utf8_lossy(&output).into_owned(), messages })
+}
