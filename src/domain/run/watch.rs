@@ -53,10 +53,11 @@ impl Run {
         (0..self.hosts.len()).map(HostIndex).filter(move |host| self.watch_is_over(*host, now))
     }
 
-    /// The first watched probe that has been red for longer than it may after the update, if there is one.
+    /// The first watched probe that has been red for longer than it may after the update, if there is one. Who cancels takes what is
+    /// done as it is.
     #[must_use]
     pub fn exceeded_downtime(&self, now: Timestamp) -> Option<(HostIndex, String)> {
-        let hosts = (0..self.hosts.len()).map(HostIndex);
+        let hosts = (0..self.hosts.len()).map(HostIndex).filter(|_| self.cancelled_by.is_none());
         hosts.filter(|host| self.hosts.get(host.0).is_some_and(|run| run.down.is_none())).find_map(|host| {
             let exceeded = self.awaited(host).find(|(_, until)| until.is_some_and(|until| until < now))?;
             Some((host, exceeded.0.name.clone()))

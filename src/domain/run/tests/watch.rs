@@ -227,6 +227,24 @@ fn a_cancel_ends_the_waiting_and_takes_nothing_back() {
 }
 
 #[test]
+fn a_cancel_while_the_service_is_tested_takes_nothing_back_either() {
+    let mut driver = Driver::begin(watched(1, false), World::default());
+    let mut queue = std::collections::VecDeque::from(driver.take_lease());
+    driver.deliver(seen(0, true, now()));
+    while let Some(effect) = queue.pop_front() {
+        if matches!(effect, Effect::Run { step: StepIndex(super::ASK), .. }) {
+            driver.deliver(seen(0, false, now()));
+            driver.deliver(Event::CancelRequested { by: "anna".to_owned() });
+            assert_eq!(driver.machine.run().exceeded_downtime(seconds(MAX_DOWNTIME_S + 1)), None);
+        }
+        if let Some(event) = driver.world.carry_out(&effect) {
+            queue.extend(driver.deliver(event));
+        }
+    }
+    assert_eq!(driver.outcome(0), Some(&Outcome::Updated));
+}
+
+#[test]
 fn a_downtime_that_is_over_when_it_is_told_is_none() {
     let mut driver = down_after_update(watched(1, false));
     let effects = driver.deliver(seen(0, true, seconds(301)));
