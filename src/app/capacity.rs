@@ -10,7 +10,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 use super::controller::drive::Controller;
 use super::controller::hosts::fill_in_defaults;
@@ -29,8 +29,10 @@ use crate::edge::store::error::Error as StoreError;
 use crate::edge::store::run::StoredRun;
 use crate::edge::store::{DatabaseConnection, database_now};
 
-/// Hosts that have not answered by then could not be looked at.
-pub const LIMIT: Duration = Duration::from_secs(5 * 60);
+/// A host that has not answered in this time, with all that connecting takes, could not be looked at.
+const HOST_LIMIT: Duration = Duration::from_secs(3 * 60);
+/// Who has less than this share of the disk free, one part of so many, is not better, whatever the trend.
+const TIGHT: u64 = 20;
 /// Growth is foretold from what was measured in this time.
 const MEMORY: SignedDuration = SignedDuration::from_hours(24 * 100);
 /// Longest text that is kept of why a host could not be looked at, in characters.
@@ -83,21 +85,23 @@ pub struct Looked<'a> {
 
 /// Looks at all hosts; one that can't be looked at is a finding, too.
 pub async fn look<'a>(controller: &Controller, errand: &'a Errand) -> Vec<Looked<'a>> {
-    let deadline = Instant::now() + LIMIT;
     // Boxed: the compiler does not see otherwise that a task may be moved between threads while it waits.
     let looks: Vec<_> =
-        errand.targets.iter().map(|target| look_at(controller, &errand.customer, target, deadline).boxed()).collect();
-    stream::iter(looks).buffered(errand.parallel_hosts.max(1)).collect().await
+        errand.targets.iter().map(|target| look_at(controller, &errand.customer, target).boxed()).collect();
+    // One that hangs holds up no other.
+    let mut looked: Vec<_> = stream::iter(looks).buffer_unordered(errand.parallel_hosts.max(1)).collect().await;
+    looked.sort_by_key(|looked| errand.targets.iter().position(|target| target.host == looked.target.host));
+    looked
 }
 
-async fn look_at<'a>(controller: &Controller, customer: &Name, target: &'a Target, deadline: Instant) -> Looked<'a> {
+async fn look_at<'a>(controller: &Controller, customer: &Name, target: &'a Target) -> Looked<'a> {
     let remote = controller.reach(customer, &target.host, &target.connection);
-    let measured = timeout_at(deadline, measure(&remote, &target.watched)).await;
+    let measured = timeout(HOST_LIMIT, measure(&remote, &target.watched)).await;
     remote.close().await;
     let found = match measured {
         Ok(Ok(measurement)) => Ok(measurement),
         Ok(Err(error)) => Err(clean_line(error.to_string().as_bytes(), WHAT_CHARS)),
-        Err(_) => Err(format!("no answer within {} min", LIMIT.as_secs() / 60)),
+        Err(_) => Err(format!("no answer within {} min", HOST_LIMIT.as_secs() / 60)),
     };
     Looked { target, found }
 }
@@ -156,6 +160,7 @@ async fn judge(
     let place = Place { customer, host, path: &watched.path };
     match outlook.verdict(watched.warn_s) {
         Verdict::Undecided => {}
+        Verdict::Roomy if disk.space.free < disk.space.total / TIGHT => {}
         Verdict::Roomy => {
             clear_alarm(connection, place).await?;
         }

@@ -255,13 +255,15 @@ impl Outlook {
         let warn_days = warn_s as f64 / DAY_S;
         match self.forecast {
             Forecast::Full => Verdict::Short,
-            Forecast::NotGrowing | Forecast::TooFew { .. } => Verdict::Roomy,
+            Forecast::NotGrowing => Verdict::Roomy,
+            Forecast::TooFew { .. } => Verdict::Undecided,
             Forecast::Growing(growth) => {
                 let is_certain = growth.latest_days.is_some();
                 let days = if is_certain { growth.earliest_days } else { growth.days };
                 match days {
                     days if days < warn_days => Verdict::Short,
-                    days if days < warn_days * RELIEF => Verdict::Undecided,
+                    // Whether the growth is beyond doubt may change from day to day; what is better must be so either way.
+                    _ if growth.earliest_days < warn_days * RELIEF => Verdict::Undecided,
                     _ => Verdict::Roomy,
                 }
             }

@@ -180,6 +180,12 @@ impl Check {
         }
     }
 
+    /// Whether each look is a login, or a message, that somebody has to deal with.
+    #[must_use]
+    pub fn is_costly(&self) -> bool {
+        matches!(self, Self::MailRoundTrip(_) | Self::Ssh(_))
+    }
+
     /// Whether another host can have the connections made for it that are needed: then it can be asked from there.
     #[must_use]
     pub fn can_be_asked_from_a_host(&self) -> bool {

@@ -29,6 +29,13 @@ impl Clock {
         self.at.checked_add(passed).unwrap_or(Timestamp::MAX)
     }
 
+    /// What it showed, or would have shown, at `instant`, which has been.
+    #[must_use]
+    pub fn at(&self, instant: Instant) -> Timestamp {
+        let ago = SignedDuration::try_from(instant.elapsed()).unwrap_or(SignedDuration::MAX);
+        self.now().checked_sub(ago).unwrap_or(Timestamp::MIN)
+    }
+
     /// Follows what the database says when it is asked again.
     pub fn follow(&mut self, at: Timestamp, asked: Instant) {
         let fresh = Self::set(at, asked);

@@ -210,9 +210,13 @@ impl<'a> Driver<'a> {
             && run.hosts().iter().any(in_work)
     }
 
+    /// As long as something waits to be taken in, nobody is judged: it may be that a service is back.
     fn what_the_clock_says_of_watches(&self) -> Vec<Event> {
         let (run, now) = (self.machine.run(), self.assumed.clock.now());
-        let exceeded = run.exceeded_downtime(now).map(|(host, probe)| Event::DowntimeExceeded { host, probe });
+        let exceeded = run
+            .exceeded_downtime(now)
+            .filter(|_| self.inputs.is_empty())
+            .map(|(host, probe)| Event::DowntimeExceeded { host, probe });
         let over = run.watches_over(now).map(|host| Event::WatchEnded { host });
         exceeded.into_iter().chain(over).collect()
     }
@@ -227,6 +231,10 @@ impl<'a> Driver<'a> {
                 Input::Output { host, step, at_offset, bytes } => {
                     self.seat.progress.output(self.machine.run(), host, step, &bytes);
                     push_chunk(&mut log, LogChunk { host, step, at_offset, content: bytes });
+                }
+                Input::Seen { host, probe, met, since, what } => {
+                    let since = self.assumed.clock.at(since);
+                    events.push(Event::WatchChanged { host, probe, met, since, what });
                 }
                 Input::Fenced => return Err(Stopped::Fenced),
             }
@@ -312,7 +320,7 @@ impl<'a> Driver<'a> {
                 Effect::Leave { host } if self.unstored.is_none() => self.spawn_leave(host),
                 Effect::Run { .. } | Effect::Leave { .. } => {}
                 Effect::Watch { host } => {
-                    let watch = watch::watch(&self.fleet, host, self.assumed.clock, &self.sender);
+                    let watch = watch::watch(&self.fleet, host, &self.sender);
                     self.watches.insert(host, watch);
                 }
                 Effect::EndWatch { host } => drop(self.watches.remove(&host)),

@@ -76,6 +76,8 @@ pub struct Fleet {
     plan: Arc<Plan>,
     stations: BTreeMap<Location, Station>,
     recorded: Mutex<Begun>,
+    /// Connections of the watches, which may outlast those of the run.
+    watch_remotes: Mutex<BTreeMap<Name, Arc<Remote>>>,
     /// Where to with what is measured; none: nothing is measured.
     measured: Option<UnboundedSender<Measured>>,
 }
@@ -98,7 +100,7 @@ impl Fleet {
             (location, Station { remote, taken: OnceCell::new(), refused: tokio::sync::Mutex::default() })
         };
         let stations = locations.into_iter().map(station).collect();
-        Self { run, epoch, plan, stations, recorded: Mutex::default(), measured: None }
+        Self { run, epoch, plan, stations, recorded: Mutex::default(), watch_remotes: Mutex::default(), measured: None }
     }
 
     /// Has hosts measured before anything is touched there.
@@ -123,6 +125,17 @@ impl Fleet {
     #[must_use]
     pub fn remote(&self, name: &Name) -> Option<&Remote> {
         self.stations.get(&Location::Host(name.clone())).map(|station| &*station.remote)
+    }
+
+    /// The way of the watches to a host or delegate of the plan; one for all of them, and apart from that of the run.
+    #[must_use]
+    pub fn watch_remote(&self, name: &Name) -> Option<Arc<Remote>> {
+        let mut remotes = self.watch_remotes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(remote) = remotes.get(name) {
+            return Some(Arc::clone(remote));
+        }
+        let remote = Arc::new(self.remote(name)?.anew());
+        Some(Arc::clone(remotes.entry(name.clone()).or_insert(remote)))
     }
 
     fn location(&self, host: HostIndex, step: &PlannedStep) -> Option<Location> {
@@ -251,7 +264,9 @@ impl Fleet {
 
     /// Ends all connections.
     pub async fn close(&self) {
-        futures_util::future::join_all(self.stations.values().map(|station| station.remote.close())).await;
+        let of_watches = std::mem::take(&mut *self.watch_remotes.lock().unwrap_or_else(PoisonError::into_inner));
+        let remotes = self.stations.values().map(|station| &station.remote).chain(of_watches.values());
+        futures_util::future::join_all(remotes.map(|remote| remote.close())).await;
     }
 }
 

@@ -1,11 +1,11 @@
 //! What a run measures on its hosts before anything is touched there, and how it is kept beside the run.
 //!
-//! Invariant: whatever goes wrong with it is no trouble of the run's; it holds up a host for no longer than a look may take.
+//! Invariant: whatever goes wrong with it is no trouble of the run's; it holds up a host for no longer than [`MEASURE_LIMIT`].
 
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::capacity::{Occasion, keep};
@@ -17,6 +17,8 @@ use crate::edge::remote::capacity::measure;
 use crate::edge::store::run::StoredRun;
 use crate::edge::store::{Store, database_now};
 
+/// So long at most a run waits for its host to be measured.
+const MEASURE_LIMIT: Duration = Duration::from_secs(30);
 /// A database that takes longer does not learn of it.
 const KEEP_LIMIT: Duration = Duration::from_secs(5);
 
@@ -33,13 +35,16 @@ pub(super) async fn measure_host(remote: &Remote, host: &PlannedHost) -> Option<
     if host.capacity.is_empty() {
         return None;
     }
-    match measure(remote, &host.capacity).await {
-        Ok(measurement) => Some(Measured { host: host.name.clone(), watched: host.capacity.clone(), measurement }),
-        Err(error) => {
-            tracing::warn!(host = %host.name, %error, "disks not measured");
-            None
+    let measured = timeout(MEASURE_LIMIT, measure(remote, &host.capacity)).await;
+    let why = match measured {
+        Ok(Ok(measurement)) => {
+            return Some(Measured { host: host.name.clone(), watched: host.capacity.clone(), measurement });
         }
-    }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("no answer within {} s", MEASURE_LIMIT.as_secs()),
+    };
+    tracing::warn!(host = %host.name, why, "disks not measured");
+    None
 }
 
 /// Keeps what comes in, until the run is `over`; what has come by then is kept still.
@@ -49,6 +54,7 @@ pub(super) async fn keep_all(
     mut measured: UnboundedReceiver<Measured>,
     over: &CancellationToken,
 ) {
+    let mut deadline = None;
     loop {
         let one = tokio::select! {
             biased;
@@ -56,7 +62,10 @@ pub(super) async fn keep_all(
             () = over.cancelled() => None,
         };
         let Some(one) = one else { return };
-        let outcome = timeout(KEEP_LIMIT, keep_one(store, run, &one)).await;
+        // When the run is over, all that is left has the time of one.
+        let limit = Instant::now() + KEEP_LIMIT;
+        let limit = if over.is_cancelled() { *deadline.get_or_insert(limit) } else { limit };
+        let outcome = timeout_at(limit, keep_one(store, run, &one)).await;
         let why = match outcome {
             Ok(Ok(())) => continue,
             Ok(Err(error)) => format!("{error:#}"),

@@ -40,6 +40,8 @@ pub(in crate::app) enum Input {
     Event(Event),
     /// A step printed something.
     Output { host: HostIndex, step: StepIndex, at_offset: u64, bytes: Vec<u8> },
+    /// A watched probe has another answer than before.
+    Seen { host: HostIndex, probe: String, met: bool, since: Instant, what: String },
     /// A host refused: a newer controller has the run.
     Fenced,
 }

@@ -20,13 +20,14 @@ impl Way for Remote {
     }
 
     fn log_in(&self) -> BoxFuture<'_, Result<Answer, String>> {
-        async move {
-            let host = self.anew();
+        let host = self.anew();
+        // Whoever gives up waiting leaves it to be ended in order.
+        let log_in = tokio::spawn(async move {
             let answer = run(&host, &["true"]).await;
             host.close().await;
             answer
-        }
-        .boxed()
+        });
+        log_in.map(|ended| ended.unwrap_or_else(|error| Err(error.to_string()))).boxed()
     }
 
     fn dial<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, Result<Box<dyn Stream>, String>> {

@@ -20,7 +20,9 @@ use crate::edge::store::capacity::round::{OpenRound, finish_round, lease_round, 
 
 /// So many customers at the same time, and none as long as so many others look for pending updates: those can't wait.
 const AT_ONCE: usize = 2;
-/// A round ends within this time ([`crate::app::capacity::LIMIT`] and what it takes to keep it); then another may take it over.
+/// Open rounds that are seen in one turn: most customers watch nothing, and need but a look at their file.
+const SEEN_AT_ONCE: usize = 200;
+/// A round of hosts that answer ends well within this time; then another may take it over, and finds what was kept.
 const LEASE: SignedDuration = SignedDuration::from_mins(15);
 
 /// Begins the rounds that are due.
@@ -36,12 +38,10 @@ pub async fn tick(daemon: &Arc<Daemon>, now: Timestamp) -> anyhow::Result<Worked
     let mut transaction = daemon.store.begin().await?;
     let settings = read_settings_in(&mut transaction).await.unwrap_or_default();
     let (mut duties, mut worked) = (Vec::new(), Worked::Nothing);
-    for open in lock_open_rounds(&mut transaction, utc.date(), now).await? {
+    let open = lock_open_rounds(&mut transaction, utc.date(), now).await?;
+    for open in open.into_iter().filter(|open| is_due(open, now)).take(SEEN_AT_ONCE) {
         if duties.len() >= room {
             break;
-        }
-        if !is_due(&open, now) {
-            continue;
         }
         worked = Worked::Something;
         let parallel_hosts = settings.limits.parallel_hosts;

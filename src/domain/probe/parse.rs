@@ -36,6 +36,11 @@ const KINDS: [(&str, Read); 13] = [
     ("unit", read_unit),
 ];
 
+/// So many looks of a watch may hang at the same time.
+const MOST_LOOKS: u64 = 16;
+/// Shortest time between two looks that cost a login each, in seconds.
+const COSTLY_INTERVAL_S: u64 = 10;
+
 /// Reads the one kind of probe in `table`, as in `probe = { http = { url = "…" } }`, and the whole table with it.
 pub(in crate::domain) fn read_probe(mut table: Table<'_>) -> Option<Probe> {
     let probe = read_kind(&mut table);
@@ -62,7 +67,7 @@ pub(in crate::domain) fn read_host_probe<'d>(
     let max_downtime = table.optional("max_downtime");
     let probe = read_kind(&mut table);
     table.finish();
-    let watch = read_watch(watch, max_downtime);
+    let watch = read_watch(watch, max_downtime, (probe.as_ref(), on.as_ref()));
     let from = on.and_then(|value| value.line()).and_then(|name| name.parse().ok());
     if let (Some(value), Some(probe)) = (on, &probe) {
         check_from(&value, probe);
@@ -84,13 +89,57 @@ pub(in crate::domain) fn check_from(value: &Value<'_>, probe: &Probe) {
 }
 
 /// `watch = true` and what belongs to it.
-fn read_watch(watch: Option<Value<'_>>, max_downtime: Option<Value<'_>>) -> Option<Watch> {
+fn read_watch(
+    watch: Option<Value<'_>>,
+    max_downtime: Option<Value<'_>>,
+    (probe, on): (Option<&Probe>, Option<&Value<'_>>),
+) -> Option<Watch> {
     let is_watched = watch.and_then(|value| value.boolean()).unwrap_or(false);
     let max_downtime_s = max_downtime.and_then(|value| value.duration_s());
     if let (Some(value), false) = (max_downtime, is_watched) {
         value.report(Wrong::new("`max_downtime` is without `watch = true`"));
     }
+    if let (Some(value), true, Some(probe)) = (watch, is_watched, probe) {
+        check_pace(&value, probe);
+    }
+    if let (Some(value), Some(max_s), Some(probe)) = (max_downtime, max_downtime_s, probe) {
+        check_limit(&value, max_s, (probe, on));
+    }
     is_watched.then_some(Watch { max_downtime_s })
+}
+
+/// Looks that hang must not be more than a watch keeps up, and those that cost the service much come seldom.
+fn check_pace(value: &Value<'_>, probe: &Probe) {
+    let Patience { timeout_s, interval_s, .. } = probe.patience;
+    if timeout_s > interval_s.saturating_mul(MOST_LOOKS) {
+        let wrong =
+            Wrong::new(format!("the probe is watched every {interval_s} s, and each look may take {timeout_s} s"));
+        value.report(wrong.expected(format!("a `timeout` of at most {MOST_LOOKS} times the `interval`")));
+    }
+    if probe.check.is_costly() && interval_s < COSTLY_INTERVAL_S {
+        let wrong = Wrong::new(format!("the probe `{}` is watched every {interval_s} s", probe.check.kind()));
+        value.report(
+            wrong.expected(format!("an `interval` of at least `{COSTLY_INTERVAL_S}s`, as each look costs a login")),
+        );
+    }
+}
+
+/// A service must have the time to be seen again before its update is taken back, and the way to it must not be in doubt.
+fn check_limit(value: &Value<'_>, max_s: u64, (probe, on): (&Probe, Option<&Value<'_>>)) {
+    let Patience { timeout_s, interval_s, .. } = probe.patience;
+    if max_s < timeout_s.saturating_add(interval_s) {
+        let wrong = Wrong::new(format!(
+            "`max_downtime` is {max_s} s, but it may take {} s to see that the service is back",
+            timeout_s.saturating_add(interval_s)
+        ));
+        value.report(wrong.expected("at least `timeout` and `interval` together"));
+    }
+    if on.is_some() {
+        let wrong = Wrong::new("`max_downtime` of a probe that looks from another host");
+        value.report(
+            wrong.hint("leave out one of the two: that host may be down itself, and no update is taken back for it"),
+        );
+    }
 }
 
 /// The same where the table has other keys, too; these are the caller's.

@@ -64,6 +64,13 @@ pub enum OpenPoint {
         /// Which step.
         step: StepReference,
     },
+    /// A watched service was not seen to be back.
+    ServiceNotBack {
+        /// Which host.
+        host: Name,
+        /// The probe's name.
+        service: String,
+    },
     /// The maintenance of the host has to be made up for: it failed before anything was changed, or was taken back.
     MaintenanceOutstanding {
         /// Which host.
@@ -142,6 +149,7 @@ impl OpenPoint {
             Self::CannotBeRolledBack { .. } => 3,
             Self::LostSight { .. } => 4,
             Self::StepOverdue { .. } => 5,
+            Self::ServiceNotBack { .. } => 4,
             Self::MaintenanceOutstanding { .. } => 6,
             Self::CutShort { .. } => 7,
             Self::HostUnreachable { .. } => 8,
@@ -169,6 +177,7 @@ pub(super) fn collect(record: &RunRecord<'_>, state: RunState, hosts: &[HostRepo
                 .chain(not_released(plan, host))
                 .chain(not_rolled_back(plan, host))
                 .chain(overdue(host))
+                .chain(not_back(host))
                 .chain(host.packages.iter().flat_map(|packages| packages_left(host, packages)))
         })
         .collect();
@@ -245,6 +254,13 @@ fn not_rolled_back(plan: &Plan, host: &HostReport) -> Vec<OpenPoint> {
 fn overdue(host: &HostReport) -> impl Iterator<Item = OpenPoint> {
     let overdue = host.steps.iter().filter(|step| step.state == StepState::Overdue);
     overdue.map(|step| OpenPoint::StepOverdue { host: host.name.clone(), step: step.step.clone() })
+}
+
+/// While the host is in work its services may well be away.
+fn not_back(host: &HostReport) -> impl Iterator<Item = OpenPoint> {
+    let is_over = host.outcome.kind != OutcomeKind::InWork;
+    let watches = host.watches.iter().filter(move |watch| is_over && watch.is_down_at_the_end());
+    watches.map(|watch| OpenPoint::ServiceNotBack { host: host.name.clone(), service: watch.name.clone() })
 }
 
 /// What is left of a host's packages. Of a host that was held back, and of one that can't be told, the outcome says it already.

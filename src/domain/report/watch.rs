@@ -26,6 +26,13 @@ pub struct WatchReport {
     pub gaps: Vec<Gap>,
 }
 
+impl WatchReport {
+    /// Whether the service was down when it was last looked at, though it had been up before.
+    pub(super) fn is_down_at_the_end(&self) -> bool {
+        self.interruptions.last().is_some_and(|outage| outage.to.is_none() && outage.from > self.from)
+    }
+}
+
 /// From the first look that failed to the first that did not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Outage {
@@ -44,7 +51,7 @@ pub struct Outage {
 /// A time in which nobody may have looked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Gap {
-    /// What was last seen before.
+    /// When something was last recorded before.
     pub from: Timestamp,
     /// The first look of the next controller.
     pub to: Timestamp,
@@ -59,12 +66,13 @@ pub(super) fn write(run: &Run, index: HostIndex) -> Vec<WatchReport> {
 }
 
 fn write_one(name: &str, watch: &WatchRun, (run, host): (&Run, &HostRun)) -> Option<WatchReport> {
-    let from = watch.changes.first()?.since;
-    // A run that was cancelled ends its watches with itself.
-    let to = host.watch_ended_at.or_else(|| run.finished_at());
+    let from = watch.changes.iter().map(|change| change.since).min()?;
+    // Nobody looked after a break that no change follows. A run that was cancelled ends its watches with itself.
+    let broken_at = watch.breaks.iter().find(|(seen, _)| *seen == watch.changes.len()).map(|(_, at)| *at);
+    let to = broken_at.or(host.watch_ended_at).or_else(|| run.finished_at());
     let interruptions = outages(&watch.changes, to, run.plan().window.as_ref());
     let down_ms = interruptions.iter().filter_map(|outage| outage.duration_ms).sum();
-    Some(WatchReport { name: clean(name), from, to, interruptions, down_ms, gaps: gaps(&watch.changes) })
+    Some(WatchReport { name: clean(name), from, to, interruptions, down_ms, gaps: gaps(watch) })
 }
 
 fn outages(changes: &[WatchChange], ended_at: Option<Timestamp>, window: Option<&PlannedWindow>) -> Vec<Outage> {
@@ -94,9 +102,10 @@ fn outages(changes: &[WatchChange], ended_at: Option<Timestamp>, window: Option<
     outages
 }
 
-fn gaps(changes: &[WatchChange]) -> Vec<Gap> {
-    let between = changes.windows(2).filter(|pair| pair.first().map(|a| a.epoch) != pair.last().map(|b| b.epoch));
-    between.filter_map(|pair| Some(Gap { from: pair.first()?.since, to: pair.last()?.since })).collect()
+fn gaps(watch: &WatchRun) -> Vec<Gap> {
+    let gap =
+        |(seen, from): &(usize, Timestamp)| Some(Gap { from: *from, to: watch.changes.get(*seen)?.since.max(*from) });
+    watch.breaks.iter().filter_map(gap).collect()
 }
 
 #[cfg(test)]

@@ -83,8 +83,9 @@ impl<'a> Sight<'a> {
                 return Err(Stop::Lost(lost));
             }
             match step {
-                StepRun::Pending if self.run.cancelled_by.is_some() => return Err(Stop::Cancelled(index)),
+                // What was decided before a cancel is done.
                 StepRun::Pending if self.host.down.is_some() => break,
+                StepRun::Pending if self.run.cancelled_by.is_some() => return Err(Stop::Cancelled(index)),
                 StepRun::Pending if planned.phase > Phase::Preflight && self.has_nothing_to_update() => break,
                 StepRun::Pending => return Ok(index),
                 step if step.succeeded() => {}

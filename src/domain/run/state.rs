@@ -16,6 +16,9 @@ use crate::domain::plan::{HostIndex, Part, Plan, StepIndex};
 pub struct Run {
     pub(super) plan: Plan,
     pub(super) last_seq: i64,
+    pub(super) last_at: Option<Timestamp>,
+    /// When the present controller took it.
+    pub(super) taken_at: Option<Timestamp>,
     pub(super) epoch: Epoch,
     pub(super) controllers: Vec<String>,
     pub(super) batch: Option<usize>,
@@ -181,6 +184,8 @@ impl Run {
             hosts: vec![fresh; plan.hosts.len()],
             plan,
             last_seq: 0,
+            last_at: None,
+            taken_at: None,
             epoch: Epoch(0),
             controllers: Vec::new(),
             batch: None,
@@ -292,6 +297,7 @@ impl Run {
         }
         self.fold(&recorded.event, recorded.at).map_err(refuse)?;
         self.last_seq = recorded.seq;
+        self.last_at = Some(recorded.at);
         Ok(())
     }
 
@@ -301,7 +307,7 @@ impl Run {
             Event::BatchStarted { batch } => self.fold_batch(*batch),
             Event::CancelRequested { by } => self.fold_cancel(by),
             Event::WindowClosed => self.fold_window_closed(at),
-            Event::RunSuspended => self.fold_suspended(),
+            Event::RunSuspended => self.fold_suspended(at),
             Event::RunClosed { .. } => self.fold_closed(),
             Event::RunFinished { result } => self.fold_finished(*result, at),
             Event::HostStarted { host }
@@ -322,6 +328,8 @@ impl Run {
         if epoch <= self.epoch {
             return Err("the epoch does not grow");
         }
+        self.interrupt_watches();
+        self.taken_at = Some(at);
         self.epoch = epoch;
         self.controllers.push(controller.to_owned());
         self.started_at.get_or_insert(at);
@@ -362,10 +370,12 @@ impl Run {
         Ok(())
     }
 
-    fn fold_suspended(&mut self) -> Result<(), &'static str> {
+    fn fold_suspended(&mut self, at: Timestamp) -> Result<(), &'static str> {
         if self.stage != RunStage::Open {
             return Err("the run is not open");
         }
+        self.last_at = Some(at);
+        self.interrupt_watches();
         self.stage = RunStage::Suspended;
         Ok(())
     }

@@ -16,6 +16,9 @@ use crate::domain::probe::HostProbe;
 pub struct WatchRun {
     /// The first look of each controller, and every change.
     pub changes: Vec<WatchChange>,
+    /// When nobody looked any more, because the run was suspended or its controller was gone: how many changes there were by then, and
+    /// when something was last recorded.
+    pub breaks: Vec<(usize, Timestamp)>,
 }
 
 /// An answer that differed from the one before, or the first that a controller got.
@@ -30,6 +33,9 @@ pub struct WatchChange {
     /// Under which lease it was seen. Between two of them nobody may have looked.
     pub epoch: Epoch,
 }
+
+/// So long after a take-over something has to be known of a service that was down before, in seconds: longer than looks take.
+const BLIND_AFTER_S: u64 = 300;
 
 impl WatchRun {
     /// What was seen last, if that was red; none if it was never green before.
@@ -77,18 +83,21 @@ impl Run {
     /// Nothing was done to a host that was left out: what comes after the end is not of its making.
     pub(super) fn watch_is_over(&self, host: HostIndex, now: Timestamp) -> bool {
         let Some(run) = self.hosts.get(host.0).filter(|_| self.is_watching(host)) else { return false };
-        let after = match &run.stage {
-            HostStage::Finished(Outcome::Skipped { .. } | Outcome::Unreachable { .. }) => 0,
-            HostStage::Finished(_) => self.plan.watch_after_s,
+        let (from, after_s) = match &run.stage {
+            HostStage::Finished(Outcome::Skipped { .. } | Outcome::Unreachable { .. }) => (run.finished_at, 0),
+            HostStage::Finished(_) => (run.finished_at, self.plan.watch_after_s),
+            // A controller that can't see what another saw last does not hold up the host for ever.
+            HostStage::InWork if self.awaited(host).any(|(_, until)| until.is_none()) => (self.taken_at, BLIND_AFTER_S),
             _ => return false,
         };
-        run.finished_at.and_then(|at| add_seconds(at, after)).is_some_and(|end| end <= now)
+        from.and_then(|at| add_seconds(at, after_s)).is_some_and(|end| end <= now)
     }
 
     /// The services of a host that should be back but are not, each with the instant until which it may be so. That has none
     /// before this controller has looked: what another saw may be long over.
     fn awaited(&self, host: HostIndex) -> impl Iterator<Item = (&HostProbe, Option<Timestamp>)> {
-        let settled = self.hosts.get(host.0).and_then(|run| Some((run, self.settled_at(run)?)));
+        let run = self.hosts.get(host.0).filter(|_| self.is_watching(host));
+        let settled = run.and_then(|run| Some((run, self.settled_at(run)?)));
         settled.into_iter().flat_map(move |(run, settled_at)| {
             self.watched(host).filter_map(move |probe| {
                 let max_downtime_s = probe.watch?.max_downtime_s?;
@@ -107,8 +116,11 @@ impl Run {
     /// Since when every service should be back: the end of a good update, or of release where that starts again what quiesce
     /// stopped. None as long as it is not there, or if the host goes another way.
     fn settled_at(&self, host: &HostRun) -> Option<Timestamp> {
-        if host.stage != HostStage::InWork {
-            return None;
+        match host.stage {
+            HostStage::InWork => {}
+            // Nothing is taken back any more, but no other host need have the same.
+            HostStage::Finished(Outcome::Updated) => return host.finished_at,
+            _ => return None,
         }
         let steps = || self.plan.steps().filter_map(|(index, planned)| Some((planned, host.steps.get(index.0)?)));
         let is_good = |step: &StepRun| matches!(step, StepRun::Pending | StepRun::Started { .. }) || step.succeeded();
@@ -127,6 +139,19 @@ impl Run {
         }
         let has_left_the_way = steps().any(|(planned, step)| !planned.is_forward() && *step != StepRun::Pending);
         (!has_left_the_way).then_some(updated_at)
+    }
+
+    /// Nobody looks from the last event on, until somebody does again.
+    pub(super) fn interrupt_watches(&mut self) {
+        let Some(last_at) = self.last_at else { return };
+        for host in self.hosts.iter_mut().filter(|host| host.watch_ended_at.is_none()) {
+            for watch in host.watches.values_mut() {
+                let seen = watch.changes.len();
+                if watch.breaks.last().is_none_or(|(before, _)| *before < seen) {
+                    watch.breaks.push((seen, last_at));
+                }
+            }
+        }
     }
 
     pub(super) fn knows_watch(&self, event: &Event) -> bool {

@@ -42,7 +42,7 @@ async fn answer(check: &HttpCheck, scene: &Scene<'_>, url: &str) -> Result<Strin
     let response = request.send().await.map_err(|error| last(&error))?;
     let mut found = vec![judge_status(check, response.status().as_u16())?];
     if let Some(wanted) = &check.redirect {
-        found.push(judge_redirect(&fill_in_url(wanted, scene.target)?, &response)?);
+        found.push(judge_redirect(&fill_in_url(wanted, scene.target)?, &response, scene)?);
     }
     if check.contains.is_some() || check.json.is_some() {
         let body = read_body(response).await.map_err(|error| last(&error))?;
@@ -124,7 +124,7 @@ fn judge_status(check: &HttpCheck, found: u16) -> Result<String, String> {
 }
 
 /// What a server sends may be a part of a URL, which is as good (RFC 9110, section 10.2.2).
-fn judge_redirect(wanted: &str, response: &Response) -> Result<String, String> {
+fn judge_redirect(wanted: &str, response: &Response, scene: &Scene<'_>) -> Result<String, String> {
     let Some(found) = response.headers().get(LOCATION) else {
         return Err(format!("expected a redirect to `{wanted}`, found none"));
     };
@@ -133,7 +133,7 @@ fn judge_redirect(wanted: &str, response: &Response) -> Result<String, String> {
     if text == wanted || (whole(&text).is_some() && whole(&text) == whole(wanted)) {
         Ok(format!("redirect to `{wanted}`"))
     } else {
-        Err(format!("expected a redirect to `{wanted}`, found `{}`", excerpt(found.as_bytes())))
+        Err(format!("expected a redirect to `{wanted}`, found `{}`", excerpt(scene.conceal(&text).as_bytes())))
     }
 }
 

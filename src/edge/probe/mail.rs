@@ -49,9 +49,14 @@ impl<'a> Peer<'a> {
     fn told(&self, text: &str) -> String {
         let mut text = text.to_owned();
         if let Some((user, password)) = self.login.filter(|(_, password)| !password.is_empty()) {
-            let forms = [STANDARD.encode(format!("\0{user}\0{password}")), STANDARD.encode(password)];
-            for form in forms.iter().map(String::as_str).chain([password]) {
-                text = text.replace(form, "***");
+            // IMAP quotes it (RFC 3501, section 4.3), and errors quote what was quoted.
+            let quoted = password.replace('\\', "\\\\").replace('"', "\\\"");
+            let debugged = |text: &str| text.escape_debug().to_string();
+            let mut forms = vec![STANDARD.encode(format!("\0{user}\0{password}")), STANDARD.encode(password)];
+            forms.extend([debugged(&quoted), debugged(password), quoted, password.to_owned()]);
+            forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+            for form in forms {
+                text = text.replace(&form, "***");
             }
         }
         text.trim().chars().filter(|character| !character.is_control()).take(WHAT_LIMIT).collect()

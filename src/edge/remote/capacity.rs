@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use super::Remote;
 use super::error::Error;
 use super::packages::ask;
@@ -19,6 +21,8 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// When the machine can't be reached, or has no answer in time.
 pub async fn measure(remote: &Remote, watched: &[WatchedPath]) -> Result<Measurement, Error> {
     let paths: Vec<String> = watched.iter().map(|watched| watched.path.clone()).collect();
-    let sections = ask(remote, "measure", script(), &paths, "", LIMIT).await?;
-    Ok(parse(&sections))
+    let late = |_| Error::LineLost { host: remote.name().to_owned(), detail: "no answer in time".to_owned() };
+    // All tries together: what hangs once hangs again.
+    let asked = timeout(LIMIT, ask(remote, "measure", script(), &paths, "", LIMIT)).await;
+    Ok(parse(&asked.map_err(late)??))
 }

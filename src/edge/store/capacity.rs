@@ -126,7 +126,7 @@ pub async fn list_levels(
     )
     .fetch_all(connection)
     .await?;
-    let mut hosts: BTreeMap<Name, BTreeMap<String, PathHistory>> = BTreeMap::new();
+    let mut hosts: BTreeMap<Name, BTreeMap<String, Vec<(String, Level)>>> = BTreeMap::new();
     for row in rows {
         let level = Level {
             at: row.measured_at.to_jiff(),
@@ -134,11 +134,18 @@ pub async fn list_levels(
             inodes: row.total_inodes.zip(row.free_inodes).map(|(total, free)| fill(total, free)),
         };
         let paths = hosts.entry(read_name("measurement.host", &row.host)?).or_default();
-        let history = paths.entry(row.path).or_insert_with(|| PathHistory { mount: String::new(), levels: Vec::new() });
-        history.mount = row.mount;
-        history.levels.push(level);
+        paths.entry(row.path).or_default().push((row.mount, level));
     }
-    Ok(hosts)
+    let of_host = |paths: BTreeMap<_, _>| paths.into_iter().map(|(path, levels)| (path, history(levels))).collect();
+    Ok(hosts.into_iter().map(|(host, paths)| (host, of_host(paths))).collect())
+}
+
+/// What was measured while the path was on the file system that it is on now: of a disk that was not mounted, the one below says
+/// nothing.
+fn history(levels: Vec<(String, Level)>) -> PathHistory {
+    let mount = levels.last().map(|(mount, _)| mount.clone()).unwrap_or_default();
+    let levels = levels.into_iter().filter(|(on, _)| *on == mount).map(|(_, level)| level).collect();
+    PathHistory { mount, levels }
 }
 
 /// The latest look at each host of a customer, no later than `until`.

@@ -86,7 +86,7 @@ fn world(hosts: usize, shop: &Shop, job: &str) -> World {
     let world = World::new(hosts);
     let probes = format!(
         "[[host.probe]]\nname = \"shop\"\nwatch = true\nmax_downtime = \"2s\"\n\
-         http = {{ url = \"http://$ADDRESS:{}/\", contains = \"hello\" }}\n\
+         http = {{ url = \"http://$ADDRESS:{}/\", contains = \"hello\", timeout = \"1s\" }}\n\
          [[host.probe]]\nname = \"login\"\nwatch = true\ntcp = {{ address = \"$ADDRESS:{}\", greeting = \"SSH-2.0\" }}\n",
         shop.port, world.ssh_port
     );
@@ -125,6 +125,7 @@ fn interruptions_are_measured_while_a_host_is_in_work_and_afterwards() {
     running.wait_for_text("`shop`: up again");
     world.open("install");
     running.wait_for_text("=> updated");
+    assert_eq!(world.ledger(), ["h1 install"]);
     let second = shop.interrupt(Duration::from_millis(1500));
     let (status, printed) = running.finish();
     assert_eq!(status, 0, "{printed}");

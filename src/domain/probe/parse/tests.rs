@@ -109,6 +109,19 @@ fn only_a_watch_has_a_longest_downtime() {
     assert_eq!(read(&format!("watch = true\n{tcp}")), (Some(Watch { max_downtime_s: None }), String::new()));
     let (watch, told) = read(&format!("watch = true\nmax_downtime = \"5m\"\n{tcp}"));
     assert_eq!((watch, told.as_str()), (Some(Watch { max_downtime_s: Some(300) }), ""));
+    let (_, told) = read(&format!("watch = true\nmax_downtime = \"10s\"\non = \"web\"\n{tcp}"));
+    assert!(
+        told.contains("4:16: `max_downtime` is 10 s, but it may take 11 s to see that the service is back"),
+        "{told}"
+    );
+    assert!(told.contains("4:16: `max_downtime` of a probe that looks from another host"), "{told}");
+    let (_, told) = read("watch = true\ntcp = { address = \"h:1\", timeout = \"20s\" }");
+    assert!(told.contains("3:9: the probe is watched every 1 s, and each look may take 20 s"), "{told}");
+    let (_, told) = read("watch = true\nssh = { interval = \"5s\" }");
+    assert!(
+        told.contains("3:9: the probe `ssh` is watched every 5 s (expected: an `interval` of at least `10s`"),
+        "{told}"
+    );
     let (_, told) = read(&format!("max_downtime = \"5m\"\n{tcp}"));
     assert!(told.contains("3:16: `max_downtime` is without `watch = true`"), "{told}");
 }

@@ -87,15 +87,44 @@ fn the_watch_goes_on_after_the_end_and_the_run_with_it() {
     let over = |at| driver.machine.run().watches_over(at).collect::<Vec<_>>();
     assert_eq!(over(seconds(599)), []);
     assert_eq!(over(seconds(600)), [HostIndex(0)]);
-    // What happens meanwhile is recorded, and changes nothing.
+    // What happens meanwhile is recorded.
     driver.deliver(seen(0, true, seconds(10)));
     driver.deliver(seen(0, false, seconds(20)));
-    assert_eq!(driver.machine.run().exceeded_downtime(seconds(590)), None);
     let effects = driver.deliver(Event::WatchEnded { host: HostIndex(0) });
     assert_eq!(effects, [Effect::EndWatch { host: HostIndex(0) }, Effect::Stop]);
     assert_eq!(driver.result(), RunStage::Finished(RunResult::Succeeded));
     assert_eq!(driver.deliver(seen(0, true, seconds(700))), [], "what comes later is not taken in");
     driver.check_invariants();
+}
+
+#[test]
+fn a_service_that_goes_down_after_the_end_stops_the_batch_and_takes_nothing_back() {
+    let plan = Plan {
+        watch_after_s: 600,
+        parallel_hosts: 1,
+        batches: vec![(0..2).map(HostIndex).collect()],
+        ..watched(2, true)
+    };
+    let mut driver = Driver::begin(plan, World::default());
+    let mut queue = std::collections::VecDeque::from(driver.take_lease());
+    driver.deliver(seen(0, true, now()));
+    let mut started = Vec::new();
+    while let Some(effect) = queue.pop_front() {
+        if let (Effect::Prepare { host: HostIndex(1) }, true) = (&effect, started.is_empty()) {
+            // The second host is begun before anybody knows.
+            started = driver.deliver(seen(0, false, seconds(20)));
+            continue;
+        }
+        if let Some(event) = driver.world.carry_out(&effect) {
+            queue.extend(driver.deliver(event));
+        }
+    }
+    assert_eq!(driver.outcome(0), Some(&Outcome::Updated));
+    let down = |at| driver.machine.run().exceeded_downtime(at);
+    assert_eq!((down(seconds(320)), down(seconds(321))), (None, Some((HostIndex(0), SHOP.to_owned()))));
+    driver.deliver(exceeded(0));
+    assert_eq!(driver.outcome(0), Some(&Outcome::Updated), "it is as it was");
+    assert!(!driver.steps_of(0).contains(&CONVERT_BACK));
 }
 
 #[test]
@@ -199,6 +228,39 @@ fn what_another_controller_saw_takes_nothing_back() {
     let down = |at| driver.machine.run().exceeded_downtime(at).is_some();
     let until = late + SignedDuration::from_secs(MAX_DOWNTIME_S);
     assert_eq!((down(until), down(until + SignedDuration::from_secs(1))), (false, true));
+}
+
+#[test]
+fn a_controller_that_sees_nothing_does_not_hold_up_the_host_for_ever() {
+    let mut driver = down_after_update(watched(1, false));
+    driver.take_lease();
+    let over = |driver: &Driver, at| driver.machine.run().watches_over(at).collect::<Vec<_>>();
+    assert_eq!((over(&driver, seconds(299)), over(&driver, seconds(300))), (vec![], vec![HostIndex(0)]));
+    let effects = driver.deliver(Event::WatchEnded { host: HostIndex(0) });
+    driver.carry_on(effects);
+    assert_eq!(driver.result(), RunStage::Finished(RunResult::Succeeded));
+}
+
+#[test]
+fn a_cancel_does_not_undo_what_was_decided_before() {
+    let mut plan = watched(1, false);
+    // A second smoke step that has not begun when both come.
+    let again = plan.steps[super::ASK].clone();
+    plan.steps.insert(super::ASK + 1, again);
+    let mut driver = Driver::begin(plan, World::default());
+    let mut queue = std::collections::VecDeque::from(driver.take_lease());
+    driver.deliver(seen(0, true, now()));
+    while let Some(effect) = queue.pop_front() {
+        if matches!(effect, Effect::Run { step: StepIndex(super::ASK), .. }) {
+            driver.deliver(seen(0, false, now()));
+            driver.deliver(exceeded(0));
+            driver.deliver(Event::CancelRequested { by: "anna".to_owned() });
+        }
+        if let Some(event) = driver.world.carry_out(&effect) {
+            queue.extend(driver.deliver(event));
+        }
+    }
+    assert_eq!(driver.outcome(0), Some(&Outcome::FailedAndRolledBack { step: StepIndex(CONVERT) }));
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub async fn lock_open_rounds(
         r#"select customer, done_on as "done_on: jiff_sqlx::Date" from capacity_round
            where (done_on is null or done_on < $1) and (leased_until is null or leased_until <= $2)
              and exists (select from applied where kind = 'inventory' and name = capacity_round.customer)
-           order by customer
+           order by done_on nulls first, customer
            for update skip locked"#,
         day.to_sqlx() as _,
         now.to_sqlx() as _,

@@ -56,6 +56,9 @@ fn text(point: &OpenPoint, group: &[OpenPoint], reader: &Reader<'_>) -> Result<S
         | OpenPoint::CutShort { host, step } => about_step(&key, host, Some(step), reader),
         OpenPoint::HostUnreachable { .. } | OpenPoint::HostSkipped { .. } => about_hosts(&key, group, reader),
         OpenPoint::ReviewAgain { .. } | OpenPoint::RebootNeeded { .. } => about_hosts(&key, group, reader),
+        OpenPoint::ServiceNotBack { host, service } => {
+            reader.text(&key, &[("host", host.as_str()), ("service", service)])
+        }
         OpenPoint::PackagesNotKnown { host } => reader.text(&key, &[("host", host.as_str())]),
         OpenPoint::PackagesOutstanding { host, count } => reader.count(&key, *count, &[("host", host.as_str())]),
         OpenPoint::StaleServices { host, services } => {
