@@ -225,6 +225,8 @@ pub enum Verdict {
 
 /// Told again only after it was better by a quarter: what swings around the limit is told once.
 const RELIEF: f64 = 1.25;
+/// The same where the estimate counts, which is later than the early end.
+const RELIEF_IN_DOUBT: f64 = 2.5;
 const DAY_S: f64 = 86_400.0;
 
 impl Outlook {
@@ -255,15 +257,15 @@ impl Outlook {
         let warn_days = warn_s as f64 / DAY_S;
         match self.forecast {
             Forecast::Full => Verdict::Short,
-            Forecast::NotGrowing => Verdict::Roomy,
-            Forecast::TooFew { .. } => Verdict::Undecided,
+            Forecast::NotGrowing | Forecast::TooFew { .. } => Verdict::Roomy,
             Forecast::Growing(growth) => {
                 let is_certain = growth.latest_days.is_some();
                 let days = if is_certain { growth.earliest_days } else { growth.days };
+                // Whether the growth is beyond doubt may change from day to day; what is better must be so either way.
+                let relief = if is_certain { RELIEF } else { RELIEF_IN_DOUBT };
                 match days {
                     days if days < warn_days => Verdict::Short,
-                    // Whether the growth is beyond doubt may change from day to day; what is better must be so either way.
-                    _ if growth.earliest_days < warn_days * RELIEF => Verdict::Undecided,
+                    days if days < warn_days * relief => Verdict::Undecided,
                     _ => Verdict::Roomy,
                 }
             }

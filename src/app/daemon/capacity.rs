@@ -19,7 +19,7 @@ use crate::edge::store::DatabaseConnection;
 use crate::edge::store::capacity::round::{OpenRound, finish_round, lease_round, list_looked_at, lock_open_rounds};
 
 /// So many customers at the same time, and none as long as so many others look for pending updates: those can't wait.
-const AT_ONCE: usize = 2;
+const AT_ONCE: usize = 8;
 /// Open rounds that are seen in one turn: most customers watch nothing, and need but a look at their file.
 const SEEN_AT_ONCE: usize = 200;
 /// A round of hosts that answer ends well within this time; then another may take it over, and finds what was kept.

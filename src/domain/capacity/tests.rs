@@ -24,9 +24,10 @@ fn the_team_is_told_when_the_early_end_comes_within_the_time() {
     check(growing(17.6, 20.0, Some(30.0)), Verdict::Roomy);
     // Noise alone: it may not be growing at all.
     check(growing(2.0, 90.0, None), Verdict::Roomy);
+    check(growing(2.0, 25.0, None), Verdict::Undecided);
     check(growing(2.0, 13.0, None), Verdict::Short);
     check(Forecast::NotGrowing, Verdict::Roomy);
-    check(Forecast::TooFew { measurements: 1, needed: 4 }, Verdict::Undecided);
+    check(Forecast::TooFew { measurements: 1, needed: 4 }, Verdict::Roomy);
 }
 
 #[test]

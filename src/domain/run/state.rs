@@ -328,7 +328,7 @@ impl Run {
         if epoch <= self.epoch {
             return Err("the epoch does not grow");
         }
-        self.interrupt_watches();
+        self.interrupt_watches(self.last_at.unwrap_or(at));
         self.taken_at = Some(at);
         self.epoch = epoch;
         self.controllers.push(controller.to_owned());
@@ -374,8 +374,7 @@ impl Run {
         if self.stage != RunStage::Open {
             return Err("the run is not open");
         }
-        self.last_at = Some(at);
-        self.interrupt_watches();
+        self.interrupt_watches(at);
         self.stage = RunStage::Suspended;
         Ok(())
     }

@@ -141,9 +141,8 @@ impl Run {
         (!has_left_the_way).then_some(updated_at)
     }
 
-    /// Nobody looks from the last event on, until somebody does again.
-    pub(super) fn interrupt_watches(&mut self) {
-        let Some(last_at) = self.last_at else { return };
+    /// Nobody looks from `last_at` on, until somebody does again.
+    pub(super) fn interrupt_watches(&mut self, last_at: Timestamp) {
         for host in self.hosts.iter_mut().filter(|host| host.watch_ended_at.is_none()) {
             for watch in host.watches.values_mut() {
                 let seen = watch.changes.len();

@@ -130,6 +130,23 @@ pub struct SshHost {
     line: Mutex<Option<Arc<Line>>>,
 }
 
+/// Removes the files of a connection that did not come about, also when whoever wanted it gave up waiting.
+struct RemoveUnused<'a>(Option<&'a MasterFiles>);
+
+impl RemoveUnused<'_> {
+    fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for RemoveUnused<'_> {
+    fn drop(&mut self) {
+        if let Some(files) = self.0 {
+            files.remove();
+        }
+    }
+}
+
 /// One connection. Its master ends when the last user lets go.
 #[derive(Debug)]
 pub(super) struct Line {
@@ -263,8 +280,10 @@ impl SshHost {
         let patience = Instant::now() + CROWDED_PATIENCE;
         loop {
             let files = self.control.next_files();
+            let unused = RemoveUnused(Some(&files));
             match self.call(&files).await? {
                 Ok(()) => {
+                    unused.keep();
                     let session = Session::resume_mux(files.socket.clone().into_boxed_path(), None);
                     let control = Arc::clone(&self.control);
                     let broken = AtomicBool::new(false);
@@ -276,7 +295,7 @@ impl SshHost {
                         let said = explain(&files, &self.target.connection.address, limit).await;
                         messages = said.ok().flatten().unwrap_or(messages);
                     }
-                    files.remove();
+                    drop(unused);
                     let refusal = Refusal::of(&messages);
                     if refusal != Refusal::Crowded || Instant::now() >= patience {
                         return Err(self.target.sort_out(refusal, &messages).await);

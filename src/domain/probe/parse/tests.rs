@@ -118,10 +118,7 @@ fn only_a_watch_has_a_longest_downtime() {
     let (_, told) = read("watch = true\ntcp = { address = \"h:1\", timeout = \"20s\" }");
     assert!(told.contains("3:9: the probe is watched every 1 s, and each look may take 20 s"), "{told}");
     let (_, told) = read("watch = true\nssh = { interval = \"5s\" }");
-    assert!(
-        told.contains("3:9: the probe `ssh` is watched every 5 s (expected: an `interval` of at least `10s`"),
-        "{told}"
-    );
+    assert!(told.contains("3:9: the probe `ssh` is watched every 5 s") && told.contains("at least `10s`"), "{told}");
     let (_, told) = read(&format!("max_downtime = \"5m\"\n{tcp}"));
     assert!(told.contains("3:16: `max_downtime` is without `watch = true`"), "{told}");
 }

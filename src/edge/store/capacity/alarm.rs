@@ -22,7 +22,8 @@ pub struct Place<'a> {
     pub path: &'a str,
 }
 
-/// Tells the team that a path gets full, unless it knows. `None`: it knows; otherwise how many messages there are.
+/// Tells the team that a path gets full, unless it knows. `None`: it knows, or there is nobody to tell yet; otherwise how many messages
+/// there are.
 ///
 /// # Errors
 /// If the database can't be used.
@@ -33,7 +34,9 @@ pub async fn raise_alarm(
     detail: &Value,
 ) -> Result<Option<u64>, Error> {
     let raised = sqlx::query!(
-        "insert into capacity_alarm (customer, host, path, raised_at) values ($1, $2, $3, $4) on conflict do nothing",
+        "insert into capacity_alarm (customer, host, path, raised_at)
+         select $1, $2, $3, $4 where exists (select from contact where customer is null and 'team' = any(receives))
+         on conflict do nothing",
         place.customer.as_str(),
         place.host.as_str(),
         place.path,
