@@ -1,6 +1,6 @@
 //! What a run measures on its hosts before anything is touched there, and how it is kept beside the run.
 //!
-//! Invariant: whatever goes wrong with it is no trouble of the run's; it holds up a host for no longer than [`MEASURE_LIMIT`].
+//! Invariant: whatever goes wrong with it is no trouble of the run's; it holds up a host for no longer than half a minute.
 
 use std::time::Duration;
 
