@@ -18,8 +18,8 @@ mod tls;
 mod unit;
 mod way;
 
-use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
@@ -96,10 +96,10 @@ impl From<String> for Found {
     }
 }
 
-/// What a watch keeps from one look to the next: not connections, but what is costly to set up and no part of what is looked at.
+/// What watches keep from one look to the next: not connections, but what is costly to set up and no part of what is looked at.
 #[derive(Debug, Default)]
 pub struct Memory {
-    http: OnceLock<reqwest::Client>,
+    http: Mutex<HashMap<http::Settings, reqwest::Client>>,
 }
 
 impl<'a> Scene<'a> {

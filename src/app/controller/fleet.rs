@@ -13,6 +13,7 @@ use crate::domain::id::{Epoch, Name, RunId};
 use crate::domain::job::Place;
 use crate::domain::plan::{HostIndex, Plan, PlannedStep, StepIndex};
 use crate::domain::run::event::{Facts, Fault};
+use crate::edge::probe::Memory;
 use crate::edge::remote::capsule::{Capsules, Record, StepKey};
 use crate::edge::remote::{Error, Remote};
 
@@ -78,6 +79,8 @@ pub struct Fleet {
     recorded: Mutex<Begun>,
     /// Connections of the watches, which may outlast those of the run.
     watch_remotes: Mutex<BTreeMap<Name, Arc<Remote>>>,
+    /// What the watches keep from one look to the next.
+    pub watch_memory: Memory,
     /// Where to with what is measured; none: nothing is measured.
     measured: Option<UnboundedSender<Measured>>,
 }
@@ -100,7 +103,16 @@ impl Fleet {
             (location, Station { remote, taken: OnceCell::new(), refused: tokio::sync::Mutex::default() })
         };
         let stations = locations.into_iter().map(station).collect();
-        Self { run, epoch, plan, stations, recorded: Mutex::default(), watch_remotes: Mutex::default(), measured: None }
+        Self {
+            run,
+            epoch,
+            plan,
+            stations,
+            recorded: Mutex::default(),
+            watch_remotes: Mutex::default(),
+            watch_memory: Memory::default(),
+            measured: None,
+        }
     }
 
     /// Has hosts measured before anything is touched there.

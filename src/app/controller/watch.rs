@@ -23,7 +23,7 @@ use crate::domain::plan::{HostIndex, PlannedHost};
 use crate::domain::probe::observer::Observer;
 use crate::domain::probe::template::Target;
 use crate::domain::probe::{HostProbe, Patience};
-use crate::edge::probe::{Finding, Memory, Scene, look_once};
+use crate::edge::probe::{Finding, Scene, look_once};
 
 /// So many looks of one probe may hang at the same time; while they do, none is added.
 const MOST_LOOKS: usize = 16;
@@ -54,10 +54,9 @@ async fn watch_one(fleet: &Fleet, host: &PlannedHost, wanted: &HostProbe, teller
         return tracing::error!(host = %host.name, probe = wanted.name, "the plan lacks the host from which is watched");
     };
     let secrets = read_secrets_patiently(host, wanted).await;
-    let memory = Memory::default();
     let target = Target { address: &host.connection.address, vars: &host.vars };
     let (own, from) = (own.as_deref().map(as_way), from.as_deref().map(as_way));
-    let scene = Scene { memory: Some(&memory), host: own, from, ..Scene::new(target, &secrets) };
+    let scene = Scene { memory: Some(&fleet.watch_memory), host: own, from, ..Scene::new(target, &secrets) };
     let limit = Duration::from_secs(wanted.probe.patience.timeout_s);
     let most_looks = if wanted.probe.check.is_costly() { 1 } else { MOST_LOOKS };
     let look = || look_once(&wanted.probe, &scene, limit);

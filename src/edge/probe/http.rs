@@ -1,5 +1,6 @@
 //! A web server that answers a request.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -9,7 +10,7 @@ use tokio::time::Instant;
 
 use super::certificates::read_certificates;
 use super::dial::{Doorway, open_doorway};
-use super::{Scene, chain, excerpt};
+use super::{Memory, Scene, chain, excerpt};
 use crate::domain::probe::template::{fill_in, fill_in_url};
 use crate::domain::probe::{self, HttpCheck, JsonCheck};
 
@@ -29,14 +30,10 @@ async fn answer(check: &HttpCheck, scene: &Scene<'_>, url: &str) -> Result<Strin
         Some(_) => Some(open_doorway(&place(url)?, scene).await?),
         None => None,
     };
-    let memory = scene.memory.filter(|_| doorway.is_none());
-    let client = match memory.and_then(|memory| memory.http.get().cloned()) {
-        Some(client) => client,
-        None => client(check, doorway.as_ref())?,
+    let client = match scene.memory.filter(|_| doorway.is_none()) {
+        Some(memory) => remembered_client(check, memory)?,
+        None => client(&Settings::of(check), doorway.as_ref())?,
     };
-    if let Some(memory) = memory {
-        memory.http.get_or_init(|| client.clone());
-    }
     let request = client.request(method(check.method), url).headers(headers(check, scene)?);
     let begun = Instant::now();
     let response = request.send().await.map_err(|error| last(&error))?;
@@ -59,7 +56,33 @@ fn place(url: &str) -> Result<String, String> {
     place.ok_or_else(|| "the URL names no host".to_owned())
 }
 
-fn client(check: &HttpCheck, doorway: Option<&Doorway>) -> Result<Client, String> {
+/// What a client is set up with.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Settings {
+    ca_file: Option<String>,
+    tls_verify: bool,
+    names_host: bool,
+}
+
+impl Settings {
+    fn of(check: &HttpCheck) -> Self {
+        let names_host = check.headers.iter().any(|header| header.name.eq_ignore_ascii_case("host"));
+        Self { ca_file: check.ca_file.clone(), tls_verify: check.tls_verify, names_host }
+    }
+}
+
+/// The client of all watches with the same settings: each of its own would have all certificates of the machine in memory.
+fn remembered_client(check: &HttpCheck, memory: &Memory) -> Result<Client, String> {
+    let settings = Settings::of(check);
+    let mut clients = memory.http.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(client) = clients.get(&settings) {
+        return Ok(client.clone());
+    }
+    let client = client(&settings, None)?;
+    Ok(clients.entry(settings).or_insert(client).clone())
+}
+
+fn client(settings: &Settings, doorway: Option<&Doorway>) -> Result<Client, String> {
     let mut builder = Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         // A proxy of the controller's environment would answer in place of the host.
@@ -67,8 +90,8 @@ fn client(check: &HttpCheck, doorway: Option<&Doorway>) -> Result<Client, String
         // Each look is a new user's.
         .pool_max_idle_per_host(0)
         .user_agent(concat!("turnus/", env!("CARGO_PKG_VERSION")))
-        .tls_danger_accept_invalid_certs(!check.tls_verify);
-    if check.headers.iter().any(|header| header.name.eq_ignore_ascii_case("host")) {
+        .tls_danger_accept_invalid_certs(!settings.tls_verify);
+    if settings.names_host {
         // HTTP/2 would name the URL's host as well, and servers refuse a request with two (RFC 9113, section 8.3.1).
         builder = builder.http1_only();
     }
@@ -76,7 +99,7 @@ fn client(check: &HttpCheck, doorway: Option<&Doorway>) -> Result<Client, String
         builder = builder.unix_socket(doorway.path.as_path());
     }
     let refuse = |error: reqwest::Error| format!("can't set up HTTP: {}", last(&error));
-    if let Some(path) = &check.ca_file {
+    if let Some(path) = &settings.ca_file {
         let certificates = read_certificates(path)?;
         let certificates = certificates.iter().map(|certificate| Certificate::from_der(certificate));
         builder = builder.tls_certs_merge(certificates.collect::<Result<Vec<_>, _>>().map_err(refuse)?);
