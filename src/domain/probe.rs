@@ -74,6 +74,9 @@ impl Patience {
     }
 }
 
+/// So many looks of one watch may hang at the same time; while they do, none is added.
+pub const MOST_LOOKS: usize = 16;
+
 /// A probe that a host has by the inventory: what the host must do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostProbe {

@@ -22,11 +22,9 @@ use crate::domain::line::clean_line;
 use crate::domain::plan::{HostIndex, PlannedHost};
 use crate::domain::probe::observer::Observer;
 use crate::domain::probe::template::Target;
-use crate::domain::probe::{HostProbe, Patience};
+use crate::domain::probe::{HostProbe, MOST_LOOKS, Patience};
 use crate::edge::probe::{Finding, Scene, look_once};
 
-/// So many looks of one probe may hang at the same time; while they do, none is added.
-const MOST_LOOKS: usize = 16;
 /// A secret that could not be read is asked for again after this time.
 const SECRET_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
@@ -116,7 +114,8 @@ struct Teller<'a> {
 impl Teller<'_> {
     /// Whether anybody listens.
     async fn tell(&self, met: bool, since: Instant, finding: &Finding) -> bool {
-        let what = clean_line(finding.what.as_bytes(), LINE_CHARS);
+        // A look that failed late tells the return as well, but nothing of what was found then.
+        let what = if met == finding.met { clean_line(finding.what.as_bytes(), LINE_CHARS) } else { String::new() };
         let seen = Input::Seen { host: self.host, probe: self.probe.to_owned(), met, since, what };
         self.inputs.send(seen).await.is_ok()
     }

@@ -10,7 +10,7 @@ use super::sip::read_sip;
 use super::sql::read_sql;
 use super::tls::read_tls;
 use super::unit::read_unit;
-use super::{Check, HostProbe, OnRedBefore, Patience, Probe, SshCheck, TcpCheck, Watch};
+use super::{Check, HostProbe, MOST_LOOKS, OnRedBefore, Patience, Probe, SshCheck, TcpCheck, Watch};
 use crate::domain::document::{Distinct, Table, Value, Wrong};
 
 #[cfg(test)]
@@ -36,8 +36,6 @@ const KINDS: [(&str, Read); 13] = [
     ("unit", read_unit),
 ];
 
-/// So many looks of a watch may hang at the same time.
-const MOST_LOOKS: u64 = 16;
 /// Shortest time between two looks that cost a login each, in seconds.
 const COSTLY_INTERVAL_S: u64 = 10;
 
@@ -111,7 +109,7 @@ fn read_watch(
 /// Looks that hang must not be more than a watch keeps up, and those that cost the service much come seldom.
 fn check_pace(value: &Value<'_>, probe: &Probe) {
     let Patience { timeout_s, interval_s, .. } = probe.patience;
-    if timeout_s > interval_s.saturating_mul(MOST_LOOKS) {
+    if timeout_s > interval_s.saturating_mul(MOST_LOOKS as u64) {
         let wrong =
             Wrong::new(format!("the probe is watched every {interval_s} s, and each look may take {timeout_s} s"));
         value.report(wrong.expected(format!("a `timeout` of at most {MOST_LOOKS} times the `interval`")));

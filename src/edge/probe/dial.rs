@@ -7,7 +7,7 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpStream, UnixListener};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Scene, Stream, chain};
+use super::{Scene, Stream, chain, host_of};
 
 /// Connects to `host:port`.
 pub(super) async fn dial(address: &str, scene: &Scene<'_>) -> Result<Box<dyn Stream>, String> {
@@ -15,10 +15,8 @@ pub(super) async fn dial(address: &str, scene: &Scene<'_>) -> Result<Box<dyn Str
         return Ok(Box::new(TcpStream::connect(address).await.map_err(|error| chain(&error))?));
     };
     let refuse = || format!("`{address}` is no address with a port");
-    let (host, port) = address.rsplit_once(':').ok_or_else(refuse)?;
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let port = port.parse().map_err(|_| refuse())?;
-    from.dial(host, port).await.map_err(|why| format!("from {}: {why}", from.name()))
+    let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).ok_or_else(refuse)?;
+    from.dial(host_of(address), port).await.map_err(|why| format!("from {}: {why}", from.name()))
 }
 
 /// A socket in a private directory, for clients that connect for themselves. It takes one connection.
