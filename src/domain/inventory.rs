@@ -184,6 +184,31 @@ pub struct Host {
     pub capacity: Vec<WatchedPath>,
 }
 
+/// Which program speaks SSH with a machine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// The built-in client if it understands all that the configuration asks for, else OpenSSH.
+    #[default]
+    Auto,
+    /// The client that is part of turnus.
+    Builtin,
+    /// The `ssh` program of this machine.
+    OpenSsh,
+}
+
+impl Transport {
+    /// As files write it.
+    pub const ALL: [(&'static str, Self); 3] =
+        [("auto", Self::Auto), ("builtin", Self::Builtin), ("openssh", Self::OpenSsh)];
+
+    /// The word that files write.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::ALL.iter().find(|(_, transport)| *transport == self).map_or("auto", |(word, _)| word)
+    }
+}
+
 /// How a machine is reached, as far as the inventory says; the user's ssh_config fills in the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Connection {
@@ -210,6 +235,9 @@ pub struct Connection {
     /// Directory on the host for capsules; absent: `/var/lib/turnus` for root, else `~/.local/state/turnus`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_dir: Option<String>,
+    /// Which program speaks SSH with the machine, and with the hops on the way. Absent: what turnus.toml says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transport: Option<Transport>,
 }
 
 impl Connection {
@@ -225,6 +253,7 @@ impl Connection {
             known_hosts: None,
             elevate: false,
             state_dir: None,
+            transport: None,
         }
     }
 }

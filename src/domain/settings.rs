@@ -5,10 +5,10 @@
 use super::calendar::{CalendarFreeze, Freeze};
 use super::document::{self, Located, Table, Value, Wrong};
 use super::id::Name;
-use super::inventory::Locale;
 use super::inventory::address::{EMAIL_RULE, LOCAL_PATH_RULE, USER_RULE, parse_email, parse_local_path, parse_user};
 use super::inventory::freeze::{Freezes, read_freezes};
 use super::inventory::parse::LOCALES;
+use super::inventory::{Locale, Transport};
 use super::job::SecretReference;
 use super::job::secret::read_reference;
 use super::problem::Problems;
@@ -110,6 +110,8 @@ pub struct Ssh {
     pub connect_timeout_s: u64,
     /// Seconds between signs of life; a line that misses three in a row is dead.
     pub keep_alive_s: u64,
+    /// Which program speaks SSH, for hosts that don't say it themselves.
+    pub transport: Transport,
     /// How many connections may be coming up at the same time.
     pub connect_parallel: u16,
     /// How many commands may run over one connection at the same time; sshd allows 10 unless told otherwise.
@@ -125,6 +127,7 @@ impl Default for Ssh {
             config_file: None,
             connect_timeout_s: 15,
             keep_alive_s: 7,
+            transport: Transport::Auto,
             connect_parallel: 16,
             sessions_per_host: 8,
         }
@@ -268,6 +271,7 @@ fn read_ssh(mut table: Table<'_>) -> Ssh {
         config_file: read_path(&mut table, "config_file"),
         connect_timeout_s: read_duration(&mut table, "connect_timeout").unwrap_or(default.connect_timeout_s),
         keep_alive_s: read_duration(&mut table, "keep_alive").unwrap_or(default.keep_alive_s),
+        transport: table.optional("transport").and_then(|value| value.word(&Transport::ALL)).unwrap_or_default(),
         connect_parallel: read_count(&mut table, "connect_parallel").unwrap_or(default.connect_parallel),
         sessions_per_host: read_count(&mut table, "sessions_per_host").unwrap_or(default.sessions_per_host),
     };

@@ -5,7 +5,7 @@
 //! packages::survey, simulate                   a look at packages: read-only, may be repeated
 //! capacity::measure                            a look at disks and memory: likewise
 //!        └─ Remote::exec                          "run a command with streams", the one thing a transport can do
-//!             ├─ Ssh       OpenSSH, one multiplexed connection per machine
+//!             ├─ Ssh       one connection per machine, by `builtin` (in this process) or `openssh` (a program)
 //!             ├─ Local     a child process on the controller
 //!             └─ Scripted  a model fleet in memory: rehearsals, exhaustive tests of the driver
 //! ```
@@ -17,6 +17,7 @@
 
 mod answer;
 mod backoff;
+mod builtin;
 pub mod capacity;
 pub mod capsule;
 pub mod error;
@@ -24,7 +25,9 @@ mod frame;
 mod local;
 mod mask;
 mod master;
+mod openssh;
 pub mod packages;
+mod resolve;
 mod running;
 pub mod scripted;
 mod ssh;
@@ -36,7 +39,7 @@ pub use error::Error;
 pub use local::LocalHost;
 pub use running::{Command, Exit, Running};
 pub use scripted::ScriptedHost;
-pub use ssh::{SshControl, SshHost, SshTarget};
+pub use ssh::{Choice, SshControl, SshHost, SshTarget};
 pub use ssh_config::SshSettings;
 pub use tunnel::Tunnel;
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
-use turnus::domain::inventory::Connection;
+use turnus::domain::inventory::{Connection, Transport};
 use turnus::edge::remote::capsule::{Capsules, End, Record};
 use turnus::edge::remote::trust::fetch_keys;
 use turnus::edge::remote::{Command, Error, Exit, Remote};
@@ -20,6 +20,11 @@ fn command(words: &[&str]) -> Command {
     Command { argv: words.iter().map(|&word| word.to_owned()).collect(), stdin: Vec::new() }
 }
 
+/// How many `ssh` processes hold a connection.
+fn processes_of(transport: Transport) -> usize {
+    usize::from(transport == Transport::OpenSsh)
+}
+
 async fn say_hello(remote: &Remote) -> Result<String, Error> {
     let mut running = remote.exec(command(&["echo", "hello"])).await?;
     let mut said = String::new();
@@ -27,9 +32,8 @@ async fn say_hello(remote: &Remote) -> Result<String, Error> {
     running.wait().await.map(|_| said)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_key_is_refused_with_its_fingerprint_and_accepted_after_trust() {
-    let (sshd, controller) = (Sshd::start(), Controller::new());
+async fn an_unknown_key_is_refused_with_its_fingerprint_and_accepted_after_trust(transport: Transport) {
+    let (sshd, controller) = (Sshd::start(), Controller::by(transport));
     let connection = sshd.connection();
     let error = say_hello(&controller.remote(&connection)).await.expect_err("unknown");
     assert!(matches!(error, Error::HostKeyUnknown { .. }), "{error:?}");
@@ -44,9 +48,8 @@ async fn an_unknown_key_is_refused_with_its_fingerprint_and_accepted_after_trust
     assert_eq!(say_hello(&controller.remote(&connection)).await, Ok("hello\n".to_owned()));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_changed_key_is_refused_with_both_fingerprints() {
-    let (mut sshd, controller) = (Sshd::start(), Controller::new());
+async fn a_changed_key_is_refused_with_both_fingerprints(transport: Transport) {
+    let (mut sshd, controller) = (Sshd::start(), Controller::by(transport));
     let connection = sshd.connection();
     controller.trust(&connection).await;
     let before = sshd.fingerprint();
@@ -60,9 +63,8 @@ async fn a_changed_key_is_refused_with_both_fingerprints() {
     assert_eq!(say_hello(&controller.remote(&connection)).await, Ok("hello\n".to_owned()));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_is_not_accepted_is_told_apart() {
-    let (sshd, controller) = (Sshd::start(), Controller::new());
+async fn a_key_that_is_not_accepted_is_told_apart(transport: Transport) {
+    let (sshd, controller) = (Sshd::start(), Controller::by(transport));
     let other = controller.directory.path().join("other key");
     make_key(&other);
     let connection = Connection { identity_file: Some(other.display().to_string()), ..sshd.connection() };
@@ -71,9 +73,8 @@ async fn a_key_that_is_not_accepted_is_told_apart() {
     assert!(matches!(error, Error::AuthenticationRefused { .. }), "{error:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_does_not_answer_is_sorted_and_bounded_in_time() {
-    let controller = Controller::new();
+async fn what_does_not_answer_is_sorted_and_bounded_in_time(transport: Transport) {
+    let controller = Controller::by(transport);
     let sshd = Sshd::start();
     let mute = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let closed = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
@@ -91,9 +92,8 @@ async fn what_does_not_answer_is_sorted_and_bounded_in_time() {
     assert!(controller.masters().is_empty(), "no ssh process stays");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_jump_host_is_checked_trusted_and_used() {
-    let (hop, sshd, controller) = (Sshd::start(), Sshd::start(), Controller::new());
+async fn a_jump_host_is_checked_trusted_and_used(transport: Transport) {
+    let (hop, sshd, controller) = (Sshd::start(), Sshd::start(), Controller::by(transport));
     let mut connection = sshd.connection();
     connection.proxy_jump = vec![hop.connection()];
     let error = say_hello(&controller.remote(&connection)).await.expect_err("unknown");
@@ -105,9 +105,8 @@ async fn a_jump_host_is_checked_trusted_and_used() {
     assert!(hop.log().contains("Accepted publickey"), "{}", hop.log());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_users_ssh_config_fills_in_what_the_inventory_does_not_say() {
-    let (sshd, controller) = (Sshd::start(), Controller::new());
+async fn the_users_ssh_config_fills_in_what_the_inventory_does_not_say(transport: Transport) {
+    let (sshd, controller) = (Sshd::start(), Controller::by(transport));
     let user = format!(
         "Host maintained-*\n  HostName {}\n  Port {}\n  User root\n  IdentityFile {}\n  ControlMaster auto\n  ControlPath \
          {}/users-own\n  RemoteCommand false\n  LocalForward 1 localhost:1\n",
@@ -129,9 +128,8 @@ async fn the_users_ssh_config_fills_in_what_the_inventory_does_not_say() {
     assert!(!controller.directory.path().join("users-own").exists());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn exit_statuses_and_streams_of_a_bare_command_are_exact() {
-    let (sshd, controller) = (Sshd::start(), Controller::new());
+async fn exit_statuses_and_streams_of_a_bare_command_are_exact(transport: Transport) {
+    let (sshd, controller) = (Sshd::start(), Controller::by(transport));
     let machine = controller.machine(&sshd.connection()).await;
     for status in [0, 1, 126, 127, 254, 255] {
         let mut running = machine
@@ -156,9 +154,8 @@ async fn exit_statuses_and_streams_of_a_bare_command_are_exact() {
     assert_eq!(said, Ok("hello\n".to_owned()), "and the connection is still good");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn parallel_steps_share_one_connection_and_wait_for_room() {
-    let (sshd, controller) = (Sshd::start_with("MaxSessions 1", &[]), Controller::new());
+async fn parallel_steps_share_one_connection_and_wait_for_room(transport: Transport) {
+    let (sshd, controller) = (Sshd::start_with("MaxSessions 1", &[]), Controller::by(transport));
     let machine = controller.machine(&sshd.connection()).await;
     let capsules = machine.prepare().await;
     let all: Vec<_> =
@@ -167,12 +164,11 @@ async fn parallel_steps_share_one_connection_and_wait_for_room() {
         assert_eq!(following.await.expect("followed").end(), End::Exit(i32::try_from(step).expect("small")));
     }
     assert_eq!(sshd.log().matches("Accepted publickey").count(), 1, "{}", sshd.log());
-    assert_eq!(controller.masters().len(), 1);
+    assert_eq!(controller.masters().len(), processes_of(transport));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_takes_few_callers_at_a_time_is_called_again() {
-    let (sshd, controller) = (Sshd::start_with("MaxStartups 1:100:1", &[]), Controller::new());
+async fn a_server_that_takes_few_callers_at_a_time_is_called_again(transport: Transport) {
+    let (sshd, controller) = (Sshd::start_with("MaxStartups 1:100:1", &[]), Controller::by(transport));
     controller.trust(&sshd.connection()).await;
     let callers: Vec<_> = (0..6)
         .map(|_| {
@@ -185,12 +181,11 @@ async fn a_server_that_takes_few_callers_at_a_time_is_called_again() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn closing_leaves_no_process_even_if_a_command_still_runs() {
-    let (sshd, controller) = (Sshd::start(), Controller::new());
+async fn closing_leaves_no_process_even_if_a_command_still_runs(transport: Transport) {
+    let (sshd, controller) = (Sshd::start(), Controller::by(transport));
     let machine = controller.machine(&sshd.connection()).await;
     let abandoned = machine.remote.exec(command(&["sleep", "2"])).await.expect("running");
-    assert_eq!(controller.masters().len(), 1);
+    assert_eq!((controller.masters().len(), sshd.connections()), (processes_of(transport), 1));
     machine.remote.close().await;
     assert_eq!(controller.masters(), Vec::<i32>::new());
     drop(abandoned);
@@ -198,15 +193,14 @@ async fn closing_leaves_no_process_even_if_a_command_still_runs() {
     // Without close, letting go of the last handle does it.
     let remote = controller.remote(&sshd.connection());
     say_hello(&remote).await.expect("hello");
-    assert_eq!(controller.masters().len(), 1);
+    assert_eq!((controller.masters().len(), sshd.connections()), (processes_of(transport), 1));
     drop(remote);
     assert_eq!(controller.masters(), Vec::<i32>::new());
     until("the sessions on the server to end", || sshd.session_processes().is_empty()).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn start_up_files_that_talk_are_no_part_of_the_answer() {
-    let (sshd, controller, account) = (Sshd::start(), Controller::new(), Account::create());
+async fn start_up_files_that_talk_are_no_part_of_the_answer(transport: Transport) {
+    let (sshd, controller, account) = (Sshd::start(), Controller::by(transport), Account::create());
     let noise = "echo Welcome; printf 'turnus:n1\\nrc 0 no\\nend'; echo oops >&2\n";
     fs::write(account.home.join(".bashrc"), noise).expect("written");
     let connection =
@@ -223,9 +217,8 @@ async fn start_up_files_that_talk_are_no_part_of_the_answer() {
     machine.remote.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sudo_that_asks_is_an_error_and_sudo_that_does_not_gives_root() {
-    let (sshd, controller, account) = (Sshd::start(), Controller::new(), Account::create());
+async fn sudo_that_asks_is_an_error_and_sudo_that_does_not_gives_root(transport: Transport) {
+    let (sshd, controller, account) = (Sshd::start(), Controller::by(transport), Account::create());
     let connection = Connection { user: Some(account.name.clone()), elevate: true, ..sshd.connection() };
     let machine = controller.machine(&connection).await;
     let refused = machine.take(1, Record::MayBegin).await;
@@ -238,9 +231,8 @@ async fn sudo_that_asks_is_an_error_and_sudo_that_does_not_gives_root() {
     machine.remote.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_account_without_a_shell_is_told_apart() {
-    let (sshd, controller, account) = (Sshd::start(), Controller::new(), Account::create());
+async fn an_account_without_a_shell_is_told_apart(transport: Transport) {
+    let (sshd, controller, account) = (Sshd::start(), Controller::by(transport), Account::create());
     let changed = Process::new("usermod").args(["-s", "/usr/sbin/nologin", &account.name]).status();
     assert!(changed.expect("usermod").success());
     let machine = controller.machine(&Connection { user: Some(account.name.clone()), ..sshd.connection() }).await;
@@ -284,38 +276,33 @@ async fn survives(machine: &Machine, break_it: impl AsyncFnOnce(&Capsules)) {
     machine.remote.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_step_survives_the_death_of_its_sshd_session() {
-    let (sshd, controller) = (Sshd::start(), Controller::new());
+async fn a_step_survives_the_death_of_its_sshd_session(transport: Transport) {
+    let (sshd, controller) = (Sshd::start(), Controller::by(transport));
     let machine = controller.machine(&sshd.connection()).await;
     survives(&machine, async |_| sshd.kill_sessions()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_survives_the_death_of_the_ssh_master() {
-    let (sshd, controller) = (Sshd::start(), Controller::new());
+    let (sshd, controller) = (Sshd::start(), Controller::by(Transport::OpenSsh));
     let machine = controller.machine(&sshd.connection()).await;
     survives(&machine, async |_| controller.masters().into_iter().for_each(kill)).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_step_survives_a_line_that_goes_silent() {
-    let (sshd, controller) = (Sshd::start(), Controller::new());
+async fn a_step_survives_a_line_that_goes_silent(transport: Transport) {
+    let (sshd, controller) = (Sshd::start(), Controller::by(transport));
     let line = Line::to(&sshd.address, sshd.port).await;
     let machine = controller.machine(&Connection { port: Some(line.port), ..sshd.connection() }).await;
     survives(&machine, async |_| {
-        let old = controller.masters();
         line.freeze();
-        // The keep-alives notice it.
-        until("the dead line to be noticed", || old.iter().all(|master| !controller.masters().contains(master))).await;
+        until("the line to be dead", || line.is_dead()).await;
         line.thaw();
     })
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_step_survives_its_controller() {
-    let (sshd, controller) = (Sshd::start(), Controller::new());
+async fn a_step_survives_its_controller(transport: Transport) {
+    let (sshd, controller) = (Sshd::start(), Controller::by(transport));
     let machine = controller.machine(&sshd.connection()).await;
     let old = machine.prepare().await;
     let work = order(0, &patient_script(&machine));
@@ -324,7 +311,7 @@ async fn a_step_survives_its_controller() {
     // All that a killed controller leaves: nothing. The next one connects anew, with the next epoch.
     following.abort();
     controller.masters().into_iter().for_each(kill);
-    let next = Controller::new();
+    let next = Controller::by(transport);
     fs::copy(&controller.settings.known_hosts, &next.settings.known_hosts).expect("copied");
     let state_dir = Some(machine.path("state").display().to_string());
     let remote = Arc::new(next.remote(&Connection { state_dir, ..sshd.connection() }));
@@ -342,9 +329,8 @@ async fn a_step_survives_its_controller() {
     machine.remote.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_unreachable_host_leaves_a_started_step_unknown() {
-    let (sshd, controller) = (Sshd::start(), Controller::new());
+async fn an_unreachable_host_leaves_a_started_step_unknown(transport: Transport) {
+    let (sshd, controller) = (Sshd::start(), Controller::by(transport));
     let machine = controller.machine(&sshd.connection()).await;
     let capsules = machine.prepare().await;
     let work = order(0, &patient_script(&machine));
@@ -366,8 +352,7 @@ async fn an_unreachable_host_leaves_a_started_step_unknown() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_restart_is_seen_by_its_boot_id_and_begun_once() {
+async fn a_restart_is_seen_by_its_boot_id_and_begun_once(transport: Transport) {
     // A boot id that a test can change: bound over the real one, in a mount namespace of this sshd alone.
     let place = tempfile::tempdir().expect("a directory");
     let (boot_id, wrapper, tools) =
@@ -390,7 +375,7 @@ async fn a_restart_is_seen_by_its_boot_id_and_begun_once() {
     }
     let path = format!("SetEnv PATH={}:/usr/bin:/bin", tools.display());
     let sshd = Sshd::start_with(&path, &["unshare", "-m", &wrapper.display().to_string()]);
-    let controller = Controller::new();
+    let controller = Controller::by(transport);
     let machine = controller.machine(&sshd.connection()).await;
     let capsules = machine.prepare().await;
     let (sender, _receiver) = mpsc::channel(64);
@@ -414,8 +399,7 @@ async fn a_restart_is_seen_by_its_boot_id_and_begun_once() {
     machine.remote.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_restart_that_is_refused_fails_at_once() {
+async fn a_restart_that_is_refused_fails_at_once(transport: Transport) {
     let tools = tempfile::tempdir().expect("a directory");
     for name in ["systemctl", "reboot", "shutdown"] {
         let program = tools.path().join(name);
@@ -423,11 +407,52 @@ async fn a_restart_that_is_refused_fails_at_once() {
         fs::set_permissions(program, fs::Permissions::from_mode(0o755)).expect("set");
     }
     let sshd = Sshd::start_with(&format!("SetEnv PATH={}:/usr/bin:/bin", tools.path().display()), &[]);
-    let controller = Controller::new();
+    let controller = Controller::by(transport);
     let machine = controller.machine(&sshd.connection()).await;
     let capsules = machine.prepare().await;
     let (sender, _receiver) = mpsc::channel(64);
     let ended = capsules.reboot(&order(0, ""), &sender, tokio::time::Instant::now() + PATIENCE).await.expect("an end");
     assert_eq!(ended.end, End::Exit(1));
     machine.remote.close().await;
+}
+
+/// Each of these holds for both transports.
+macro_rules! on_both_transports {
+    ($($name:ident,)*) => {
+        mod openssh {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(super::Transport::OpenSsh).await;
+            })*
+        }
+
+        mod builtin {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(super::Transport::Builtin).await;
+            })*
+        }
+    };
+}
+
+on_both_transports! {
+    an_unknown_key_is_refused_with_its_fingerprint_and_accepted_after_trust,
+    a_changed_key_is_refused_with_both_fingerprints,
+    a_key_that_is_not_accepted_is_told_apart,
+    what_does_not_answer_is_sorted_and_bounded_in_time,
+    a_jump_host_is_checked_trusted_and_used,
+    the_users_ssh_config_fills_in_what_the_inventory_does_not_say,
+    exit_statuses_and_streams_of_a_bare_command_are_exact,
+    parallel_steps_share_one_connection_and_wait_for_room,
+    a_server_that_takes_few_callers_at_a_time_is_called_again,
+    closing_leaves_no_process_even_if_a_command_still_runs,
+    start_up_files_that_talk_are_no_part_of_the_answer,
+    sudo_that_asks_is_an_error_and_sudo_that_does_not_gives_root,
+    an_account_without_a_shell_is_told_apart,
+    a_step_survives_the_death_of_its_sshd_session,
+    a_step_survives_a_line_that_goes_silent,
+    a_step_survives_its_controller,
+    an_unreachable_host_leaves_a_started_step_unknown,
+    a_restart_is_seen_by_its_boot_id_and_begun_once,
+    a_restart_that_is_refused_fails_at_once,
 }

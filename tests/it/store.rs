@@ -84,6 +84,7 @@ fn planned_host(host: &str) -> PlannedHost {
         known_hosts: None,
         elevate: true,
         state_dir: None,
+        transport: None,
     };
     PlannedHost {
         probes: Vec::new(),

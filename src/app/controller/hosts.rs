@@ -20,6 +20,10 @@ pub(in crate::app) fn ssh_settings(ssh: &Ssh, state_dir: &Path) -> Result<SshSet
         keep_alive_s: ssh.keep_alive_s,
         sessions_per_host: usize::from(ssh.sessions_per_host),
         connect_parallel: usize::from(ssh.connect_parallel),
+        transport: ssh.transport,
+        environment: config::environment()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
     })
 }
 

@@ -43,6 +43,16 @@ pub enum Error {
         /// `file:line` of the known key.
         place: String,
     },
+    /// A key that is marked as not to be trusted any more.
+    #[error("the host key of `{host}` is revoked ({fingerprint}, by {place})")]
+    HostKeyRevoked {
+        /// Which machine.
+        host: String,
+        /// Fingerprint of the key that it offers.
+        fingerprint: String,
+        /// `file:line` of the mark.
+        place: String,
+    },
     /// No key was accepted.
     #[error("`{host}` refuses the login: {detail}")]
     AuthenticationRefused {
@@ -132,6 +142,9 @@ impl Error {
                 "if the machine was reinstalled, replace the key with `turnus trust {host}` (known from {place}); \
                  if not, somebody may be in between"
             ),
+            Self::HostKeyRevoked { place, .. } => format!(
+                "give the machine a new key, and take it in with `turnus trust`; if the mark at {place} is wrong, remove it"
+            ),
             Self::AuthenticationRefused { .. } => {
                 "check `user` and `identity_file`, and that the public key is in the account's authorized_keys"
                     .to_owned()
@@ -176,6 +189,8 @@ pub(super) enum Refusal {
     KeyUnknown,
     /// Changed key.
     KeyChanged,
+    /// A key that is marked as revoked.
+    KeyRevoked,
     /// No key was accepted.
     Login,
     /// The configuration can't be used.
@@ -185,7 +200,8 @@ pub(super) enum Refusal {
 impl Refusal {
     /// Sorts what ssh printed.
     pub(super) fn of(messages: &str) -> Self {
-        const SIGNS: [(&str, Refusal); 14] = [
+        const SIGNS: [(&str, Refusal); 15] = [
+            ("REVOKED HOST KEY DETECTED", Refusal::KeyRevoked),
             ("HOST IDENTIFICATION HAS CHANGED", Refusal::KeyChanged),
             ("host key is known for", Refusal::KeyUnknown),
             ("Host key verification failed", Refusal::KeyUnknown),

@@ -8,10 +8,11 @@ use std::process::ExitStatus;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::builtin::BuiltinSession;
 use super::error::{Error, excerpt};
 use super::local::LocalProcess;
+use super::openssh::OpenSshSession;
 use super::scripted::ScriptedProcess;
-use super::ssh::SshSession;
 
 /// How much of a command's standard error is kept: the last part, for messages.
 const STDERR_LIMIT: usize = 4 * 1024;
@@ -40,6 +41,8 @@ pub struct Running {
     pub stdout: Box<dyn AsyncRead + Send + Unpin>,
     stderr: AbortOnDropHandle<Vec<u8>>,
     ending: Ending,
+    /// Where it runs, for messages.
+    host: String,
 }
 
 impl fmt::Debug for Running {
@@ -51,8 +54,10 @@ impl fmt::Debug for Running {
 /// What each transport waits for.
 #[derive(Debug)]
 pub(super) enum Ending {
-    /// A session of a connection.
-    Ssh(Box<SshSession>),
+    /// A session of a master of OpenSSH.
+    OpenSsh(Box<OpenSshSession>),
+    /// A channel of the built-in transport.
+    Builtin(BuiltinSession),
     /// A child process.
     Local(LocalProcess),
     /// An answer of the model fleet.
@@ -83,7 +88,12 @@ impl Running {
             kept
         };
         let both = async move { tokio::join!(feed, collect).1 };
-        Self { stdout, stderr: AbortOnDropHandle::new(tokio::spawn(both)), ending }
+        Self { stdout, stderr: AbortOnDropHandle::new(tokio::spawn(both)), ending, host: String::new() }
+    }
+
+    /// The same, on a machine that messages call so.
+    pub(super) fn on(self, host: &str) -> Self {
+        Self { host: host.to_owned(), ..self }
     }
 
     /// Waits for the end; call it when `stdout` has ended. With what was printed to standard error, for messages.
@@ -91,13 +101,18 @@ impl Running {
     /// # Errors
     /// When the line was lost: the command may have ended or not.
     pub async fn wait(self) -> Result<(Exit, String), Error> {
-        let exit = match self.ending {
-            Ending::Ssh(session) => session.wait().await?,
+        let Self { stdout, stderr, ending, host } = self;
+        // A command that goes on printing ends with its pipe.
+        drop(stdout);
+        let lost = |detail| Error::LineLost { host, detail };
+        let exit = match ending {
+            Ending::OpenSsh(session) => session.wait().await.map_err(lost)?,
+            Ending::Builtin(session) => session.wait().await.map_err(lost)?,
             Ending::Local(process) => process.wait().await?,
             Ending::Scripted(process) => process.wait()?,
         };
         // A daemon may hold standard error open.
-        let messages = tokio::time::timeout(std::time::Duration::from_millis(200), self.stderr).await;
+        let messages = tokio::time::timeout(std::time::Duration::from_millis(200), stderr).await;
         let messages = messages.ok().and_then(Result::ok).unwrap_or_default();
         Ok((exit, excerpt(&String::from_utf8_lossy(&messages))))
     }

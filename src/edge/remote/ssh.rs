@@ -1,25 +1,25 @@
-//! Commands on a machine over OpenSSH: one multiplexed connection per machine, made when it is first needed, shared
-//! by parallel commands, made anew when it is lost.
+//! Commands on a machine over SSH: one connection per machine, made when it is first needed, shared by parallel commands, made anew
+//! when it is lost; by the transport that understands what is configured for the machine.
 //!
-//! The only file that knows the openssh crate. Invariants: a command that was handed to a connection is never sent
-//! again from here; a server that allows few sessions or few logins at a time is waited for, not failed.
+//! Knows when to connect and when to wait; `openssh` and `builtin` know how. Invariants: a command that was handed to a connection
+//! is never sent again from here; a server that allows few sessions or few logins at a time is waited for, not failed.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use openssh::{Child, Session, Stdio};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
 use super::error::{Error, Refusal, excerpt};
-use super::master::{ControlDirectory, MasterFiles, end, explain, launch, read_log};
-use super::running::{Command, Ending, Exit, Running, shell_line};
-use super::ssh_config::{KeyCheck, SshSettings, render};
-use super::trust;
-use super::tunnel::{self, Tunnel};
-use crate::domain::inventory::Connection;
+use super::master::{ControlDirectory, MasterFiles};
+use super::resolve::{NoWay, Resolved, Resolver};
+use super::running::{Command, Running, shell_line};
+use super::ssh_config::SshSettings;
+use super::tunnel::Tunnel;
+use super::{builtin, openssh, trust};
+use crate::domain::inventory::{Connection, Transport};
 
 /// For how long a server that hangs up on new connections (`MaxStartups`) is called again: others who wait for it, too, need their turn.
 pub(super) const CROWDED_PATIENCE: Duration = Duration::from_secs(30);
@@ -31,6 +31,7 @@ pub struct SshControl {
     directory: ControlDirectory,
     connecting: Semaphore,
     made: AtomicUsize,
+    resolver: Resolver,
 }
 
 impl SshControl {
@@ -42,7 +43,7 @@ impl SshControl {
         let directory = ControlDirectory::create()
             .map_err(|error| Error::Unusable { what: format!("a private directory in /tmp: {error}") })?;
         let connecting = Semaphore::new(settings.connect_parallel.max(1));
-        Ok(Arc::new(Self { settings, directory, connecting, made: AtomicUsize::new(0) }))
+        Ok(Arc::new(Self { settings, directory, connecting, made: AtomicUsize::new(0), resolver: Resolver::default() }))
     }
 
     /// Where the sockets are; the process title of every connection names it.
@@ -51,7 +52,8 @@ impl SshControl {
         self.directory.path()
     }
 
-    fn next_files(&self) -> MasterFiles {
+    /// For one connection of OpenSSH.
+    pub(super) fn next_files(&self) -> MasterFiles {
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         let path = |suffix: &str| self.directory.path().join(format!("{number}.{suffix}"));
         MasterFiles { config: path("conf"), socket: path("s"), log: path("log") }
@@ -87,6 +89,7 @@ impl SshTarget {
             Refusal::Configuration => Error::Unusable { what: detail },
             Refusal::KeyUnknown => Error::HostKeyUnknown { host, fingerprint: self.ask_fingerprint().await },
             Refusal::KeyChanged => self.describe_change(messages).await,
+            Refusal::KeyRevoked => self.describe_revocation(messages),
         }
     }
 
@@ -96,6 +99,14 @@ impl SshTarget {
         let named = |key: &trust::OfferedKey| format!("{} {} {}", key.machine, key.algorithm, key.fingerprint);
         let known: Vec<String> = keys.iter().map(named).collect();
         if known.is_empty() { "its fingerprint could not be asked".to_owned() } else { known.join(", ") }
+    }
+
+    /// `The ED25519 host key for NAME is marked as revoked.` stands above; ssh does not tell where the mark is.
+    fn describe_revocation(&self, messages: &str) -> Error {
+        let told = messages.split_ascii_whitespace().find(|word| word.starts_with("SHA256:"));
+        let fingerprint = told.unwrap_or("its fingerprint is not told").trim_end_matches('.').to_owned();
+        let host = self.name.clone();
+        Error::HostKeyRevoked { host, fingerprint, place: "a `@revoked` line of known_hosts".to_owned() }
     }
 
     async fn describe_change(&self, messages: &str) -> Error {
@@ -120,6 +131,72 @@ impl SshTarget {
     }
 }
 
+/// Why there is no connection.
+#[derive(Debug)]
+pub(super) enum NotConnected {
+    /// The server had too many callers at once, or hung up before it said who it is. Worth another try at once.
+    Crowded(Error),
+    /// The built-in transport and the server have no algorithm in common.
+    NothingInCommon(Error),
+    /// Another try would come to the same.
+    Final(Error),
+}
+
+impl From<Error> for NotConnected {
+    fn from(error: Error) -> Self {
+        Self::Final(error)
+    }
+}
+
+/// Why a command was not handed over.
+#[derive(Debug)]
+pub(super) enum NotOpened {
+    /// MaxSessions: others must end first. With what was to be handed over.
+    NoRoom(Vec<u8>, OwnedSemaphorePermit),
+    /// The connection ended. The command may have been begun.
+    Lost(String),
+}
+
+/// One connection.
+#[derive(Debug, Clone)]
+enum Line {
+    OpenSsh(Arc<openssh::Line>),
+    Builtin(Arc<builtin::Line>),
+}
+
+impl Line {
+    fn is_broken(&self) -> bool {
+        match self {
+            Self::OpenSsh(line) => line.is_broken(),
+            Self::Builtin(line) => line.is_broken(),
+        }
+    }
+
+    async fn open(&self, words: &str, input: Vec<u8>, permit: OwnedSemaphorePermit) -> Result<Running, NotOpened> {
+        match self {
+            Self::OpenSsh(line) => line.open(words, input, permit).await,
+            Self::Builtin(line) => line.open(words, input, permit).await,
+        }
+    }
+
+    async fn dial(&self, host: &str, port: u16) -> Result<Result<Tunnel, String>, String> {
+        match self {
+            Self::OpenSsh(line) => line.dial(host, port).await,
+            Self::Builtin(line) => Ok(line.dial(host, port).await?.map(Tunnel::from)),
+        }
+    }
+}
+
+/// By which transport a machine is reached, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// Whether by the built-in one.
+    pub is_builtin: bool,
+    /// In words, for people.
+    pub reason: String,
+    way: Option<Vec<Resolved>>,
+}
+
 /// A machine reached by SSH.
 #[derive(Debug)]
 pub struct SshHost {
@@ -127,49 +204,9 @@ pub struct SshHost {
     target: SshTarget,
     sessions: Arc<Semaphore>,
     /// Held while connecting, so that parallel commands wait for one connection instead of making many.
-    line: Mutex<Option<Arc<Line>>>,
-}
-
-/// Removes the files of a connection that did not come about, also when whoever wanted it gave up waiting.
-struct RemoveUnused<'a>(Option<&'a MasterFiles>);
-
-impl RemoveUnused<'_> {
-    fn keep(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for RemoveUnused<'_> {
-    fn drop(&mut self) {
-        if let Some(files) = self.0 {
-            files.remove();
-        }
-    }
-}
-
-/// One connection. Its master ends when the last user lets go.
-#[derive(Debug)]
-pub(super) struct Line {
-    session: Arc<Session>,
-    files: MasterFiles,
-    broken: AtomicBool,
-    /// The directory must outlive the socket.
-    _control: Arc<SshControl>,
-}
-
-impl Line {
-    /// What ssh itself says about the end of the connection, else what the multiplexer says.
-    fn trouble(&self, otherwise: &str) -> String {
-        let printed = excerpt(&read_log(&self.files.log));
-        if printed.is_empty() { otherwise.to_owned() } else { printed }
-    }
-}
-
-impl Drop for Line {
-    fn drop(&mut self) {
-        end(&self.files.socket);
-        self.files.remove();
-    }
+    line: Mutex<Option<Line>>,
+    /// Why the built-in transport can't talk to the server, once that was tried.
+    unsuited: OnceLock<String>,
 }
 
 impl SshHost {
@@ -179,26 +216,17 @@ impl SshHost {
         let settings = control.settings.clone();
         let sessions = Arc::new(Semaphore::new(settings.sessions_per_host.max(1)));
         let target = SshTarget { name: name.to_owned(), connection: connection.clone(), settings };
-        Self { control, target, sessions, line: Mutex::new(None) }
+        Self { control, target, sessions, line: Mutex::new(None), unsuited: OnceLock::new() }
     }
 
     /// Has the machine connect to another place.
     pub(super) async fn dial(&self, host: &str, port: u16) -> Result<Tunnel, Error> {
-        let line = self.line().await?;
-        match tunnel::dial(&line.files.socket, host, port).await {
+        match self.line().await?.dial(host, port).await {
             Ok(Ok(tunnel)) => Ok(tunnel),
-            Ok(Err(said)) => {
-                // Why, the master writes to its log alone.
-                let log = read_log(&line.files.log);
-                let reason =
-                    log.lines().rev().find_map(|line| Some(line.split_once("open failed: ")?.1.trim().to_owned()));
-                let what = format!("{} can't connect to {host}:{port}: {}", self.name(), reason.unwrap_or(said));
-                Err(Error::Unusable { what })
+            Ok(Err(reason)) => {
+                Err(Error::Unusable { what: format!("{} can't connect to {host}:{port}: {reason}", self.name()) })
             }
-            Err(error) => {
-                line.broken.store(true, Ordering::Relaxed);
-                Err(self.lost(&line.trouble(&error.to_string())))
-            }
+            Err(trouble) => Err(self.lost(&trouble)),
         }
     }
 
@@ -217,10 +245,43 @@ impl SshHost {
         self.target.connection.state_dir.as_deref()
     }
 
+    /// By which transport the machine is reached. Connects to nothing; asks ssh what it makes of the configuration.
+    ///
+    /// # Errors
+    /// If the configuration can't be used, or asks for more than a transport that was chosen by name can do.
+    pub async fn choose(&self) -> Result<Choice, Error> {
+        let wanted = self.target.connection.transport.unwrap_or(self.target.settings.transport);
+        let by_openssh = |reason: String| Choice { is_builtin: false, reason, way: None };
+        if wanted == Transport::OpenSsh {
+            return Ok(by_openssh("chosen by `transport`".to_owned()));
+        }
+        let obstacle = match self.control.resolver.resolve(&self.target.connection, &self.target.settings).await {
+            Ok(way) => match builtin::find_obstacle(&way).or_else(|| self.unsuited.get().cloned()) {
+                None => {
+                    let reason = match wanted {
+                        Transport::Builtin => "chosen by `transport`",
+                        Transport::Auto | Transport::OpenSsh => "it understands all that is configured",
+                    };
+                    return Ok(Choice { is_builtin: true, reason: reason.to_owned(), way: Some(way) });
+                }
+                Some(obstacle) => obstacle,
+            },
+            Err(NoWay::Foreign(what)) => format!("`{what}` in ssh_config"),
+            Err(NoWay::Failed(error)) => return Err(error),
+        };
+        match wanted {
+            Transport::Auto | Transport::OpenSsh => Ok(by_openssh(obstacle)),
+            Transport::Builtin => Err(Error::Unusable {
+                what: format!("the built-in transport is not enough for `{}` ({obstacle}): use `auto`", self.name()),
+            }),
+        }
+    }
+
     /// Hands the command to the connection. Waits for as long as the machine has no free session.
     pub(super) async fn exec(&self, command: Command) -> Result<Running, Error> {
         let closed = |_| self.lost("the connection was closed for good");
-        let permit = Arc::clone(&self.sessions).acquire_owned().await.map_err(closed)?;
+        let mut permit = Arc::clone(&self.sessions).acquire_owned().await.map_err(closed)?;
+        let mut input = command.stdin;
         let words = if self.target.connection.elevate {
             format!("sudo -n -- {}", shell_line(&command.argv))
         } else {
@@ -228,50 +289,29 @@ impl SshHost {
         };
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
         loop {
-            let line = self.line().await?;
-            let mut remote = Arc::clone(&line.session).arc_raw_command(&words);
-            remote.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-            match remote.spawn().await {
-                Ok(child) => return self.attach_streams(child, command.stdin, line, permit),
-                // MaxSessions: the connection is fine, others of its sessions must end first.
-                Err(openssh::Error::SshMux(error)) if error.to_string().contains("open refused") => {
-                    backoff.wait().await
-                }
-                Err(error) => {
-                    line.broken.store(true, Ordering::Relaxed);
-                    return Err(self.lost(&line.trouble(&error.to_string())));
+            match self.line().await?.open(&words, input, permit).await {
+                Ok(running) => return Ok(running.on(&self.target.name)),
+                Err(NotOpened::Lost(trouble)) => return Err(self.lost(&trouble)),
+                Err(NotOpened::NoRoom(same_input, same_permit)) => {
+                    (input, permit) = (same_input, same_permit);
+                    backoff.wait().await;
                 }
             }
         }
     }
 
-    fn attach_streams(
-        &self,
-        mut child: Child<Arc<Session>>,
-        input: Vec<u8>,
-        line: Arc<Line>,
-        permit: OwnedSemaphorePermit,
-    ) -> Result<Running, Error> {
-        let streams = (child.stdin().take(), child.stdout().take(), child.stderr().take());
-        let (Some(stdin), Some(stdout), Some(stderr)) = streams else {
-            return Err(self.lost("the session has no streams"));
-        };
-        let session = SshSession { child, line, host: self.target.name.clone(), _permit: permit };
-        Ok(Running::new(input, stdin, Box::new(stdout), stderr, Ending::Ssh(Box::new(session))))
-    }
-
     /// The connection; made if there is none or the last one broke.
-    async fn line(&self) -> Result<Arc<Line>, Error> {
+    async fn line(&self) -> Result<Line, Error> {
         let mut current = self.line.lock().await;
-        if let Some(line) = current.as_ref().filter(|line| !line.broken.load(Ordering::Relaxed)) {
-            return Ok(Arc::clone(line));
+        if let Some(line) = current.as_ref().filter(|line| !line.is_broken()) {
+            return Ok(line.clone());
         }
         if let Some(broken) = current.take() {
             // Ending a master may take a moment if it hangs.
             tokio::task::spawn_blocking(move || drop(broken));
         }
-        let line = Arc::new(self.connect().await?);
-        *current = Some(Arc::clone(&line));
+        let line = self.connect().await?;
+        *current = Some(line.clone());
         Ok(line)
     }
 
@@ -279,82 +319,50 @@ impl SshHost {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(3));
         let patience = Instant::now() + CROWDED_PATIENCE;
         loop {
-            let files = self.control.next_files();
-            let unused = RemoveUnused(Some(&files));
-            match self.call(&files).await? {
-                Ok(()) => {
-                    unused.keep();
-                    let session = Session::resume_mux(files.socket.clone().into_boxed_path(), None);
-                    let control = Arc::clone(&self.control);
-                    let broken = AtomicBool::new(false);
-                    return Ok(Line { session: Arc::new(session), files, broken, _control: control });
+            match self.call().await {
+                Ok(line) => return Ok(line),
+                Err(NotConnected::Crowded(_)) if Instant::now() < patience => {}
+                Err(NotConnected::NothingInCommon(error)) if self.may_use_openssh() => {
+                    // Another try will choose the other transport.
+                    let _ = self.unsuited.set(error.to_string());
+                    continue;
                 }
-                Err(mut messages) => {
-                    if messages.contains("UNKNOWN port") {
-                        let limit = self.target.connect_limit();
-                        let said = explain(&files, &self.target.connection.address, limit).await;
-                        messages = said.ok().flatten().unwrap_or(messages);
-                    }
-                    drop(unused);
-                    let refusal = Refusal::of(&messages);
-                    if refusal != Refusal::Crowded || Instant::now() >= patience {
-                        return Err(self.target.sort_out(refusal, &messages).await);
-                    }
-                }
+                Err(
+                    NotConnected::Crowded(error) | NotConnected::NothingInCommon(error) | NotConnected::Final(error),
+                ) => return Err(error),
             }
             backoff.wait().await;
         }
     }
 
-    async fn call(&self, files: &MasterFiles) -> Result<Result<(), String>, Error> {
-        let unusable = |what: &dyn std::fmt::Display| Error::Unusable { what: what.to_string() };
-        let config = render(&self.target.connection, &self.target.settings, KeyCheck::Strict);
-        let config = config.map_err(|error| unusable(&error))?;
-        std::fs::write(&files.config, config).map_err(|error| unusable(&error))?;
-        let _turn = self.control.connecting.acquire().await.map_err(|error| unusable(&error))?;
-        let address = &self.target.connection.address;
-        launch(files, address, self.target.connect_limit()).await.map_err(|error| unusable(&error))
+    fn may_use_openssh(&self) -> bool {
+        self.target.connection.transport.unwrap_or(self.target.settings.transport) != Transport::Builtin
+    }
+
+    async fn call(&self) -> Result<Line, NotConnected> {
+        let _turn =
+            self.control.connecting.acquire().await.map_err(|error| Error::Unusable { what: error.to_string() })?;
+        match self.choose().await?.way {
+            Some(way) => Ok(Line::Builtin(Arc::new(builtin::connect(&self.target, &way).await?))),
+            None => Ok(Line::OpenSsh(Arc::new(openssh::connect(&self.control, &self.target).await?))),
+        }
     }
 
     /// Ends the connection, whatever still runs over it; steps on the host go on.
     pub(super) async fn close(&self) {
         self.sessions.close();
-        let Some(line) = self.line.lock().await.take() else { return };
-        let ended = tokio::task::spawn_blocking(move || end(&line.files.socket)).await;
-        if let Err(error) = ended {
-            tracing::warn!(host = %self.target.name, %error, "the ssh connection could not be ended");
+        match self.line.lock().await.take() {
+            Some(Line::Builtin(line)) => line.close().await,
+            Some(Line::OpenSsh(line)) => {
+                if let Err(error) = tokio::task::spawn_blocking(move || line.close()).await {
+                    tracing::warn!(host = %self.target.name, %error, "the ssh connection could not be ended");
+                }
+            }
+            None => {}
         }
     }
 
     fn lost(&self, detail: &str) -> Error {
         Error::LineLost { host: self.target.name.clone(), detail: detail.to_owned() }
-    }
-}
-
-/// One command over a connection.
-#[derive(Debug)]
-pub(super) struct SshSession {
-    child: Child<Arc<Session>>,
-    line: Arc<Line>,
-    host: String,
-    /// One of the machine's sessions; given back when the command is done with.
-    _permit: OwnedSemaphorePermit,
-}
-
-impl SshSession {
-    /// How the command ended. A command killed by a signal and a lost line look the same to the multiplexer; whether
-    /// the connection still answers tells them apart.
-    pub(super) async fn wait(self) -> Result<Exit, Error> {
-        let trouble = match self.child.wait().await {
-            Ok(status) => return Ok(status.code().map_or(Exit::Signal, Exit::Status)),
-            // The crate takes status 127 for a missing command.
-            Err(openssh::Error::Remote(_)) => return Ok(Exit::Status(127)),
-            Err(openssh::Error::RemoteProcessTerminated) if self.line.session.check().await.is_ok() => {
-                return Ok(Exit::Signal);
-            }
-            Err(error) => error.to_string(),
-        };
-        self.line.broken.store(true, Ordering::Relaxed);
-        Err(Error::LineLost { host: self.host, detail: self.line.trouble(&trouble) })
     }
 }

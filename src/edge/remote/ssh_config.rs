@@ -7,7 +7,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use crate::domain::inventory::Connection;
+use crate::domain::inventory::{Connection, Transport};
 
 /// What holds for all hosts of a process.
 #[derive(Debug, Clone)]
@@ -24,15 +24,23 @@ pub struct SshSettings {
     pub sessions_per_host: usize,
     /// How many connections are built up at the same time.
     pub connect_parallel: usize,
+    /// Which program speaks SSH with hosts that don't say it themselves.
+    pub transport: Transport,
+    /// The environment of this process, for what ssh takes from it: `SSH_AUTH_SOCK`, `SendEnv`, Kerberos tickets.
+    pub environment: Vec<(String, String)>,
 }
 
-/// How host keys are checked.
+/// What the file is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum KeyCheck<'a> {
-    /// Only known keys.
-    Strict,
+pub(super) enum Purpose<'a> {
+    /// To connect: only known keys.
+    Connect,
     /// To fetch keys: unknown ones are written to this file, nothing is logged in to but the hops.
     Collect(&'a Path),
+    /// To ask ssh what it makes of it all (`ssh -G`): where known keys are is the user's own matter there.
+    Ask,
+    /// To ask ssh what it makes of turnus's part alone.
+    AskWithoutUser,
 }
 
 /// A value that must not reach ssh.
@@ -45,11 +53,15 @@ pub(super) struct BadValue {
 
 /// The whole file. The destination to name on ssh's command line is the connection's address itself, so that
 /// the patterns in the user's own file match.
-pub(super) fn render(connection: &Connection, settings: &SshSettings, check: KeyCheck<'_>) -> Result<String, BadValue> {
+pub(super) fn render(
+    connection: &Connection,
+    settings: &SshSettings,
+    purpose: Purpose<'_>,
+) -> Result<String, BadValue> {
     let mut text = String::new();
     let hops = hop_names(connection);
-    write_host(&mut text, &connection.address, connection, settings, check)?;
-    if let KeyCheck::Collect(_) = check {
+    write_host(&mut text, &connection.address, connection, settings, purpose)?;
+    if let Purpose::Collect(_) = purpose {
         // The key is all that is wanted; and a key that is known elsewhere is to be shown as well.
         text.push_str("  PreferredAuthentications none\n  GlobalKnownHostsFile /dev/null\n");
     }
@@ -58,9 +70,9 @@ pub(super) fn render(connection: &Connection, settings: &SshSettings, check: Key
         let _ = writeln!(text, "  ProxyJump {}", names.join(","));
     }
     for (name, hop) in hops.iter().zip(&connection.proxy_jump) {
-        write_host(&mut text, name, hop, settings, check)?;
+        write_host(&mut text, name, hop, settings, purpose)?;
     }
-    write_rules(&mut text, settings, check)?;
+    write_rules(&mut text, settings, purpose)?;
     Ok(text)
 }
 
@@ -86,7 +98,7 @@ fn write_host(
     name: &str,
     connection: &Connection,
     settings: &SshSettings,
-    check: KeyCheck<'_>,
+    purpose: Purpose<'_>,
 ) -> Result<(), BadValue> {
     let address = plain("address", &connection.address, "._-:%")?;
     let _ = writeln!(text, "Host {name}");
@@ -104,21 +116,22 @@ fn write_host(
             writeln!(text, "  IdentityFile {}\n  IdentitiesOnly yes", quoted("identity_file", Path::new(identity))?);
     }
     let own = connection.known_hosts.as_ref().map_or_else(|| settings.known_hosts.clone(), PathBuf::from);
-    write_known_hosts(text, &own, check)
+    write_known_hosts(text, &own, purpose)
 }
 
-fn write_known_hosts(text: &mut String, own: &Path, check: KeyCheck<'_>) -> Result<(), BadValue> {
-    let collected = match check {
-        KeyCheck::Strict => String::new(),
-        KeyCheck::Collect(file) => format!("{} ", quoted("file", file)?),
+fn write_known_hosts(text: &mut String, own: &Path, purpose: Purpose<'_>) -> Result<(), BadValue> {
+    let collected = match purpose {
+        Purpose::Connect => String::new(),
+        Purpose::Collect(file) => format!("{} ", quoted("file", file)?),
+        Purpose::Ask | Purpose::AskWithoutUser => return Ok(()),
     };
     let own = quoted("known_hosts", own)?;
     let _ = writeln!(text, "  UserKnownHostsFile {collected}{own} ~/.ssh/known_hosts ~/.ssh/known_hosts2");
     Ok(())
 }
 
-fn write_rules(text: &mut String, settings: &SshSettings, check: KeyCheck<'_>) -> Result<(), BadValue> {
-    let strict = if check == KeyCheck::Strict { "yes" } else { "accept-new" };
+fn write_rules(text: &mut String, settings: &SshSettings, purpose: Purpose<'_>) -> Result<(), BadValue> {
+    let strict = if matches!(purpose, Purpose::Collect(_)) { "accept-new" } else { "yes" };
     let _ = writeln!(
         text,
         "Host *\n  StrictHostKeyChecking {strict}\n  UpdateHostKeys no\n  HashKnownHosts no\n  CheckHostIP no\n  \
@@ -130,7 +143,10 @@ fn write_rules(text: &mut String, settings: &SshSettings, check: KeyCheck<'_>) -
         alive = settings.keep_alive_s,
     );
     // For hops that only the user's own file names.
-    write_known_hosts(text, &settings.known_hosts, check)?;
+    write_known_hosts(text, &settings.known_hosts, purpose)?;
+    if purpose == Purpose::AskWithoutUser {
+        return Ok(());
+    }
     // `Host *` is still open here: an Include inside a narrower block would be read for that host only.
     let _ = writeln!(text, "Include {}\nInclude /etc/ssh/ssh_config", quoted("ssh_config", &settings.user_config)?);
     Ok(())

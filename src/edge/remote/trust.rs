@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::backoff::Backoff;
 use super::error::{Error, Refusal, excerpt};
 use super::ssh::{CROWDED_PATIENCE, SshTarget};
-use super::ssh_config::{KeyCheck, render};
+use super::ssh_config::{Purpose, render};
 
 /// A key that a machine, or a hop on the way to it, offers and that is not known yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +76,7 @@ async fn collect_lines(target: &SshTarget) -> Result<Result<String, String>, Err
     let directory = tempfile::tempdir().map_err(|error| unusable("a temporary directory", &error))?;
     let collected = directory.path().join("known_hosts");
     let config = directory.path().join("config");
-    let text = render(&target.connection, &target.settings, KeyCheck::Collect(&collected))
+    let text = render(&target.connection, &target.settings, Purpose::Collect(&collected))
         .map_err(|error| Error::Unusable { what: error.to_string() })?;
     std::fs::write(&config, text).map_err(|error| unusable("a temporary file", &error))?;
     let mut ssh = tokio::process::Command::new("ssh");

@@ -3,12 +3,15 @@
 //! Knows the words of OpenSSH's multiplexing protocol for it (OpenSSH's PROTOCOL.mux, section 6). Invariant: a tunnel stands only
 //! when the other place has taken the connection, and falls when it is dropped.
 
+use std::fmt;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use russh::ChannelStream;
+use russh::client::Msg;
 use sendfd::SendWithFd;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest, ReadBuf};
 use tokio::net::UnixStream;
@@ -23,11 +26,29 @@ const SESSION_OPENED: u32 = 0x8000_0006;
 const MAX_PACKET: u32 = 64 * 1024;
 
 /// Bytes to and from the other place.
-#[derive(Debug)]
-pub struct Tunnel {
-    bytes: UnixStream,
-    /// The tunnel lasts for as long as this.
-    _control: UnixStream,
+pub struct Tunnel(Bytes);
+
+enum Bytes {
+    /// Through a master of OpenSSH.
+    Master {
+        bytes: UnixStream,
+        /// The tunnel lasts for as long as this.
+        _control: UnixStream,
+    },
+    /// A channel of the built-in transport.
+    Channel(ChannelStream<Msg>),
+}
+
+impl fmt::Debug for Tunnel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tunnel")
+    }
+}
+
+impl From<ChannelStream<Msg>> for Tunnel {
+    fn from(channel: ChannelStream<Msg>) -> Self {
+        Self(Bytes::Channel(channel))
+    }
 }
 
 /// Asks the master that listens on `socket` to connect to `host` and `port`, as its machine sees them.
@@ -50,7 +71,7 @@ pub(super) async fn dial(socket: &Path, host: &str, port: u16) -> io::Result<Res
     loop {
         let (kind, rest) = read_packet(&mut control).await?;
         match kind {
-            SESSION_OPENED => return Ok(Ok(Tunnel { bytes, _control: control })),
+            SESSION_OPENED => return Ok(Ok(Tunnel(Bytes::Master { bytes, _control: control }))),
             // Both carry the number of the request, and a text.
             PERMISSION_DENIED | FAILURE => {
                 return Ok(Err(String::from_utf8_lossy(rest.get(8..).unwrap_or_default()).into_owned()));
@@ -85,20 +106,32 @@ impl AsyncRead for Tunnel {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.bytes).poll_read(context, buffer)
+        match &mut self.0 {
+            Bytes::Master { bytes, .. } => Pin::new(bytes).poll_read(context, buffer),
+            Bytes::Channel(channel) => Pin::new(channel).poll_read(context, buffer),
+        }
     }
 }
 
 impl AsyncWrite for Tunnel {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.bytes).poll_write(context, bytes)
+        match &mut self.0 {
+            Bytes::Master { bytes: line, .. } => Pin::new(line).poll_write(context, bytes),
+            Bytes::Channel(channel) => Pin::new(channel).poll_write(context, bytes),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.bytes).poll_flush(context)
+        match &mut self.0 {
+            Bytes::Master { bytes, .. } => Pin::new(bytes).poll_flush(context),
+            Bytes::Channel(channel) => Pin::new(channel).poll_flush(context),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.bytes).poll_shutdown(context)
+        match &mut self.0 {
+            Bytes::Master { bytes, .. } => Pin::new(bytes).poll_shutdown(context),
+            Bytes::Channel(channel) => Pin::new(channel).poll_shutdown(context),
+        }
     }
 }

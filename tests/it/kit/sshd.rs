@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 use tokio::sync::watch;
-use turnus::domain::inventory::Connection;
+use turnus::domain::inventory::{Connection, Transport};
 use turnus::edge::remote::trust::{KnownKey, fetch_keys, store_key};
 use turnus::edge::remote::{Remote, SshControl, SshHost, SshSettings, SshTarget};
 
@@ -69,6 +69,7 @@ impl Sshd {
             known_hosts: None,
             elevate: false,
             state_dir: None,
+            transport: None,
         }
     }
 
@@ -91,6 +92,12 @@ impl Sshd {
     pub(crate) fn session_processes(&self) -> Vec<i32> {
         let own = i32::try_from(self.process.id()).expect("a pid");
         descendants(own).into_iter().filter(|pid| command_line(*pid).starts_with("sshd: ")).collect()
+    }
+
+    /// How many are logged in.
+    pub(crate) fn connections(&self) -> usize {
+        let own = i32::try_from(self.process.id()).expect("a pid");
+        processes(|pid, _| parent(pid) == Some(own)).len()
     }
 
     /// As when the server's machine loses a session: its processes die, the steps do not.
@@ -134,11 +141,12 @@ impl Drop for Sshd {
     }
 }
 
+fn parent(of: i32) -> Option<i32> {
+    let stat = fs::read_to_string(format!("/proc/{of}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').and_then(|(_, rest)| rest.split_ascii_whitespace().nth(1)?.parse().ok())
+}
+
 fn descendants(of: i32) -> Vec<i32> {
-    let parent = |pid: i32| {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        stat.rsplit_once(')').and_then(|(_, rest)| rest.split_ascii_whitespace().nth(1)?.parse::<i32>().ok())
-    };
     let mut found = vec![of];
     let all = processes(|_, _| true);
     loop {
@@ -193,6 +201,11 @@ pub(crate) struct Controller {
 
 impl Controller {
     pub(crate) fn new() -> Self {
+        Self::by(Transport::Auto)
+    }
+
+    /// Hosts are reached by this transport.
+    pub(crate) fn by(transport: Transport) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let settings = SshSettings {
             user_config: directory.path().join("user config"),
@@ -201,6 +214,8 @@ impl Controller {
             keep_alive_s: 1,
             sessions_per_host: 8,
             connect_parallel: 16,
+            transport,
+            environment: Vec::new(),
         };
         let control = SshControl::open(settings.clone()).expect("a control directory");
         Self { directory, control, settings }
@@ -295,6 +310,7 @@ impl Drop for SudoRule {
 pub(crate) struct Line {
     pub(crate) port: u16,
     frozen: watch::Sender<bool>,
+    dead: Arc<AtomicU32>,
     accepting: tokio::task::JoinHandle<()>,
 }
 
@@ -305,21 +321,28 @@ impl Line {
         let own_port = listener.local_addr().expect("an address").port();
         let (frozen, freezing) = watch::channel(false);
         let target = (address.to_owned(), port);
+        let dead = Arc::new(AtomicU32::new(0));
+        let died = Arc::clone(&dead);
         let accepting = tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
                 let Ok(far) = tokio::net::TcpStream::connect(&target).await else { continue };
                 let (near_in, near_out) = near.into_split();
                 let (far_in, far_out) = far.into_split();
-                tokio::spawn(forward(near_in, far_out, freezing.clone()));
-                tokio::spawn(forward(far_in, near_out, freezing.clone()));
+                tokio::spawn(forward(near_in, far_out, freezing.clone(), Arc::clone(&died)));
+                tokio::spawn(forward(far_in, near_out, freezing.clone(), Arc::clone(&died)));
             }
         });
-        Self { port: own_port, frozen, accepting }
+        Self { port: own_port, frozen, dead, accepting }
     }
 
     /// Connections that exist now stay silent for ever.
     pub(crate) fn freeze(&self) {
         self.frozen.send_replace(true);
+    }
+
+    /// Whether some connection has fallen silent, both ways.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Relaxed) >= 2
     }
 
     /// New connections work again.
@@ -338,13 +361,17 @@ async fn forward(
     mut from: tokio::net::tcp::OwnedReadHalf,
     mut to: tokio::net::tcp::OwnedWriteHalf,
     mut freezing: watch::Receiver<bool>,
+    died: Arc<AtomicU32>,
 ) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut buffer = vec![0; 16 * 1024];
     loop {
         tokio::select! {
             biased;
-            () = async { drop(freezing.wait_for(|frozen| *frozen).await) } => std::future::pending::<()>().await,
+            () = async { drop(freezing.wait_for(|frozen| *frozen).await) } => {
+                died.fetch_add(1, Ordering::Relaxed);
+                std::future::pending::<()>().await;
+            }
             read = from.read(&mut buffer) => match read {
                 Ok(length @ 1..) if to.write_all(&buffer[..length]).await.is_ok() => {}
                 _ => return,

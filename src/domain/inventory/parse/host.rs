@@ -12,7 +12,7 @@ use crate::domain::inventory::address::{
     ADDRESS_RULE, HOST_DIRECTORY_RULE, LOCAL_PATH_RULE, USER_RULE, parse_address, parse_host_directory,
     parse_local_path, parse_user,
 };
-use crate::domain::inventory::{Connection, Host};
+use crate::domain::inventory::{Connection, Host, Transport};
 use crate::domain::probe::HostProbe;
 use crate::domain::probe::parse::read_host_probe;
 
@@ -131,7 +131,17 @@ fn read_connection(table: &mut Table<'_>) -> Option<Connection> {
     let elevate = table.optional("become").and_then(|value| value.boolean()).unwrap_or_default();
     let state_dir =
         table.optional("state_dir").and_then(|value| value.parsed(HOST_DIRECTORY_RULE, parse_host_directory));
-    Some(Connection { port, user, identity_file, known_hosts, elevate, state_dir, ..Connection::to(address?) })
+    let transport = table.optional("transport").and_then(|value| value.word(&Transport::ALL));
+    Some(Connection {
+        port,
+        user,
+        identity_file,
+        known_hosts,
+        elevate,
+        state_dir,
+        transport,
+        ..Connection::to(address?)
+    })
 }
 
 fn read_groups(value: &Value<'_>) -> Option<Vec<Name>> {

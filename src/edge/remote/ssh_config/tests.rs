@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{KeyCheck, SshSettings, render};
-use crate::domain::inventory::Connection;
+use super::{Purpose, SshSettings, render};
+use crate::domain::inventory::{Connection, Transport};
 
 fn connection(address: &str) -> Connection {
     Connection::to(address.to_owned())
@@ -18,6 +18,8 @@ fn settings(user_config: &Path) -> SshSettings {
         keep_alive_s: 7,
         sessions_per_host: 8,
         connect_parallel: 8,
+        transport: Transport::Auto,
+        environment: Vec::new(),
     }
 }
 
@@ -27,7 +29,7 @@ fn as_ssh_reads_it(connection: &Connection, user_config: &str, name: &str) -> Ve
     let user = directory.path().join("my config");
     std::fs::write(&user, user_config).expect("written");
     let file = directory.path().join("generated");
-    let text = render(connection, &settings(&user), KeyCheck::Strict).expect("good values");
+    let text = render(connection, &settings(&user), Purpose::Connect).expect("good values");
     std::fs::write(&file, &text).expect("written");
     let output = Command::new("ssh").arg("-F").arg(&file).args(["-G", name]).output().expect("ssh");
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
@@ -45,7 +47,7 @@ fn the_inventory_comes_first_and_the_user_fills_in_the_rest() {
     let mut host = connection("web.example");
     host.port = Some(2222);
     host.identity_file = Some("/keys/my \"key\" 100%".to_owned());
-    let user = "Host *.example\n  User carol\n  Port 9\n  Ciphers aes256-ctr\n  StrictHostKeyChecking no\n";
+    let user = "Host *.example\n  User carol\n  Port 9\n  Ciphers aes256-ctr\n  StrictHostPurposeing no\n";
     let lines = as_ssh_reads_it(&host, user, "web.example");
     assert_has(&lines, &["port 2222", "user carol", "ciphers aes256-ctr", "stricthostkeychecking true"]);
     assert_has(&lines, &["identityfile /keys/my \"key\" 100%%", "identitiesonly yes", "batchmode yes"]);
@@ -75,7 +77,7 @@ fn values_that_could_say_more_than_they_should_are_refused() {
     let refuses = |change: &dyn Fn(&mut Connection)| {
         let mut host = connection("web1");
         change(&mut host);
-        assert!(render(&host, &settings(Path::new("/c")), KeyCheck::Strict).is_err(), "{host:?}");
+        assert!(render(&host, &settings(Path::new("/c")), Purpose::Connect).is_err(), "{host:?}");
     };
     for address in ["", "-oProxyCommand=x", "a b", "a\nUser root", "*", "a,b", "$(id)", "a\"", "a;b"] {
         refuses(&|host| host.address = address.to_owned());
