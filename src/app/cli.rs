@@ -73,8 +73,10 @@ enum Command {
     Apply(apply::Arguments),
     /// Show which windows open when, and why; move, cancel or confirm a date; rules, calendars and holidays as tools
     Calendar(calendar::Arguments),
-    /// Say what turnus finds on this machine and what is missing
+    /// Say what turnus finds on this machine and what is missing; or how a host is reached, and whether that works
     Doctor {
+        /// The host, as HOST or CUSTOMER/HOST
+        host: Option<String>,
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
@@ -170,7 +172,8 @@ async fn execute(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Check { format } => check::run(&directory, format),
         Command::Apply(arguments) => apply::run(&context()?, arguments).await,
         Command::Calendar(arguments) => calendar::run(&directory, &arguments).await,
-        Command::Doctor { format } => doctor::run(&directory, format).await,
+        Command::Doctor { host: Some(host), format } => doctor::host::run(&context()?, &host, format).await,
+        Command::Doctor { host: None, format } => doctor::run(&directory, format).await,
         Command::Trust(arguments) => trust::run(&context()?, arguments).await,
         Command::Plan(arguments) => plan::run(&context()?, arguments).await,
         Command::Run(arguments) => run::run(&context()?, arguments).await,

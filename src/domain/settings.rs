@@ -104,6 +104,8 @@ pub struct Ssh {
     pub port: Option<u16>,
     /// Private key file. Absent: what the user's ssh_config says.
     pub identity_file: Option<String>,
+    /// What opens private keys that are locked.
+    pub identity_passphrase: Option<SecretReference>,
     /// The user's ssh_config. Absent: `~/.ssh/config`.
     pub config_file: Option<String>,
     /// Longest time for a connection to come up, in seconds.
@@ -124,6 +126,7 @@ impl Default for Ssh {
             user: None,
             port: None,
             identity_file: None,
+            identity_passphrase: None,
             config_file: None,
             connect_timeout_s: 15,
             keep_alive_s: 7,
@@ -268,6 +271,9 @@ fn read_ssh(mut table: Table<'_>) -> Ssh {
         user: table.optional("user").and_then(|value| value.parsed(USER_RULE, parse_user)),
         port: table.optional("port").and_then(|value| value.integer(1..=65535)),
         identity_file: read_path(&mut table, "identity_file"),
+        identity_passphrase: table
+            .optional("identity_passphrase")
+            .and_then(|value| read_reference(&value, "identity_passphrase")),
         config_file: read_path(&mut table, "config_file"),
         connect_timeout_s: read_duration(&mut table, "connect_timeout").unwrap_or(default.connect_timeout_s),
         keep_alive_s: read_duration(&mut table, "keep_alive").unwrap_or(default.keep_alive_s),

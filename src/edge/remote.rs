@@ -39,8 +39,8 @@ pub use error::Error;
 pub use local::LocalHost;
 pub use running::{Command, Exit, Running};
 pub use scripted::ScriptedHost;
-pub use ssh::{Choice, SshControl, SshHost, SshTarget};
-pub use ssh_config::SshSettings;
+pub use ssh::{Choice, SshControl, SshHost, SshTarget, choose_transports};
+pub use ssh_config::{Passphrase, SshSettings};
 pub use tunnel::Tunnel;
 
 /// A machine on which commands can be run.

@@ -16,6 +16,28 @@ use turnus::edge::remote::{Command, Error, Exit, Remote};
 use crate::kit::machine::{Machine, PATIENCE, kill, order, processes, run, spawn_run, until};
 use crate::kit::sshd::{Account, Controller, Line, Sshd, make_key};
 
+/// Each of these holds for both transports.
+macro_rules! on_both_transports {
+    ($($name:ident,)*) => {
+        mod openssh {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(super::Transport::OpenSsh).await;
+            })*
+        }
+
+        mod builtin {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(super::Transport::Builtin).await;
+            })*
+        }
+    };
+}
+
+mod identities;
+mod servers;
+
 fn command(words: &[&str]) -> Command {
     Command { argv: words.iter().map(|&word| word.to_owned()).collect(), stdin: Vec::new() }
 }
@@ -414,25 +436,6 @@ async fn a_restart_that_is_refused_fails_at_once(transport: Transport) {
     let ended = capsules.reboot(&order(0, ""), &sender, tokio::time::Instant::now() + PATIENCE).await.expect("an end");
     assert_eq!(ended.end, End::Exit(1));
     machine.remote.close().await;
-}
-
-/// Each of these holds for both transports.
-macro_rules! on_both_transports {
-    ($($name:ident,)*) => {
-        mod openssh {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                super::$name(super::Transport::OpenSsh).await;
-            })*
-        }
-
-        mod builtin {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                super::$name(super::Transport::Builtin).await;
-            })*
-        }
-    };
 }
 
 on_both_transports! {

@@ -1,5 +1,6 @@
 //! `turnus doctor`: what is there on this machine, what is missing, and what to do about it. Changes nothing.
 
+pub(super) mod host;
 mod pages;
 
 use std::path::Path;
@@ -79,9 +80,13 @@ pub(super) async fn run(directory: &Path, format: Format) -> Result<Exit, Failur
     pages::look_at_pages(&settings.web, &mut findings).await;
     findings.push(look_at_clock().await);
     findings.push(ok("time zones", config::describe_time_zone_database()));
-    print_all(&findings, format);
+    Ok(finish(&findings, format))
+}
+
+fn finish(findings: &[Finding], format: Format) -> Exit {
+    print_all(findings, format);
     let is_well = findings.iter().all(|finding| finding.verdict != Verdict::Missing);
-    Ok(if is_well { Exit::Done } else { Exit::Unreachable })
+    if is_well { Exit::Done } else { Exit::Unreachable }
 }
 
 fn print_all(findings: &[Finding], format: Format) {

@@ -2,6 +2,8 @@
 
 mod packages;
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -10,6 +12,7 @@ use super::Format;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::show::table;
+use super::trust::target_of;
 use crate::app::console::{print, show};
 use crate::app::controller::hosts::fill_in_defaults;
 use crate::app::progress::Progress;
@@ -17,6 +20,7 @@ use crate::app::rehearsal::rehearse;
 use crate::domain::id::Name;
 use crate::domain::job::{BackupRule, Place, Which};
 use crate::domain::plan::{Choice, Plan, PlannedHost, PlannedStep, Refusal, Task, build};
+use crate::edge::remote::{Choice as Transport, Error as RemoteError, choose_transports};
 use crate::edge::store::estimate::host_estimates;
 
 /// Which job on which hosts.
@@ -71,25 +75,77 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
         true => Some(packages::find(context, &plan).await?),
         false => None,
     };
+    let transports = transports(context, &plan).await?;
     match arguments.format {
         Format::Table => {
             let expected = expected.as_deref().map(describe_expected);
-            let parts = [Some(describe(&plan)), expected, known.as_ref().map(packages::describe)];
+            let parts = [
+                Some(describe(&plan)),
+                Some(describe_transports(&transports)),
+                expected,
+                known.as_ref().map(packages::describe),
+            ];
             show(&parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n"));
         }
-        Format::Json => print(&object(&plan, expected.as_deref(), known.as_ref()).to_string()),
+        Format::Json => print(&object(&plan, &transports, expected.as_deref(), known.as_ref()).to_string()),
     }
     Ok(Exit::Done)
 }
 
 /// What was not asked for is not there.
-fn object(plan: &Plan, expected: Option<&[Expected<'_>]>, known: Option<&packages::Known>) -> Value {
-    let mut object = json!({ "hash": plan.hash(), "plan": plan });
+fn object(
+    plan: &Plan,
+    transports: &[Reached<'_>],
+    expected: Option<&[Expected<'_>]>,
+    known: Option<&packages::Known>,
+) -> Value {
+    let mut object = json!({ "hash": plan.hash(), "plan": plan, "transports": transports });
     if let Some(map) = object.as_object_mut() {
         map.extend(expected.map(|hosts| ("estimates".to_owned(), json!(hosts))));
         map.extend(known.map(|known| ("packages".to_owned(), json!(known))));
     }
     object
+}
+
+/// How a host is reached.
+#[derive(Debug, Serialize)]
+struct Reached<'p> {
+    host: &'p Name,
+    /// `builtin` or `openssh`; none if the configuration can't be used.
+    transport: Option<&'static str>,
+    /// In words.
+    reason: String,
+}
+
+/// The plan itself does not say it: it is a matter of the machine on which the run goes on.
+async fn transports<'p>(context: &Context, plan: &'p Plan) -> Result<Vec<Reached<'p>>, Failure> {
+    let target = |host: &PlannedHost| target_of(context, host.name.to_string(), host.connection.clone());
+    let targets = plan.hosts.iter().map(target).collect::<Result<Vec<_>, _>>()?;
+    let choices = choose_transports(&targets).await;
+    let reached = |(host, choice): (&'p PlannedHost, Result<_, RemoteError>)| match choice {
+        Ok(Transport { is_builtin, reason, .. }) => {
+            Reached { host: &host.name, transport: Some(if is_builtin { "builtin" } else { "openssh" }), reason }
+        }
+        Err(error) => Reached { host: &host.name, transport: None, reason: error.to_string() },
+    };
+    Ok(plan.hosts.iter().zip(choices).map(reached).collect())
+}
+
+/// Hosts with the same answer stand in one line.
+fn describe_transports(reached: &[Reached<'_>]) -> String {
+    let mut alike: BTreeMap<(Option<&str>, &str), Vec<&str>> = BTreeMap::new();
+    for host in reached {
+        alike.entry((host.transport, &host.reason)).or_default().push(host.host.as_str());
+    }
+    let line = |((transport, reason), hosts): (&(Option<&str>, &str), &Vec<&str>)| {
+        let by = match transport {
+            Some("builtin") => "by the built-in ssh",
+            Some(_) => "by OpenSSH",
+            None => "NOT",
+        };
+        format!("reached {by} ({reason}): {}", hosts.join(", "))
+    };
+    alike.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// How long a host is expected to take.

@@ -84,13 +84,14 @@ fn store(file: &Path, keys: &[&OfferedKey], replace: bool) -> Result<Exit, Failu
     Ok(Exit::Done)
 }
 
-fn find_target(context: &Context, wanted: &str) -> Result<SshTarget, Failure> {
+/// The host that a command line names, as HOST or CUSTOMER/HOST.
+pub(super) fn find_target(context: &Context, wanted: &str) -> Result<SshTarget, Failure> {
     let (customer, host) = match wanted.split_once('/') {
         Some((customer, host)) => (Some(customer), host),
         None => (None, wanted),
     };
     let found = find_connections(context, customer, host);
-    let (name, mut connection) = match found.as_slice() {
+    let (name, connection) = match found.as_slice() {
         [(_, connection)] => (wanted.to_owned(), (*connection).clone()),
         [] => {
             return Err(
@@ -103,6 +104,11 @@ fn find_target(context: &Context, wanted: &str) -> Result<SshTarget, Failure> {
                 .hint(format!("say which: {}", names.join(", "))));
         }
     };
+    target_of(context, name, connection)
+}
+
+/// A host as the controller reaches it.
+pub(super) fn target_of(context: &Context, name: String, mut connection: Connection) -> Result<SshTarget, Failure> {
     let settings = &context.catalog.settings.ssh;
     fill_in_defaults(&mut connection, settings);
     Ok(SshTarget { name, connection, settings: ssh_settings(settings, &context.state_dir)? })

@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use futures_util::FutureExt;
+
 use crate::domain::inventory::Connection;
+use crate::domain::job::SecretReference;
 use crate::domain::settings::Ssh;
 use crate::edge::config;
-use crate::edge::remote::{LocalHost, SshSettings};
+use crate::edge::remote::{LocalHost, Passphrase, SshSettings};
 
 /// What holds for all connections of this process.
 ///
@@ -21,9 +24,22 @@ pub(in crate::app) fn ssh_settings(ssh: &Ssh, state_dir: &Path) -> Result<SshSet
         sessions_per_host: usize::from(ssh.sessions_per_host),
         connect_parallel: usize::from(ssh.connect_parallel),
         transport: ssh.transport,
+        passphrase: ssh.identity_passphrase.clone().map(passphrase),
         environment: config::environment()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),
+    })
+}
+
+/// Read anew for each login: it may have changed, and nobody keeps it.
+fn passphrase(reference: SecretReference) -> Passphrase {
+    Passphrase::by(move || {
+        let reference = reference.clone();
+        async move {
+            let secret = config::resolve_secret(&reference).await.map_err(|error| error.to_string())?;
+            Ok(secret.expose().to_owned())
+        }
+        .boxed()
     })
 }
 

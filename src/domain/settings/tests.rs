@@ -6,7 +6,7 @@ use super::delivery::{Acceptance, Mailer, Security, Smtp, Web};
 use super::{Database, Limits, Pdf, Provider, ReportSettings, Settings, Ssh, parse};
 use crate::domain::calendar::{CalendarFreeze, Freeze};
 use crate::domain::document::tests::told;
-use crate::domain::inventory::Locale;
+use crate::domain::inventory::{Locale, Transport};
 use crate::domain::job::SecretReference;
 
 #[track_caller]
@@ -65,9 +65,11 @@ Tel. 030 123"""
         user = "turnus"
         port = 2222
         identity_file = "~/.ssh/key"
+        identity_passphrase = { file = "/etc/turnus/passphrase" }
         config_file = "/etc/turnus/ssh_config"
         connect_timeout = "20s"
         keep_alive = "5s"
+        transport = "openssh"
         connect_parallel = 4
         sessions_per_host = 2
         [limits]
@@ -115,9 +117,11 @@ Tel. 030 123"""
             user: Some("turnus".to_owned()),
             port: Some(2222),
             identity_file: Some("~/.ssh/key".to_owned()),
+            identity_passphrase: Some(SecretReference::File("/etc/turnus/passphrase".to_owned())),
             config_file: Some("/etc/turnus/ssh_config".to_owned()),
             connect_timeout_s: 20,
             keep_alive_s: 5,
+            transport: Transport::OpenSsh,
             connect_parallel: 4,
             sessions_per_host: 2,
         },

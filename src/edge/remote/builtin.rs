@@ -80,7 +80,9 @@ async fn connect_along(target: &SshTarget, way: &[Resolved]) -> Result<Line, Not
             None => call.greet(call.dial().await?, checker).await?,
             Some(hop) => call.greet(call.dial_through(hop).await?, checker).await?,
         };
-        log_in(&mut handle, machine).await.map_err(|refused| call.sort_refused(refused))?;
+        log_in(&mut handle, machine, target.settings.passphrase.as_ref())
+            .await
+            .map_err(|refused| call.sort_refused(refused))?;
         handles.push(handle);
     }
     let environment = way.last().map(|machine| machine.environment.clone()).unwrap_or_default();

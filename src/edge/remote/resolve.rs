@@ -448,6 +448,3 @@ impl Expander<'_> {
 
 #[cfg(test)]
 mod tests;
-
-#[cfg(test)]
-mod tests;

@@ -89,8 +89,33 @@ impl SshTarget {
             Refusal::Configuration => Error::Unusable { what: detail },
             Refusal::KeyUnknown => Error::HostKeyUnknown { host, fingerprint: self.ask_fingerprint().await },
             Refusal::KeyChanged => self.describe_change(messages).await,
-            Refusal::KeyRevoked => self.describe_revocation(messages),
+            Refusal::KeyRevoked => self.describe_revocation().await,
         }
+    }
+
+    fn wanted(&self) -> Transport {
+        self.connection.transport.unwrap_or(self.settings.transport)
+    }
+
+    /// By which transport the machine is reached; `unsuited` is why the built-in one can't talk to it, once that was tried.
+    async fn choose(&self, resolver: &Resolver, unsuited: Option<&String>) -> Result<Choice, Error> {
+        let wanted = self.wanted();
+        if wanted == Transport::OpenSsh {
+            return Ok(Choice::openssh("chosen by `transport`"));
+        }
+        let obstacle = match resolver.resolve(&self.connection, &self.settings).await {
+            Ok(way) => match builtin::find_obstacle(&way).or_else(|| unsuited.cloned()) {
+                None => return Ok(Choice::builtin(wanted, way)),
+                Some(obstacle) => obstacle,
+            },
+            Err(NoWay::Foreign(what)) => format!("`{what}` in ssh_config"),
+            Err(NoWay::Failed(error)) => return Err(error),
+        };
+        if wanted == Transport::Auto {
+            return Ok(Choice::openssh(&obstacle));
+        }
+        let what = format!("the built-in transport is not enough for `{}` ({obstacle}): use `auto`", self.name);
+        Err(Error::Unusable { what })
     }
 
     async fn ask_fingerprint(&self) -> String {
@@ -101,12 +126,10 @@ impl SshTarget {
         if known.is_empty() { "its fingerprint could not be asked".to_owned() } else { known.join(", ") }
     }
 
-    /// `The ED25519 host key for NAME is marked as revoked.` stands above; ssh does not tell where the mark is.
-    fn describe_revocation(&self, messages: &str) -> Error {
-        let told = messages.split_ascii_whitespace().find(|word| word.starts_with("SHA256:"));
-        let fingerprint = told.unwrap_or("its fingerprint is not told").trim_end_matches('.').to_owned();
-        let host = self.name.clone();
-        Error::HostKeyRevoked { host, fingerprint, place: "a `@revoked` line of known_hosts".to_owned() }
+    /// ssh does not tell where the mark is, nor the fingerprint.
+    async fn describe_revocation(&self) -> Error {
+        let place = "a `@revoked` line of known_hosts".to_owned();
+        Error::HostKeyRevoked { host: self.name.clone(), fingerprint: self.ask_fingerprint().await, place }
     }
 
     async fn describe_change(&self, messages: &str) -> Error {
@@ -197,6 +220,40 @@ pub struct Choice {
     way: Option<Vec<Resolved>>,
 }
 
+impl Choice {
+    fn openssh(reason: &str) -> Self {
+        Self { is_builtin: false, reason: reason.to_owned(), way: None }
+    }
+
+    fn builtin(wanted: Transport, way: Vec<Resolved>) -> Self {
+        let reason = match wanted {
+            Transport::Builtin => "chosen by `transport`",
+            Transport::Auto | Transport::OpenSsh => "it understands all that is configured",
+        };
+        Self { is_builtin: true, reason: reason.to_owned(), way: Some(way) }
+    }
+}
+
+impl std::fmt::Display for Choice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = if self.is_builtin { "built in" } else { "OpenSSH" };
+        write!(f, "{name}: {}", self.reason)
+    }
+}
+
+/// By which transport machines would be reached, in their order. Connects to nothing; asks ssh what it makes of the configuration.
+///
+/// # Errors
+/// For each machine: if the configuration can't be used, or asks for more than a transport that was chosen by name can do.
+pub async fn choose_transports(targets: &[SshTarget]) -> Vec<Result<Choice, Error>> {
+    let resolver = Resolver::default();
+    let mut choices = Vec::new();
+    for target in targets {
+        choices.push(target.choose(&resolver, None).await);
+    }
+    choices
+}
+
 /// A machine reached by SSH.
 #[derive(Debug)]
 pub struct SshHost {
@@ -245,38 +302,6 @@ impl SshHost {
         self.target.connection.state_dir.as_deref()
     }
 
-    /// By which transport the machine is reached. Connects to nothing; asks ssh what it makes of the configuration.
-    ///
-    /// # Errors
-    /// If the configuration can't be used, or asks for more than a transport that was chosen by name can do.
-    pub async fn choose(&self) -> Result<Choice, Error> {
-        let wanted = self.target.connection.transport.unwrap_or(self.target.settings.transport);
-        let by_openssh = |reason: String| Choice { is_builtin: false, reason, way: None };
-        if wanted == Transport::OpenSsh {
-            return Ok(by_openssh("chosen by `transport`".to_owned()));
-        }
-        let obstacle = match self.control.resolver.resolve(&self.target.connection, &self.target.settings).await {
-            Ok(way) => match builtin::find_obstacle(&way).or_else(|| self.unsuited.get().cloned()) {
-                None => {
-                    let reason = match wanted {
-                        Transport::Builtin => "chosen by `transport`",
-                        Transport::Auto | Transport::OpenSsh => "it understands all that is configured",
-                    };
-                    return Ok(Choice { is_builtin: true, reason: reason.to_owned(), way: Some(way) });
-                }
-                Some(obstacle) => obstacle,
-            },
-            Err(NoWay::Foreign(what)) => format!("`{what}` in ssh_config"),
-            Err(NoWay::Failed(error)) => return Err(error),
-        };
-        match wanted {
-            Transport::Auto | Transport::OpenSsh => Ok(by_openssh(obstacle)),
-            Transport::Builtin => Err(Error::Unusable {
-                what: format!("the built-in transport is not enough for `{}` ({obstacle}): use `auto`", self.name()),
-            }),
-        }
-    }
-
     /// Hands the command to the connection. Waits for as long as the machine has no free session.
     pub(super) async fn exec(&self, command: Command) -> Result<Running, Error> {
         let closed = |_| self.lost("the connection was closed for good");
@@ -322,7 +347,7 @@ impl SshHost {
             match self.call().await {
                 Ok(line) => return Ok(line),
                 Err(NotConnected::Crowded(_)) if Instant::now() < patience => {}
-                Err(NotConnected::NothingInCommon(error)) if self.may_use_openssh() => {
+                Err(NotConnected::NothingInCommon(error)) if self.target.wanted() == Transport::Auto => {
                     // Another try will choose the other transport.
                     let _ = self.unsuited.set(error.to_string());
                     continue;
@@ -335,14 +360,10 @@ impl SshHost {
         }
     }
 
-    fn may_use_openssh(&self) -> bool {
-        self.target.connection.transport.unwrap_or(self.target.settings.transport) != Transport::Builtin
-    }
-
     async fn call(&self) -> Result<Line, NotConnected> {
         let _turn =
             self.control.connecting.acquire().await.map_err(|error| Error::Unusable { what: error.to_string() })?;
-        match self.choose().await?.way {
+        match self.target.choose(&self.control.resolver, self.unsuited.get()).await?.way {
             Some(way) => Ok(Line::Builtin(Arc::new(builtin::connect(&self.target, &way).await?))),
             None => Ok(Line::OpenSsh(Arc::new(openssh::connect(&self.control, &self.target).await?))),
         }

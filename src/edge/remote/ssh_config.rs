@@ -4,8 +4,11 @@
 //! Knows the format of ssh_config(5); does not run ssh. ssh takes the first value that it meets, so the order is the
 //! meaning. Invariant: no value from an inventory can end its line or add a directive.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
 
 use crate::domain::inventory::{Connection, Transport};
 
@@ -28,6 +31,29 @@ pub struct SshSettings {
     pub transport: Transport,
     /// The environment of this process, for what ssh takes from it: `SSH_AUTH_SOCK`, `SendEnv`, Kerberos tickets.
     pub environment: Vec<(String, String)>,
+    /// What opens private keys that are locked. Only the built-in transport has a use for it.
+    pub passphrase: Option<Passphrase>,
+}
+
+/// Tells a passphrase when it is needed, or why it can't. It is asked for each login, and kept by nobody.
+#[derive(Clone)]
+pub struct Passphrase(Arc<dyn Fn() -> BoxFuture<'static, Result<String, String>> + Send + Sync>);
+
+impl Passphrase {
+    /// By whatever `ask` does.
+    pub fn by(ask: impl Fn() -> BoxFuture<'static, Result<String, String>> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(ask))
+    }
+
+    pub(super) async fn tell(&self) -> Result<String, String> {
+        (self.0)().await
+    }
+}
+
+impl fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Passphrase")
+    }
 }
 
 /// What the file is for.

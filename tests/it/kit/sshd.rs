@@ -6,13 +6,13 @@ use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use tempfile::TempDir;
 use tokio::sync::watch;
 use turnus::domain::inventory::{Connection, Transport};
 use turnus::edge::remote::trust::{KnownKey, fetch_keys, store_key};
-use turnus::edge::remote::{Remote, SshControl, SshHost, SshSettings, SshTarget};
+use turnus::edge::remote::{Passphrase, Remote, SshControl, SshHost, SshSettings, SshTarget};
 
 use super::machine::{Machine, kill, processes, state_dir, wait_for};
 
@@ -32,11 +32,24 @@ impl Sshd {
     /// With further lines of sshd_config, and a program to start it through.
     pub(crate) fn start_with(configuration: &str, wrapper: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
+        for name in ["host_key", "user_key"] {
+            make_key(&directory.path().join(name));
+        }
+        Self::start_at(&next_address(), directory, configuration, wrapper)
+    }
+
+    /// Another on the same address, with the same keys, and further lines of sshd_config.
+    pub(crate) fn start_like(other: &Self, configuration: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        for name in ["host_key", "host_key.pub", "user_key", "user_key.pub"] {
+            fs::copy(other.file(name), directory.path().join(name)).expect("copied");
+        }
+        Self::start_at(&other.address, directory, configuration, &[])
+    }
+
+    fn start_at(address: &str, directory: TempDir, configuration: &str, wrapper: &[&str]) -> Self {
         let path = directory.path();
-        make_key(&path.join("host_key"));
-        make_key(&path.join("user_key"));
-        let address = next_address();
-        let port = free_port(&address);
+        let (address, port) = (address.to_owned(), free_port(address));
         let text = format!(
             "ListenAddress {address}:{port}\nHostKey {0}/host_key\nPidFile {0}/pid\nAuthorizedKeysFile {0}/user_key.pub\n\
              StrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n\
@@ -206,6 +219,17 @@ impl Controller {
 
     /// Hosts are reached by this transport.
     pub(crate) fn by(transport: Transport) -> Self {
+        Self::open(transport, None)
+    }
+
+    /// Locked keys are opened with this, or not.
+    pub(crate) fn with_passphrase(told: Result<&str, &str>) -> Self {
+        let told = told.map(str::to_owned).map_err(str::to_owned);
+        let passphrase = Passphrase::by(move || Box::pin(std::future::ready(told.clone())));
+        Self::open(Transport::Builtin, Some(passphrase))
+    }
+
+    fn open(transport: Transport, passphrase: Option<Passphrase>) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let settings = SshSettings {
             user_config: directory.path().join("user config"),
@@ -216,6 +240,7 @@ impl Controller {
             connect_parallel: 16,
             transport,
             environment: Vec::new(),
+            passphrase,
         };
         let control = SshControl::open(settings.clone()).expect("a control directory");
         Self { directory, control, settings }
@@ -310,6 +335,7 @@ impl Drop for SudoRule {
 pub(crate) struct Line {
     pub(crate) port: u16,
     frozen: watch::Sender<bool>,
+    slow: Arc<AtomicBool>,
     dead: Arc<AtomicU32>,
     accepting: tokio::task::JoinHandle<()>,
 }
@@ -322,22 +348,28 @@ impl Line {
         let (frozen, freezing) = watch::channel(false);
         let target = (address.to_owned(), port);
         let dead = Arc::new(AtomicU32::new(0));
-        let died = Arc::clone(&dead);
+        let slow = Arc::new(AtomicBool::new(false));
+        let (died, slowed) = (Arc::clone(&dead), Arc::clone(&slow));
         let accepting = tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
                 let Ok(far) = tokio::net::TcpStream::connect(&target).await else { continue };
                 let (near_in, near_out) = near.into_split();
                 let (far_in, far_out) = far.into_split();
-                tokio::spawn(forward(near_in, far_out, freezing.clone(), Arc::clone(&died)));
-                tokio::spawn(forward(far_in, near_out, freezing.clone(), Arc::clone(&died)));
+                tokio::spawn(forward(near_in, far_out, freezing.clone(), Arc::clone(&died), Arc::clone(&slowed)));
+                tokio::spawn(forward(far_in, near_out, freezing.clone(), Arc::clone(&died), Arc::clone(&slowed)));
             }
         });
-        Self { port: own_port, frozen, dead, accepting }
+        Self { port: own_port, frozen, slow, dead, accepting }
     }
 
     /// Connections that exist now stay silent for ever.
     pub(crate) fn freeze(&self) {
         self.frozen.send_replace(true);
+    }
+
+    /// From now on every packet takes its time.
+    pub(crate) fn slow_down(&self) {
+        self.slow.store(true, Ordering::Relaxed);
     }
 
     /// Whether some connection has fallen silent, both ways.
@@ -357,11 +389,20 @@ impl Drop for Line {
     }
 }
 
+/// True, after a while where that is wanted.
+async fn wait_if(slowed: &AtomicBool) -> bool {
+    if slowed.load(Ordering::Relaxed) {
+        tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+    }
+    true
+}
+
 async fn forward(
     mut from: tokio::net::tcp::OwnedReadHalf,
     mut to: tokio::net::tcp::OwnedWriteHalf,
     mut freezing: watch::Receiver<bool>,
     died: Arc<AtomicU32>,
+    slowed: Arc<AtomicBool>,
 ) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut buffer = vec![0; 16 * 1024];
@@ -373,7 +414,7 @@ async fn forward(
                 std::future::pending::<()>().await;
             }
             read = from.read(&mut buffer) => match read {
-                Ok(length @ 1..) if to.write_all(&buffer[..length]).await.is_ok() => {}
+                Ok(length @ 1..) if wait_if(&slowed).await && to.write_all(&buffer[..length]).await.is_ok() => {}
                 _ => return,
             },
         }

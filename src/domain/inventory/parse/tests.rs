@@ -12,7 +12,7 @@ use crate::domain::calendar::{CalendarFreeze, Freeze, HolidayRule};
 use crate::domain::document::tests::told;
 use crate::domain::id::{ContentHash, Name};
 use crate::domain::inventory::{
-    CalendarEntry, Connection, Contact, Customer, Host, Locale, PeriodLength, Receives, Window,
+    CalendarEntry, Connection, Contact, Customer, Host, Locale, PeriodLength, Receives, Transport, Window,
 };
 
 /// A right inventory; the tests change one line of it, which is why the numbers matter.
@@ -115,6 +115,7 @@ fn everything_that_an_inventory_says_is_kept() {
         user = "turnus"
         identity_file = "~/.ssh/key"
         known_hosts = "/etc/turnus/known_hosts"
+        transport = "builtin"
         state_dir = "/opt/turnus"
         become = true
         groups = ["servers", "mail"]
@@ -138,6 +139,7 @@ fn everything_that_an_inventory_says_is_kept() {
             user: Some("turnus".to_owned()),
             identity_file: Some("~/.ssh/key".to_owned()),
             known_hosts: Some("/etc/turnus/known_hosts".to_owned()),
+            transport: Some(Transport::Builtin),
             state_dir: Some("/opt/turnus".to_owned()),
             elevate: true,
             ..Connection::to("192.0.2.10".to_owned())
@@ -223,7 +225,7 @@ fn unknown_keys_are_refused_in_every_table() {
     unknown(
         27,
         "host",
-        "`name`, `address`, `port`, `user`, `identity_file`, `known_hosts`, `become`, `state_dir`, `proxy_jump`, `groups`, `vars`, `probe`, `capacity`",
+        "`name`, `address`, `port`, `user`, `identity_file`, `known_hosts`, `become`, `state_dir`, `transport`, `proxy_jump`, `groups`, `vars`, `probe`, `capacity`",
     );
     check(
         1,

@@ -23,6 +23,7 @@ use tokio::net::UnixStream;
 
 use super::Checker;
 use crate::edge::remote::resolve::Resolved;
+use crate::edge::remote::ssh_config::Passphrase;
 
 /// Why the server did not let us in.
 #[derive(Debug)]
@@ -42,9 +43,13 @@ impl From<russh::Error> for Refused {
 type Agent = AgentClient<UnixStream>;
 
 /// Offers what there is until the server takes something.
-pub(super) async fn log_in(line: &mut Handle<Checker>, machine: &Resolved) -> Result<(), Refused> {
+pub(super) async fn log_in(
+    line: &mut Handle<Checker>,
+    machine: &Resolved,
+    passphrase: Option<&Passphrase>,
+) -> Result<(), Refused> {
     let mut attempt = Attempt { line, user: &machine.user, offered: 0, notes: Vec::new(), wanted: String::new() };
-    let files = read_files(machine, &mut attempt.notes);
+    let files = read_files(machine, passphrase, &mut attempt.notes).await;
     let mut held = Vec::new();
     if let Some(socket) = &machine.agent {
         match open_agent(socket).await {
@@ -223,32 +228,37 @@ async fn open_agent(socket: &Path) -> Result<(Agent, Vec<AgentIdentity>), russh:
     Ok((agent, identities))
 }
 
-fn read_files(machine: &Resolved, notes: &mut Vec<String>) -> Vec<KeyFile> {
+async fn read_files(machine: &Resolved, passphrase: Option<&Passphrase>, notes: &mut Vec<String>) -> Vec<KeyFile> {
     let listed: Vec<Certificate> =
         machine.certificates.iter().filter_map(|file| load_openssh_certificate(file).ok()).collect();
-    machine.identities.iter().filter_map(|file| read_key_file(file, &listed, notes)).collect()
+    let mut files = Vec::new();
+    for file in &machine.identities {
+        files.extend(read_key_file(file, &listed, passphrase, notes).await);
+    }
+    files
 }
 
 /// A file that is not there is passed over, as ssh does with the usual ones; its public half alone tells a key of the agent.
-fn read_key_file(file: &Path, listed: &[Certificate], notes: &mut Vec<String>) -> Option<KeyFile> {
+async fn read_key_file(
+    file: &Path,
+    listed: &[Certificate],
+    passphrase: Option<&Passphrase>,
+    notes: &mut Vec<String>,
+) -> Option<KeyFile> {
     let text = std::fs::read_to_string(file);
     let private = match &text {
-        Ok(text) => match russh::keys::decode_secret_key(text, None) {
-            Ok(private) => Some(Arc::new(private)),
-            Err(error) => {
-                notes.push(format!("{}: {error}", file.display()));
-                None
-            }
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => {
-            notes.push(format!("{}: {error}", file.display()));
-            None
-        }
+        Ok(text) => open_key(text, passphrase).await,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.to_string()),
     };
+    let private = private.unwrap_or_else(|trouble| {
+        notes.push(format!("{}: {trouble}", file.display()));
+        None
+    });
     let public = match &private {
         Some(private) => private.public_key().clone(),
         None => load_public_key(beside(file, ".pub"))
+            .or_else(|_| load_public_key(file))
             .ok()
             .or_else(|| Some(PrivateKey::from_openssh(text.ok()?).ok()?.public_key().clone()))?,
     };
@@ -256,6 +266,19 @@ fn read_key_file(file: &Path, listed: &[Certificate], notes: &mut Vec<String>) -
     let belongs = |certificate: &&Certificate| certificate.public_key() == public.key_data();
     let certificates = listed.iter().chain(near.as_ref()).filter(belongs).cloned().collect();
     Some(KeyFile { public, certificates, private })
+}
+
+/// None where the file names a public key only.
+async fn open_key(text: &str, passphrase: Option<&Passphrase>) -> Result<Option<Arc<PrivateKey>>, String> {
+    if PublicKey::from_openssh(text).is_ok() {
+        return Ok(None);
+    }
+    // That a key is locked, not every format says.
+    let opened = match (russh::keys::decode_secret_key(text, None), passphrase) {
+        (Err(_), Some(passphrase)) => russh::keys::decode_secret_key(text, Some(&passphrase.tell().await?)),
+        (opened, _) => opened,
+    };
+    opened.map(|private| Some(Arc::new(private))).map_err(|error| error.to_string())
 }
 
 fn beside(file: &Path, suffix: &str) -> PathBuf {

@@ -20,6 +20,7 @@ fn settings(user_config: &Path) -> SshSettings {
         connect_parallel: 8,
         transport: Transport::Auto,
         environment: Vec::new(),
+        passphrase: None,
     }
 }
 
@@ -47,7 +48,7 @@ fn the_inventory_comes_first_and_the_user_fills_in_the_rest() {
     let mut host = connection("web.example");
     host.port = Some(2222);
     host.identity_file = Some("/keys/my \"key\" 100%".to_owned());
-    let user = "Host *.example\n  User carol\n  Port 9\n  Ciphers aes256-ctr\n  StrictHostPurposeing no\n";
+    let user = "Host *.example\n  User carol\n  Port 9\n  Ciphers aes256-ctr\n  StrictHostKeyChecking no\n";
     let lines = as_ssh_reads_it(&host, user, "web.example");
     assert_has(&lines, &["port 2222", "user carol", "ciphers aes256-ctr", "stricthostkeychecking true"]);
     assert_has(&lines, &["identityfile /keys/my \"key\" 100%%", "identitiesonly yes", "batchmode yes"]);
