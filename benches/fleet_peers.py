@@ -1,0 +1,58 @@
+"""What benches/fleet runs in the virtual environment of the peers: the same eight steps on all hosts.
+
+    fleet_peers.py asyncssh SETTINGS.json         one process, every step's status, output and duration collected
+    fleet_peers.py relay PORT TARGET-PORT SECONDS  a line on which every packet takes its time, to the same address
+"""
+import asyncio
+import json
+import sys
+import time
+
+
+async def run_asyncssh(settings):
+    import asyncssh
+
+    turns = asyncio.Semaphore(settings["parallel"])
+    results = {}
+
+    async def work(address):
+        async with turns:
+            async with asyncssh.connect(address, port=settings["port"], username=settings["user"], config=None,
+                                        client_keys=[settings["key"]], known_hosts=settings["known_hosts"]) as line:
+                results[address] = []
+                for step in settings["steps"]:
+                    began = time.monotonic()
+                    answer = await line.run(step)
+                    results[address].append((answer.exit_status, answer.stdout, time.monotonic() - began))
+
+    await asyncio.gather(*(work(address) for address in settings["addresses"]))
+    statuses = [status for steps in results.values() for status, _, _ in steps]
+    wanted = len(settings["addresses"]) * len(settings["steps"])
+    sys.exit(0 if statuses.count(0) == wanted else "asyncssh did not do its job")
+
+
+async def relay(port, target, seconds):
+    """Half of the round trip for each way. The address that was called is the one that is called on."""
+    loop = asyncio.get_running_loop()
+
+    async def carry(reader, writer):
+        while data := await reader.read(65536):
+            loop.call_later(seconds, writer.write, data)
+        loop.call_later(seconds, writer.close)
+
+    async def serve(reader, writer):
+        address = writer.get_extra_info("sockname")[0]
+        far_reader, far_writer = await asyncio.open_connection(address, target)
+        await asyncio.gather(carry(reader, far_writer), carry(far_reader, writer), return_exceptions=True)
+
+    server = await asyncio.start_server(serve, "0.0.0.0", port, backlog=2000)
+    async with server:
+        await server.serve_forever()
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "asyncssh":
+        with open(sys.argv[2]) as file:
+            asyncio.run(run_asyncssh(json.load(file)))
+    else:
+        asyncio.run(relay(int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])))
