@@ -11,6 +11,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 
 use super::certificates::read_certificates;
+use super::dial::{Doorway, open_doorway, port_of};
 use super::{Scene, chain, excerpt, host_of};
 use crate::domain::probe::sql::{ANSWER_LIMIT, SQL_PASSWORD};
 use crate::domain::probe::template::fill_in;
@@ -20,7 +21,8 @@ use crate::domain::probe::{Engine, SqlCheck};
 pub(super) async fn ask(check: &SqlCheck, scene: &Scene<'_>, limit: Duration) -> Result<String, String> {
     let address = fill_in(&check.address, scene.target)?;
     let told = |what: String| format!("{} {address}: {what}", check.engine.word());
-    let place = Place::of(check, &address, scene).map_err(told)?;
+    let doorway = open_doorway(&address, scene).await.map_err(told)?;
+    let place = Place::of(check, (&address, doorway.as_ref()), scene).map_err(told)?;
     // 0 would be no limit at all.
     let limit = limit.max(Duration::from_millis(1));
     let answer = match check.engine {
@@ -38,19 +40,24 @@ struct Place<'a> {
     check: &'a SqlCheck,
     host: &'a str,
     port: u16,
+    /// The way there, where it leads through another host. Certificates are for `host` all the same.
+    doorway: Option<&'a Doorway>,
     password: &'a str,
 }
 
 impl<'a> Place<'a> {
-    fn of(check: &'a SqlCheck, address: &'a str, scene: &Scene<'a>) -> Result<Self, String> {
-        let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
-        let port = port.ok_or_else(|| "there is no port in the address".to_owned())?;
+    fn of(
+        check: &'a SqlCheck,
+        (address, doorway): (&'a str, Option<&'a Doorway>),
+        scene: &Scene<'a>,
+    ) -> Result<Self, String> {
+        let port = port_of(address).ok_or_else(|| "there is no port in the address".to_owned())?;
         if let Some(ca_file) = check.tls.as_ref().and_then(|tls| tls.ca_file.as_ref()) {
             // sqlx would not say which file it can't read.
             read_certificates(ca_file)?;
         }
         let password = scene.secrets.get(SQL_PASSWORD).ok_or_else(|| format!("there is no `{SQL_PASSWORD}`"))?;
-        Ok(Self { check, host: host_of(address), port, password })
+        Ok(Self { check, host: host_of(address), port, doorway, password })
     }
 
     /// The question in a place where a statement of any other kind is a mistake. A comment at its end does not reach beyond it.
@@ -90,6 +97,10 @@ fn postgres_options(place: &Place<'_>) -> PgConnectOptions {
         .extra_float_digits(None)
         .ssl_mode(mode)
         .disable_statement_logging();
+    let options = match place.doorway {
+        Some(doorway) => options.socket(doorway.directory()),
+        None => options,
+    };
     match check.tls.as_ref().and_then(|tls| tls.ca_file.as_ref()) {
         Some(ca_file) => options.ssl_root_cert(ca_file),
         None => options,
@@ -131,6 +142,10 @@ fn mysql_options(place: &Place<'_>) -> MySqlConnectOptions {
         .pipes_as_concat(false)
         .no_engine_substitution(false)
         .disable_statement_logging();
+    let options = match place.doorway {
+        Some(doorway) => options.socket(&doorway.path),
+        None => options,
+    };
     match check.tls.as_ref().and_then(|tls| tls.ca_file.as_ref()) {
         Some(ca_file) => options.ssl_ca(ca_file),
         None => options,

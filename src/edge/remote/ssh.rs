@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::backoff::Backoff;
 use super::error::{Error, Refusal, excerpt};
-use super::master::{ControlDirectory, MasterFiles, end, explain, launch, read_log};
+use super::master::{ControlDirectory, MasterFiles, end, explain, launch, read_log, read_log_from};
 use super::running::{Command, Ending, Exit, Running, shell_line};
 use super::ssh_config::{KeyCheck, SshSettings, render};
 use super::trust;
@@ -185,15 +185,20 @@ impl SshHost {
     /// Has the machine connect to another place.
     pub(super) async fn dial(&self, host: &str, port: u16) -> Result<Tunnel, Error> {
         let line = self.line().await?;
+        let logged = std::fs::metadata(&line.files.log).map_or(0, |log| log.len());
         match tunnel::dial(&line.files.socket, host, port).await {
             Ok(Ok(tunnel)) => Ok(tunnel),
             Ok(Err(said)) => {
-                // Why, the master writes to its log alone.
-                let log = read_log(&line.files.log);
-                let reason =
-                    log.lines().rev().find_map(|line| Some(line.split_once("open failed: ")?.1.trim().to_owned()));
-                let what = format!("{} can't connect to {host}:{port}: {}", self.name(), reason.unwrap_or(said));
-                Err(Error::Unusable { what })
+                // Why, the master writes to its log alone, and not of whom: all that has failed since may be this.
+                let log = read_log_from(&line.files.log, logged);
+                let reasons: Vec<_> =
+                    log.lines().filter_map(|line| Some(line.split_once("open failed: ")?.1)).collect();
+                Err(Error::NotConnected {
+                    host: self.name().to_owned(),
+                    place: format!("{host}:{port}"),
+                    why: reasons.last().map_or(said, |reason| reason.trim().to_owned()),
+                    is_closed: !reasons.is_empty() && reasons.iter().all(|reason| tunnel::is_closed(reason)),
+                })
             }
             Err(error) => {
                 line.broken.store(true, Ordering::Relaxed);

@@ -14,12 +14,13 @@ use crate::kit::machine::until;
 use crate::kit::sshd::{free_port, next_address};
 
 /// The headers of an answer that belongs to the question.
-const OUR_HEADERS: &str = "[last_Via:]\n[last_From:]\n[last_To:];tag=[call_number]\n[last_Call-ID:]\n[last_CSeq:]\n";
+pub(super) const OUR_HEADERS: &str =
+    "[last_Via:]\n[last_From:]\n[last_To:];tag=[call_number]\n[last_Call-ID:]\n[last_CSeq:]\n";
 
 /// SIPp as a server.
-struct Sipp {
-    address: String,
-    port: u16,
+pub(super) struct Sipp {
+    pub(super) address: String,
+    pub(super) port: u16,
     transport: Transport,
     _process: Server,
     _directory: TempDir,
@@ -27,7 +28,7 @@ struct Sipp {
 
 impl Sipp {
     /// It answers OPTIONS with these messages, one after the other.
-    async fn start(transport: Transport, answers: &[(&str, &str)]) -> Self {
+    pub(super) async fn start(transport: Transport, answers: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let (address, file) = (next_address(), directory.path().join("scenario.xml"));
         let port = free_port(&address);
@@ -66,7 +67,7 @@ fn is_bound_by_udp(address: &str, port: u16) -> bool {
     fs::read_to_string("/proc/net/udp").expect("a list").contains(&format!(" {number:08X}:{port:04X} "))
 }
 
-fn check(port: u16, transport: Transport) -> Check {
+pub(super) fn check(port: u16, transport: Transport) -> Check {
     Check::Sip(SipCheck { address: format!("$ADDRESS:{port}"), transport, uri: None, status: 200 })
 }
 

@@ -1,6 +1,6 @@
 //! The probe `sql` against PostgreSQL and MariaDB.
 
-mod server;
+pub(super) mod server;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,14 +15,14 @@ use super::{ask_for, ask_with, assert_green, assert_red, babbling_server, silent
 use crate::kit::sshd::next_address;
 
 /// By TLS, with the certificates that are right.
-fn check(server: &Database) -> SqlCheck {
+pub(super) fn check(server: &Database) -> SqlCheck {
     SqlCheck {
         tls: Some(SqlTls { verify: true, ca_file: Some(server.ca_file.display().to_string()) }),
         ..check_in_clear(server.engine, server.port)
     }
 }
 
-fn check_in_clear(engine: Engine, port: u16) -> SqlCheck {
+pub(super) fn check_in_clear(engine: Engine, port: u16) -> SqlCheck {
     SqlCheck {
         engine,
         address: format!("$ADDRESS:{port}"),
