@@ -1,12 +1,14 @@
 //! All kinds against real servers that answer late, or that are there only now and then.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::time::Instant;
 use turnus::domain::probe::mail::{IMAP_PASSWORD, SMTP_PASSWORD};
 use turnus::domain::probe::sql::SQL_PASSWORD;
 use turnus::domain::probe::template::Target;
@@ -67,25 +69,24 @@ async fn pass(mut near: TcpStream, target: (String, u16), delay: Duration) {
         let length = far_in.read(&mut first).await?;
         tokio::time::sleep(delay).await;
         near_out.write_all(&first[..length]).await?;
-        tokio::io::copy(&mut far_in, &mut near_out).await
+        tokio::io::copy(&mut far_in, &mut near_out).await?;
+        near_out.shutdown().await
     };
     let there = async {
-        let copied = tokio::io::copy(&mut near_in, &mut far_out).await;
-        let _ = far_out.shutdown().await;
-        copied
+        tokio::io::copy(&mut near_in, &mut far_out).await?;
+        far_out.shutdown().await
     };
     let _ = tokio::join!(there, back);
 }
 
+/// Whoever is turned away here does not know: nothing is passed on for a while.
 async fn pass_datagrams(near: UdpSocket, target: (String, u16), weather: Weather) {
-    let near = std::sync::Arc::new(near);
-    let (mut buffer, mut known) = (vec![0; 4096], Vec::new());
+    let near = Arc::new(near);
+    let (mut buffer, mut opens_at) = (vec![0; 4096], None);
     while let Ok((length, from)) = near.recv_from(&mut buffer).await {
-        // Each question of a probe comes from a port of its own.
-        if !known.contains(&from) {
-            known.push(from);
-        }
-        if known.iter().position(|place| *place == from) < Some(weather.turned_away) {
+        let closed_for = if weather.turned_away == 0 { Duration::ZERO } else { Duration::from_millis(1200) };
+        let opens_at = *opens_at.get_or_insert(Instant::now() + closed_for);
+        if weather.turned_away == usize::MAX || Instant::now() < opens_at {
             continue;
         }
         let (near, target, question) = (near.clone(), target.clone(), buffer[..length].to_vec());
@@ -135,12 +136,10 @@ async fn stand(service: &Service<'_>) {
         look_patiently(check, service.address, patience).await
     };
     let slow = Patience { timeout_s: 20, ..ONCE };
-    let (slow, too_slow, clearing, foul) = tokio::join!(
-        ask(SLOW, slow),
-        ask(TOO_SLOW, BRIEFLY),
-        ask(CLEARING, Patience { timeout_s: 5, ..PATIENTLY }),
-        ask(FOUL, TWICE)
-    );
+    let by_udp = service.name == "dns" || service.name == "sip by UDP";
+    let clearing = Patience { timeout_s: if by_udp { 1 } else { 5 }, ..PATIENTLY };
+    let (slow, too_slow, clearing, foul) =
+        tokio::join!(ask(SLOW, slow), ask(TOO_SLOW, BRIEFLY), ask(CLEARING, clearing), ask(FOUL, TWICE));
     let name = service.name;
     assert!(slow.met && tells_a_time(&slow.what), "{name}, slow: {slow:?}");
     assert!(!too_slow.met && too_slow.what.contains("no answer within 1 s"), "{name}, too slow: {too_slow:?}");
