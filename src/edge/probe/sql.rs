@@ -9,6 +9,7 @@ use std::time::Duration;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
+use tokio::time::timeout;
 
 use super::certificates::read_certificates;
 use super::dial::{Doorway, open_doorway, port_of};
@@ -16,6 +17,9 @@ use super::{Scene, chain, excerpt, host_of};
 use crate::domain::probe::sql::{ANSWER_LIMIT, SQL_PASSWORD};
 use crate::domain::probe::template::fill_in;
 use crate::domain::probe::{Engine, SqlCheck};
+
+/// So long a server may take for its goodbye.
+const GOODBYE: Duration = Duration::from_millis(500);
 
 /// Logs in, asks, and compares.
 pub(super) async fn ask(check: &SqlCheck, scene: &Scene<'_>, limit: Duration) -> Result<String, String> {
@@ -74,9 +78,13 @@ async fn ask_postgres(place: &Place<'_>, limit: Duration) -> sqlx::Result<Option
     connection.execute("begin transaction read only").await?;
     connection.execute(AssertSqlSafe(format!("set local statement_timeout = {limit_ms}"))).await?;
     let answer = sqlx::query_scalar(place.query("text")).fetch_one(&mut connection).await?;
-    // What it may say now changes nothing.
-    let _ = connection.close().await;
+    say_goodbye(connection).await;
     Ok(answer)
+}
+
+/// What comes now, or does not come, changes nothing.
+async fn say_goodbye(connection: impl Connection) {
+    let _ = timeout(GOODBYE, connection.close()).await;
 }
 
 fn postgres_options(place: &Place<'_>) -> PgConnectOptions {
@@ -119,8 +127,7 @@ async fn ask_mysql(place: &Place<'_>, limit: Duration) -> sqlx::Result<Option<St
     connection.execute(AssertSqlSafe(limit)).await?;
     connection.execute("start transaction read only").await?;
     let answer = sqlx::query_scalar(place.query("char")).fetch_one(&mut connection).await?;
-    // What it may say now changes nothing.
-    let _ = connection.close().await;
+    say_goodbye(connection).await;
     Ok(answer)
 }
 

@@ -131,6 +131,8 @@ async fn mariadb_lets_in() {
     let server = Database::start(Engine::Mysql).await;
     lets_in(&server, "Access denied for user 'probe'", "Access denied for user 'probe'@'%' to database 'nowhere'")
         .await;
+    let patient = SqlCheck { address: format!("$ADDRESS:{}", never_ending(&server).await), ..check(&server) };
+    assert_green(&ask(&server, patient).await, "answered `1`");
     let is_protected =
         "select variable_value <> '' from information_schema.session_status where variable_name = 'Ssl_cipher'";
     is_protected_as_asked(&server, is_protected, ["1", "0"]).await;
@@ -140,6 +142,24 @@ async fn mariadb_lets_in() {
         "select count(*) from information_schema.processlist where info like '%sleep(60)%' and id <> connection_id()",
     )
     .await;
+}
+
+/// A port that leads to the server, and goes on when the server has gone.
+async fn never_ending(server: &Database) -> u16 {
+    let listener = tokio::net::TcpListener::bind((server.address.as_str(), 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let target = (server.address.clone(), server.port);
+    tokio::spawn(async move {
+        let (mut near, _) = listener.accept().await.unwrap();
+        let mut far = tokio::net::TcpStream::connect(target).await.unwrap();
+        let ((mut near_in, mut near_out), (mut far_in, mut far_out)) = (near.split(), far.split());
+        let _ = tokio::join!(
+            tokio::io::copy(&mut near_in, &mut far_out),
+            tokio::io::copy(&mut far_in, &mut near_out),
+            std::future::pending::<()>()
+        );
+    });
+    port
 }
 
 async fn lets_in(server: &Database, refusal: &str, no_database: &str) {
