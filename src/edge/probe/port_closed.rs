@@ -46,13 +46,13 @@ async fn try_all(address: String) -> Result<String, String> {
 /// Has another host try. That host must answer: when nothing is heard at all, the line to it may be what is silent.
 async fn try_from(address: &str, from: &dyn Way, limit: Duration) -> Result<String, String> {
     let mut dialing = Box::pin(dial_from(address, from));
-    if let Ok(outcome) = timeout(limit / 2, &mut dialing).await {
+    if let Ok(outcome) = timeout(limit / 4, &mut dialing).await {
         return judge(outcome);
     }
     // What the other place answered before would have come before this.
     tokio::select! {
         outcome = &mut dialing => return judge(outcome),
-        answer = timeout(limit / 4, from.run(&["true"])) => answer.map_err(|_| "the host does not answer")??,
+        answer = timeout(limit / 2, from.run(&["true"])) => answer.map_err(|_| "the host does not answer")??,
     };
     judge(dialing.await)
 }
