@@ -4,14 +4,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpStream, UnixListener};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
+use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{Scene, Stream, Undialed, Way, chain, host_of};
 
 /// Who has gone through a doorway may say so much longer goodbye to the server.
 const LINGER: Duration = Duration::from_secs(1);
+/// So much comes back through a doorway, in bytes: more than any answer that is looked at, with all that is around it.
+const ANSWER_LIMIT: u64 = 4 * 1024 * 1024;
 
 /// Connects to `host:port`.
 pub(super) async fn dial(address: &str, scene: &Scene<'_>) -> Result<Box<dyn Stream>, String> {
@@ -32,7 +34,7 @@ pub(super) fn port_of(address: &str) -> Option<u16> {
     address.rsplit_once(':').and_then(|(_, port)| port.parse().ok())
 }
 
-/// A socket in a private directory, for clients that connect for themselves. It takes one connection.
+/// A socket in a private directory, for clients that connect for themselves, or read without a limit. It takes one connection.
 pub(super) struct Doorway {
     /// Where it is.
     pub(super) path: PathBuf,
@@ -47,13 +49,9 @@ impl Doorway {
     }
 }
 
-/// Connects to `host:port` through the host from which is looked, and has a client's connection to the doorway lead there. None: the
-/// controller looks, and needs no doorway.
-pub(super) async fn open_doorway(address: &str, scene: &Scene<'_>) -> Result<Option<Doorway>, String> {
-    if scene.from.is_none() {
-        return Ok(None);
-    }
-    let mut stream = dial(address, scene).await?;
+/// Connects to `host:port`, and has a client's connection to the doorway lead there.
+pub(super) async fn open_doorway(address: &str, scene: &Scene<'_>) -> Result<Doorway, String> {
+    let stream = dial(address, scene).await?;
     let refuse = |error: &std::io::Error| format!("can't make a socket: {}", chain(error));
     let directory = tempfile::tempdir().map_err(|error| refuse(&error))?;
     // The name that PostgreSQL's clients want; to others it is as good as any.
@@ -63,9 +61,8 @@ pub(super) async fn open_doorway(address: &str, scene: &Scene<'_>) -> Result<Opt
     let open = closed.clone().drop_guard();
     tokio::spawn(async move {
         let carry = async {
-            if let Ok((mut client, _)) = listener.accept().await {
-                // Whoever ends first ends the look.
-                let _ = copy_bidirectional(&mut client, &mut stream).await;
+            if let Ok((client, _)) = listener.accept().await {
+                carry(client, stream).await;
             }
         };
         let close = async {
@@ -74,5 +71,20 @@ pub(super) async fn open_doorway(address: &str, scene: &Scene<'_>) -> Result<Opt
         };
         tokio::select! { () = carry => {}, () = close => {} }
     });
-    Ok(Some(Doorway { path, directory, _open: open }))
+    Ok(Doorway { path, directory, _open: open })
+}
+
+/// Until both have ended. That one has is all that the other learns.
+async fn carry(mut client: UnixStream, server: Box<dyn Stream>) {
+    let (mut from_client, mut to_client) = client.split();
+    let (from_server, mut to_server) = tokio::io::split(server);
+    let there = async {
+        let _ = copy(&mut from_client, &mut to_server).await;
+        let _ = to_server.shutdown().await;
+    };
+    let back = async {
+        let _ = copy(&mut from_server.take(ANSWER_LIMIT), &mut to_client).await;
+        let _ = to_client.shutdown().await;
+    };
+    tokio::join!(there, back);
 }

@@ -26,7 +26,10 @@ pub(super) async fn ask(check: &HttpCheck, scene: &Scene<'_>) -> Result<String, 
 
 async fn answer(check: &HttpCheck, scene: &Scene<'_>, url: &str) -> Result<String, String> {
     // Through a host every look has a way of its own.
-    let doorway = open_doorway(&place(url)?, scene).await?;
+    let doorway = match scene.from {
+        Some(_) => Some(open_doorway(&place(url)?, scene).await?),
+        None => None,
+    };
     let client = match scene.memory.filter(|_| doorway.is_none()) {
         Some(memory) => remembered_client(check, memory)?,
         None => client(&Settings::of(check), doorway.as_ref())?,

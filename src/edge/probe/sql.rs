@@ -2,7 +2,8 @@
 //!
 //! Invariants: nothing can be changed by accident. The question is a part of a query of ours, so that it can be nothing but one
 //! SELECT; it is prepared, which no server does with more than one statement; it is asked in a transaction that only reads. The
-//! server gives up when the try does, and sends at most one more than [`ANSWER_LIMIT`] characters.
+//! server gives up when the try does, and sends at most one more than [`ANSWER_LIMIT`] characters. Of one that does not keep to that
+//! no more is read than comes through a doorway: sqlx reads as much as the server says it will send.
 
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ pub(super) async fn ask(check: &SqlCheck, scene: &Scene<'_>, limit: Duration) ->
     let address = fill_in(&check.address, scene.target)?;
     let told = |what: String| format!("{} {address}: {what}", check.engine.word());
     let doorway = open_doorway(&address, scene).await.map_err(told)?;
-    let place = Place::of(check, (&address, doorway.as_ref()), scene).map_err(told)?;
+    let place = Place::of(check, (&address, &doorway), scene).map_err(told)?;
     // 0 would be no limit at all.
     let limit = limit.max(Duration::from_millis(1));
     let answer = match check.engine {
@@ -44,17 +45,13 @@ struct Place<'a> {
     check: &'a SqlCheck,
     host: &'a str,
     port: u16,
-    /// The way there, where it leads through another host. Certificates are for `host` all the same.
-    doorway: Option<&'a Doorway>,
+    /// The way there. Certificates are for `host` all the same.
+    doorway: &'a Doorway,
     password: &'a str,
 }
 
 impl<'a> Place<'a> {
-    fn of(
-        check: &'a SqlCheck,
-        (address, doorway): (&'a str, Option<&'a Doorway>),
-        scene: &Scene<'a>,
-    ) -> Result<Self, String> {
+    fn of(check: &'a SqlCheck, (address, doorway): (&'a str, &'a Doorway), scene: &Scene<'a>) -> Result<Self, String> {
         let port = port_of(address).ok_or_else(|| "there is no port in the address".to_owned())?;
         if let Some(ca_file) = check.tls.as_ref().and_then(|tls| tls.ca_file.as_ref()) {
             // sqlx would not say which file it can't read.
@@ -97,6 +94,7 @@ fn postgres_options(place: &Place<'_>) -> PgConnectOptions {
     let options = PgConnectOptions::new_without_pgpass()
         .host(place.host)
         .port(place.port)
+        .socket(place.doorway.directory())
         .database(&check.database)
         .username(&check.login.user)
         .password(place.password)
@@ -105,10 +103,6 @@ fn postgres_options(place: &Place<'_>) -> PgConnectOptions {
         .extra_float_digits(None)
         .ssl_mode(mode)
         .disable_statement_logging();
-    let options = match place.doorway {
-        Some(doorway) => options.socket(doorway.directory()),
-        None => options,
-    };
     match check.tls.as_ref().and_then(|tls| tls.ca_file.as_ref()) {
         Some(ca_file) => options.ssl_root_cert(ca_file),
         None => options,
@@ -141,6 +135,7 @@ fn mysql_options(place: &Place<'_>) -> MySqlConnectOptions {
     let options = MySqlConnectOptions::new()
         .host(place.host)
         .port(place.port)
+        .socket(&place.doorway.path)
         .database(&check.database)
         .username(&check.login.user)
         .password(place.password)
@@ -149,10 +144,6 @@ fn mysql_options(place: &Place<'_>) -> MySqlConnectOptions {
         .pipes_as_concat(false)
         .no_engine_substitution(false)
         .disable_statement_logging();
-    let options = match place.doorway {
-        Some(doorway) => options.socket(&doorway.path),
-        None => options,
-    };
     match check.tls.as_ref().and_then(|tls| tls.ca_file.as_ref()) {
         Some(ca_file) => options.ssl_ca(ca_file),
         None => options,

@@ -3,6 +3,7 @@
 pub(super) mod server;
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::time::Duration;
 
 use turnus::domain::job::SecretReference;
@@ -219,5 +220,32 @@ async fn nobody_silence_and_nonsense_are_red() {
         // Both protocols say first how much follows: here more than ever comes.
         let finding = ask(babbling_server(&address, b"SSH-2.0-OpenSSH_9.2\r\n")).await;
         assert_red(&finding, "no answer within 1 s");
+    }
+}
+
+/// A server that says `beginning` to everybody, and then zeros for ever; its port.
+fn endless_server(address: &str, beginning: &'static [u8]) -> u16 {
+    let (listener, port) = silent_server(address);
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let mut said = stream.write_all(beginning);
+            while said.is_ok() {
+                said = stream.write_all(&[0; 64 * 1024]);
+            }
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_stop_talking_is_red_before_the_time_is_over() {
+    let address = next_address();
+    // As long as their protocols let one message be: 1 GiB, and 16 MiB.
+    for (engine, beginning) in
+        [(Engine::Postgres, b"R\x40\0\0\0".as_slice()), (Engine::Mysql, b"\xff\xff\xff\0".as_slice())]
+    {
+        let check = check_in_clear(engine, endless_server(&address, beginning));
+        let finding = ask_as(check, &address, PASSWORD).await;
+        assert!(!finding.met && !finding.what.contains("no answer"), "{finding:?}");
     }
 }
