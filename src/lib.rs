@@ -8,7 +8,7 @@
 //! - [`domain`] is what turnus knows: names, inventories, jobs, plans, the life of a run, reports. Synchronous, without I/O,
 //!   clock or randomness; tested exhaustively without any.
 //! - [`edge`] are the foreign worlds, one module each: files and environment, Postgres, hosts, probes, texts, mail. No edge knows
-//!   another.
+//!   another; what several need to start programs is below them, in `child`.
 //! - [`app`] are the roles that a process plays: the controller that drives runs, the daemon that opens them in their time, the
 //!   pages on which customers answer, and the command line.
 //!
@@ -103,5 +103,6 @@
 //! - **Values are data.** They reach a host as environment variables; output of hosts is cleaned before a person sees it.
 
 pub mod app;
+mod child;
 pub mod domain;
 pub mod edge;

@@ -134,7 +134,7 @@ pub struct ProbeResult {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Check {
-    /// A program of the controller ends as it should.
+    /// A program ends as it should.
     Command(CommandCheck),
     /// A name server gives an answer.
     Dns(DnsCheck),
@@ -189,13 +189,35 @@ impl Check {
         matches!(self, Self::MailRoundTrip(_) | Self::Ssh(_))
     }
 
-    /// Whether another host can have the connections made for it that are needed: then it can be asked from there.
+    /// Whether what it finds has the time that it took in it.
     #[must_use]
-    pub fn can_be_asked_from_a_host(&self) -> bool {
-        matches!(
-            self,
-            Self::Http(_) | Self::Imap(_) | Self::MailRoundTrip(_) | Self::Smtp(_) | Self::Tcp(_) | Self::Tls(_)
-        )
+    pub fn tells_its_time(&self) -> bool {
+        matches!(self, Self::Http(_) | Self::MailRoundTrip(_) | Self::Ssh(_))
+    }
+
+    /// What keeps it from being asked through another host, if anything does: in a word or two, and what to do.
+    #[must_use]
+    pub fn obstacle_from_a_host(&self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Ssh(_) | Self::Unit(_) => Some(("", "leave it out: the probe is about the host itself")),
+            Self::Sip(SipCheck { transport: Transport::Udp, .. }) => {
+                Some((" by UDP", "take `transport = \"tcp\"`, or leave it out: SSH servers pass on TCP alone"))
+            }
+            Self::Dns(DnsCheck { server: None, .. }) => {
+                Some((" without `server`", "name the `server`, or leave it out: only the controller knows its own"))
+            }
+            Self::Command(_)
+            | Self::Dns(_)
+            | Self::Http(_)
+            | Self::Imap(_)
+            | Self::MailRoundTrip(_)
+            | Self::PortClosed(_)
+            | Self::Sip(_)
+            | Self::Smtp(_)
+            | Self::Sql(_)
+            | Self::Tcp(_)
+            | Self::Tls(_) => None,
+        }
     }
 
     /// What is asked, in a few words: `GET https://…/`.

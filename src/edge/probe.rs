@@ -31,7 +31,7 @@ use crate::domain::probe::{Check, Probe};
 mod tests;
 
 pub use mail::SHOWS_PASSWORDS;
-pub use way::{Answer, Stream, Way};
+pub use way::{Answer, Stream, Undialed, Way};
 
 /// What a probe found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,19 +116,37 @@ impl<'a> Scene<'a> {
     }
 }
 
+/// A wait of at least this time is told with the answer.
+const LONG: Duration = Duration::from_secs(1);
+
 /// Asks until the answer is what was asked for, or the time of the probe is over; then says what the last answer lacked.
 pub async fn look(probe: &Probe, scene: &Scene<'_>) -> Finding {
     let patience = probe.patience;
     let interval = Duration::from_secs(patience.interval_s);
-    let deadline = Instant::now() + Duration::from_secs(patience.within_s);
+    let begun = Instant::now();
+    let deadline = begun + Duration::from_secs(patience.within_s);
     let limit = Duration::from_secs(patience.timeout_s);
     let mut finding = look_once(probe, scene, limit).await;
+    let mut tries = 1;
     while !finding.met && Instant::now() + interval < deadline {
         tokio::time::sleep(interval).await;
         let left = deadline.saturating_duration_since(Instant::now());
         finding = look_once(probe, scene, limit.min(left)).await;
+        tries += 1;
     }
+    finding.what += &effort(&probe.check, finding.met, (tries, begun.elapsed()));
     finding
+}
+
+/// What it took, where that was much.
+fn effort(check: &Check, met: bool, (tries, took): (u32, Duration)) -> String {
+    let seconds = took.as_secs_f64();
+    match (tries, met) {
+        (1, true) if took >= LONG && !check.tells_its_time() => format!(" (after {seconds:.1} s)"),
+        (1, _) => String::new(),
+        (_, true) => format!(" (try {tries}, after {seconds:.1} s)"),
+        (_, false) => format!(" ({tries} tries, {seconds:.1} s)"),
+    }
 }
 
 /// One try.
@@ -138,7 +156,7 @@ pub async fn look_once(probe: &Probe, scene: &Scene<'_>, limit: Duration) -> Fin
         // The last try may have less time: too little to be sure.
         && limit >= Duration::from_secs(probe.patience.timeout_s)
     {
-        return Finding::green(port_closed::silent(check, limit.as_secs_f64()));
+        return Finding::green(port_closed::silent(check, scene, limit));
     }
     match outcome {
         Ok(Ok(found)) => Finding { met: true, what: scene.conceal(&found.what), noted: found.noted },
@@ -153,13 +171,13 @@ pub async fn look_once(probe: &Probe, scene: &Scene<'_>, limit: Duration) -> Fin
 
 async fn ask(check: &Check, scene: &Scene<'_>, limit: Duration) -> Result<Found, String> {
     let what = match check {
-        Check::Command(check) => command::ask(check, scene).await,
+        Check::Command(check) => command::ask(check, scene, limit).await,
         Check::Dns(check) => dns::ask(check, scene).await,
         Check::Http(check) => http::ask(check, scene).await,
         Check::Imap(check) => mail::imap::ask(check, scene).await,
         Check::MailRoundTrip(check) => mail::round_trip::ask(check, scene).await,
-        Check::PortClosed(check) => port_closed::ask(check, scene).await,
-        Check::Sip(check) => sip::ask(check, scene).await,
+        Check::PortClosed(check) => port_closed::ask(check, scene, limit).await,
+        Check::Sip(check) => sip::ask(check, scene, limit).await,
         Check::Smtp(check) => mail::smtp::ask(check, scene).await,
         Check::Sql(check) => sql::ask(check, scene, limit).await,
         Check::Ssh(_) => login::ask(scene).await,

@@ -11,6 +11,7 @@ use turnus::edge::probe::{Finding, Scene, look};
 
 mod command;
 mod dns;
+mod from;
 mod host;
 mod http;
 mod mail;
@@ -18,6 +19,7 @@ mod ports;
 mod sip;
 mod sql;
 mod tls;
+mod weather;
 
 /// A server of a test; it ends with the test, whichever way that ends.
 struct Server(Child);

@@ -4,8 +4,8 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::io::AsyncReadExt;
 
-use crate::edge::probe::{Answer, Stream, Way};
-use crate::edge::remote::{Command, Exit, Remote};
+use crate::edge::probe::{Answer, Stream, Undialed, Way};
+use crate::edge::remote::{Command, Error, Exit, Remote};
 
 /// So much of what a command prints is looked at.
 const OUTPUT_LIMIT: u64 = 64 * 1024;
@@ -30,9 +30,12 @@ impl Way for Remote {
         log_in.map(|ended| ended.unwrap_or_else(|error| Err(error.to_string()))).boxed()
     }
 
-    fn dial<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, Result<Box<dyn Stream>, String>> {
+    fn dial<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, Result<Box<dyn Stream>, Undialed>> {
         async move {
-            let tunnel = Remote::dial(self, host, port).await.map_err(|error| error.into_fault().what)?;
+            let tunnel = Remote::dial(self, host, port).await.map_err(|error| match error {
+                Error::NotConnected { is_closed: true, .. } => Undialed::Closed(error.into_fault().what),
+                error => Undialed::Untold(error.into_fault().what),
+            })?;
             Ok::<Box<dyn Stream>, _>(Box::new(tunnel))
         }
         .boxed()
@@ -43,9 +46,13 @@ async fn run(host: &Remote, words: &[&str]) -> Result<Answer, String> {
     let argv = words.iter().map(|word| (*word).to_owned()).collect();
     let mut running = host.exec(Command { argv, stdin: Vec::new() }).await.map_err(|error| error.into_fault().what)?;
     let mut output = Vec::new();
-    // What comes after the limit is read by nobody: a command that goes on printing ends with its pipe.
-    (&mut running.stdout).take(OUTPUT_LIMIT).read_to_end(&mut output).await.map_err(|error| error.to_string())?;
+    let read = async {
+        (&mut running.stdout).take(OUTPUT_LIMIT).read_to_end(&mut output).await?;
+        // What comes after it is read and forgotten, so that the command can end.
+        tokio::io::copy(&mut running.stdout, &mut tokio::io::sink()).await
+    };
+    read.await.map_err(|error| error.to_string())?;
     let (exit, messages) = running.wait().await.map_err(|error| error.into_fault().what)?;
-    let status = if let Exit::Status(status) = exit { status } else { 128 };
+    let status = if let Exit::Status(status) = exit { Some(status) } else { None };
     Ok(Answer { status, output: String::from_utf8_lossy(&output).into_owned(), messages })
 }

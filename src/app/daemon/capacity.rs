@@ -1,7 +1,8 @@
 //! The daily look at the disks of hosts on which something is watched.
 //!
 //! Each customer has its time of day, by its name. Invariants: of several daemons one looks: whoever takes a customer puts its round
-//! off, and of each host one look a day is kept; a host that can't be reached is a finding, and is looked at again the next day.
+//! off, and of each host one look a day is kept; a host that can't be reached is a finding, and is looked at again the next day; what is
+//! found of one host is kept whatever becomes of the others.
 
 use std::sync::Arc;
 
@@ -12,8 +13,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::Daemon;
 use super::applied::{read_customer, read_settings_in};
 use super::tick::Worked;
-use crate::app::capacity::{Errand, Occasion, keep, look};
-use crate::domain::capacity::second_of_day;
+use crate::app::capacity::{Errand, Occasion, Target, keep, look};
+use crate::domain::capacity::{Measurement, second_of_day};
 use crate::domain::id::Name;
 use crate::edge::store::DatabaseConnection;
 use crate::edge::store::capacity::round::{OpenRound, finish_round, lease_round, list_looked_at, lock_open_rounds};
@@ -38,7 +39,7 @@ pub async fn tick(daemon: &Arc<Daemon>, now: Timestamp) -> anyhow::Result<Worked
     let mut transaction = daemon.store.begin().await?;
     let settings = read_settings_in(&mut transaction).await.unwrap_or_default();
     let (mut duties, mut worked) = (Vec::new(), Worked::Nothing);
-    let open = lock_open_rounds(&mut transaction, utc.date(), now).await?;
+    let open = lock_open_rounds(&mut transaction, utc.date(), (now, LEASE)).await?;
     for open in open.into_iter().filter(|open| is_due(open, now)).take(SEEN_AT_ONCE) {
         if duties.len() >= room {
             break;
@@ -117,22 +118,32 @@ async fn carry_out(daemon: &Daemon, duty: &Duty) -> anyhow::Result<()> {
     let customer = &duty.errand.customer;
     let looks = look(&daemon.controller, &duty.errand).await;
     let unreachable = looks.iter().filter(|looked| looked.found.is_err()).count();
-    let mut transaction = daemon.store.begin().await?;
-    let occasion = Occasion { customer, at: duty.now, run: None, day: Some(duty.day) };
     for looked in &looks {
-        let target = looked.target;
-        keep(
-            &mut transaction,
-            &occasion,
-            (&target.host, &target.watched),
-            looked.found.as_ref().map_err(String::as_str),
-        )
-        .await?;
+        let found = looked.found.as_ref().map_err(String::as_str);
+        let Err(error) = keep_one(daemon, duty, looked.target, found).await else { continue };
+        let (host, error) = (looked.target.host.as_str(), format!("{error:#}"));
+        tracing::error!(customer = customer.as_str(), host, error, "what was measured can't be kept");
+        // That it can't be is kept instead; if that fails, too, it is not for this host, and the round stays open.
+        keep_one(daemon, duty, looked.target, Err("what was measured can't be kept: see the log of the daemon"))
+            .await?;
     }
+    let mut transaction = daemon.store.begin().await?;
     finish_round(&mut transaction, customer, duty.day).await?;
     transaction.commit().await?;
     tracing::info!(customer = customer.as_str(), hosts = looks.len(), unreachable, "disks of hosts measured");
     Ok(())
+}
+
+async fn keep_one(
+    daemon: &Daemon,
+    duty: &Duty,
+    target: &Target,
+    found: Result<&Measurement, &str>,
+) -> anyhow::Result<()> {
+    let occasion = Occasion { customer: &duty.errand.customer, at: duty.now, run: None, day: Some(duty.day) };
+    let mut transaction = daemon.store.begin().await?;
+    keep(&mut transaction, &occasion, (&target.host, &target.watched), found).await?;
+    Ok(transaction.commit().await?)
 }
 
 async fn give_back(daemon: &Daemon, customer: &Name) -> anyhow::Result<()> {

@@ -1,4 +1,4 @@
-//! A program of the controller that looks for us.
+//! A program that looks for us.
 
 use serde::{Deserialize, Serialize};
 

@@ -74,15 +74,10 @@ pub(in crate::domain) fn read_host_probe<'d>(
     (read(), on)
 }
 
-/// `on` of a probe: not every kind can be asked through another host.
+/// `on` of a probe: not all can be asked through another host.
 pub(in crate::domain) fn check_from(value: &Value<'_>, probe: &Probe) {
-    if !probe.check.can_be_asked_from_a_host() {
-        let wrong = Wrong::new(format!("`on` with the probe `{}`", probe.check.kind()));
-        value.report(
-            wrong
-                .expected("one of `http`, `imap`, `mail_round_trip`, `smtp`, `tcp`, `tls`")
-                .hint("leave it out: it looks from the controller"),
-        );
+    if let Some((what, remedy)) = probe.check.obstacle_from_a_host() {
+        value.report(Wrong::new(format!("`on` with the probe `{}`{what}", probe.check.kind())).hint(remedy));
     }
 }
 

@@ -4,13 +4,12 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use std::{fmt, io};
 
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 
 use super::{Error, expand_home};
+use crate::child::Family;
 use crate::domain::job::SecretReference;
 
 /// Longest secret in bytes.
@@ -98,13 +97,11 @@ async fn read_file(path: &str, limit: Duration) -> Result<Vec<u8>, Error> {
 async fn read_command(program: &str, arguments: &[String], limit: Duration) -> Result<Vec<u8>, Error> {
     let failed = |source| Error::SecretCommand { program: program.to_owned(), source };
     let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
-    let mut child = command.kill_on_drop(true).spawn().map_err(failed)?;
-    let mut group = Group::of(&child);
-    let Ok(outcome) = tokio::time::timeout(limit, drain(&mut child)).await else {
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut family = Family::start(&mut command).map_err(failed)?;
+    let Ok(outcome) = tokio::time::timeout(limit, drain(&mut family.first)).await else {
         return Err(Error::SecretCommandTimedOut { program: program.to_owned(), limit_s: limit.as_secs() });
     };
-    group.release();
     let (bytes, status) = outcome.map_err(failed)?;
     // A command that is cut off because it says too much fails, too; what it says is the better reason.
     if !status.success() && bytes.len() as u64 <= MAX_BYTES {
@@ -120,30 +117,6 @@ async fn drain(child: &mut Child) -> io::Result<(Vec<u8>, ExitStatus)> {
         output.take(MAX_BYTES + 1).read_to_end(&mut bytes).await?;
     }
     Ok((bytes, child.wait().await?))
-}
-
-/// The process group of a command; killed when this is dropped before the command has ended, be it that its time is up
-/// or that nobody waits for it any more.
-struct Group(Option<Pid>);
-
-impl Group {
-    fn of(child: &Child) -> Self {
-        Self(child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw))
-    }
-
-    /// The command has ended: its number may soon be another's.
-    fn release(&mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(group) = self.0 {
-            // That it has just ended by itself is as good.
-            let _ = killpg(group, Signal::SIGKILL);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,19 +1,23 @@
 //! A name server that gives an answer.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use hickory_net::NetError;
 use hickory_net::runtime::TokioRuntimeProvider;
-use hickory_net::tcp::TcpClientStream;
+use hickory_net::runtime::iocompat::AsyncIoTokioAsStd;
+use hickory_net::tcp::{TcpClientStream, TcpStream};
 use hickory_net::udp::UdpClientStream;
-use hickory_net::xfer::{DnsExchange, DnsHandle};
+use hickory_net::xfer::{DnsExchange, DnsHandle, DnsMultiplexer};
 use hickory_proto::op::{DnsRequestOptions, DnsResponse, Query, ResponseCode};
 use hickory_proto::rr::{Name, RecordType};
 use tokio::net::lookup_host;
+use tokio_util::task::AbortOnDropHandle;
 
+use super::dial::dial;
 use super::{Scene, chain};
 use crate::domain::probe::template::fill_in;
 use crate::domain::probe::{DnsCheck, RecordKind};
@@ -24,19 +28,41 @@ const RESOLVER_FILE: &str = "/etc/resolv.conf";
 /// The probe has its own time for a try, which is over before; the libraries want one, too.
 const LONGER_THAN_A_TRY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Asks by UDP, and by TCP where the answer does not fit (RFC 7766, section 5).
+/// Asks by UDP, and by TCP where the answer does not fit (RFC 7766, section 5); through another host by TCP alone.
 pub(super) async fn ask(check: &DnsCheck, scene: &Scene<'_>) -> Result<String, String> {
     let name = fill_in(&check.name, scene.target)?;
-    let server = match &check.server {
-        Some(server) => resolve(&fill_in(server, scene.target)?).await?,
-        None => usual_server().await?,
+    let server = check.server.as_ref().map(|server| fill_in(server, scene.target)).transpose()?;
+    let server = match (server, scene.from) {
+        (Some(server), None) => Server::Straight(resolve(&server).await?),
+        (None, None) => Server::Straight(usual_server().await?),
+        (Some(server), Some(_)) => Server::Behind(server),
+        (None, Some(_)) => return Err("dns: another host is told whom to ask with `server`".to_owned()),
     };
     let asked = format!("dns {} {name} at {server}", check.kind.word());
     let wanted = wanted(check, scene)?;
-    let found = look_up(&name, check.kind, server).await.map_err(|why| format!("{asked}: {why}"))?;
+    let response =
+        exchange(query(&name, check.kind)?, &server, scene).await.map_err(|why| format!("{asked}: {why}"))?;
+    let found = read_records(&response, check.kind).map_err(|why| format!("{asked}: {why}"))?;
     judge(check, wanted.as_ref(), &found)
         .map(|found| format!("{asked}: {found}"))
         .map_err(|why| format!("{asked}: {why}"))
+}
+
+/// Who is asked.
+enum Server {
+    /// From here.
+    Straight(SocketAddr),
+    /// By another host, which looks up the name: `host:port`.
+    Behind(String),
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Straight(address) => address.fmt(f),
+            Self::Behind(address) => address.fmt(f),
+        }
+    }
 }
 
 async fn resolve(server: &str) -> Result<SocketAddr, String> {
@@ -66,27 +92,47 @@ fn wanted(check: &DnsCheck, scene: &Scene<'_>) -> Result<Option<BTreeSet<String>
     records.iter().map(fill).collect::<Result<_, _>>().map(Some)
 }
 
-async fn look_up(name: &str, kind: RecordKind, server: SocketAddr) -> Result<BTreeSet<String>, String> {
-    let record_type = record_type(kind);
+fn query(name: &str, kind: RecordKind) -> Result<Query, String> {
     let name = match name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
         Ok(address) if kind == RecordKind::Ptr => Name::from(address),
         _ => Name::from_ascii(name).map_err(|error| format!("no name: {}", chain(&error)))?,
     };
-    let mut query = Query::query(name, record_type);
+    let mut query = Query::query(name, record_type(kind));
     // Complete as it is: no domain of the machine is tried behind it.
     query.name.set_fqdn(true);
-    let response = exchange(query, server).await?;
+    Ok(query)
+}
+
+fn read_records(response: &DnsResponse, kind: RecordKind) -> Result<BTreeSet<String>, String> {
     match response.metadata.response_code {
         ResponseCode::NoError => {}
         ResponseCode::NXDomain => return Err("there is no such name (NXDOMAIN)".to_owned()),
         code => return Err(format!("the server answers: {code}")),
     }
-    let records = response.answers.iter().filter(|record| record.record_type() == record_type);
+    let records = response.answers.iter().filter(|record| record.record_type() == record_type(kind));
     let texts = records.map(|record| record.data.to_string());
     Ok(texts.map(|text| kind.plain(&text).unwrap_or(text)).collect())
 }
 
-async fn exchange(query: Query, server: SocketAddr) -> Result<DnsResponse, String> {
+async fn exchange(query: Query, server: &Server, scene: &Scene<'_>) -> Result<DnsResponse, String> {
+    match server {
+        Server::Straight(server) => exchange_straight(query, *server).await,
+        Server::Behind(server) => exchange_behind(query, server, scene).await,
+    }
+}
+
+async fn exchange_behind(query: Query, server: &str, scene: &Scene<'_>) -> Result<DnsResponse, String> {
+    let stream = AsyncIoTokioAsStd(dial(server, scene).await?);
+    // Stands in messages of the library alone.
+    let unknown = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 53));
+    let (stream, handle) = TcpStream::from_stream(stream, unknown);
+    let stream = DnsMultiplexer::new(TcpClientStream::from_stream(stream), handle).with_timeout(LONGER_THAN_A_TRY);
+    let (exchange, background) = DnsExchange::<TokioRuntimeProvider>::from_stream(stream);
+    let _background = AbortOnDropHandle::new(tokio::spawn(background));
+    send(&exchange, query).await
+}
+
+async fn exchange_straight(query: Query, server: SocketAddr) -> Result<DnsResponse, String> {
     // What works in the background ends with it, so it has to stay until there is an answer.
     let provider = TokioRuntimeProvider::default();
     let udp = UdpClientStream::builder(server, provider.clone()).with_timeout(Some(LONGER_THAN_A_TRY));

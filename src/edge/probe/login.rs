@@ -11,7 +11,7 @@ pub(super) async fn ask(scene: &Scene<'_>) -> Result<String, String> {
     let answer = host.log_in().await.map_err(|why| format!("ssh: {why}"))?;
     let took_ms = begun.elapsed().as_millis();
     match answer.status {
-        0 => Ok(format!("ssh: a new login, {took_ms} ms")),
+        Some(0) => Ok(format!("ssh: a new login, {took_ms} ms")),
         _ => Err(format!("ssh: expected a new login, found {}", answer.trouble())),
     }
 }

@@ -2,25 +2,32 @@
 //!
 //! Invariants: nothing can be changed by accident. The question is a part of a query of ours, so that it can be nothing but one
 //! SELECT; it is prepared, which no server does with more than one statement; it is asked in a transaction that only reads. The
-//! server gives up when the try does, and sends at most one more than [`ANSWER_LIMIT`] characters.
+//! server gives up when the try does, and sends at most one more than [`ANSWER_LIMIT`] characters. Of one that does not keep to that
+//! no more is read than comes through a doorway: sqlx reads as much as the server says it will send.
 
 use std::time::Duration;
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
+use tokio::time::timeout;
 
 use super::certificates::read_certificates;
+use super::dial::{Doorway, open_doorway, port_of};
 use super::{Scene, chain, excerpt, host_of};
 use crate::domain::probe::sql::{ANSWER_LIMIT, SQL_PASSWORD};
 use crate::domain::probe::template::fill_in;
 use crate::domain::probe::{Engine, SqlCheck};
 
+/// So long a server may take for its goodbye.
+const GOODBYE: Duration = Duration::from_millis(500);
+
 /// Logs in, asks, and compares.
 pub(super) async fn ask(check: &SqlCheck, scene: &Scene<'_>, limit: Duration) -> Result<String, String> {
     let address = fill_in(&check.address, scene.target)?;
     let told = |what: String| format!("{} {address}: {what}", check.engine.word());
-    let place = Place::of(check, &address, scene).map_err(told)?;
+    let doorway = open_doorway(&address, scene).await.map_err(told)?;
+    let place = Place::of(check, (&address, &doorway), scene).map_err(told)?;
     // 0 would be no limit at all.
     let limit = limit.max(Duration::from_millis(1));
     let answer = match check.engine {
@@ -38,19 +45,20 @@ struct Place<'a> {
     check: &'a SqlCheck,
     host: &'a str,
     port: u16,
+    /// The way there. Certificates are for `host` all the same.
+    doorway: &'a Doorway,
     password: &'a str,
 }
 
 impl<'a> Place<'a> {
-    fn of(check: &'a SqlCheck, address: &'a str, scene: &Scene<'a>) -> Result<Self, String> {
-        let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
-        let port = port.ok_or_else(|| "there is no port in the address".to_owned())?;
+    fn of(check: &'a SqlCheck, (address, doorway): (&'a str, &'a Doorway), scene: &Scene<'a>) -> Result<Self, String> {
+        let port = port_of(address).ok_or_else(|| "there is no port in the address".to_owned())?;
         if let Some(ca_file) = check.tls.as_ref().and_then(|tls| tls.ca_file.as_ref()) {
             // sqlx would not say which file it can't read.
             read_certificates(ca_file)?;
         }
         let password = scene.secrets.get(SQL_PASSWORD).ok_or_else(|| format!("there is no `{SQL_PASSWORD}`"))?;
-        Ok(Self { check, host: host_of(address), port, password })
+        Ok(Self { check, host: host_of(address), port, doorway, password })
     }
 
     /// The question in a place where a statement of any other kind is a mistake. A comment at its end does not reach beyond it.
@@ -67,9 +75,13 @@ async fn ask_postgres(place: &Place<'_>, limit: Duration) -> sqlx::Result<Option
     connection.execute("begin transaction read only").await?;
     connection.execute(AssertSqlSafe(format!("set local statement_timeout = {limit_ms}"))).await?;
     let answer = sqlx::query_scalar(place.query("text")).fetch_one(&mut connection).await?;
-    // What it may say now changes nothing.
-    let _ = connection.close().await;
+    say_goodbye(connection).await;
     Ok(answer)
+}
+
+/// What comes now, or does not come, changes nothing.
+async fn say_goodbye(connection: impl Connection) {
+    let _ = timeout(GOODBYE, connection.close()).await;
 }
 
 fn postgres_options(place: &Place<'_>) -> PgConnectOptions {
@@ -82,6 +94,7 @@ fn postgres_options(place: &Place<'_>) -> PgConnectOptions {
     let options = PgConnectOptions::new_without_pgpass()
         .host(place.host)
         .port(place.port)
+        .socket(place.doorway.directory())
         .database(&check.database)
         .username(&check.login.user)
         .password(place.password)
@@ -108,8 +121,7 @@ async fn ask_mysql(place: &Place<'_>, limit: Duration) -> sqlx::Result<Option<St
     connection.execute(AssertSqlSafe(limit)).await?;
     connection.execute("start transaction read only").await?;
     let answer = sqlx::query_scalar(place.query("char")).fetch_one(&mut connection).await?;
-    // What it may say now changes nothing.
-    let _ = connection.close().await;
+    say_goodbye(connection).await;
     Ok(answer)
 }
 
@@ -123,6 +135,7 @@ fn mysql_options(place: &Place<'_>) -> MySqlConnectOptions {
     let options = MySqlConnectOptions::new()
         .host(place.host)
         .port(place.port)
+        .socket(&place.doorway.path)
         .database(&check.database)
         .username(&check.login.user)
         .password(place.password)

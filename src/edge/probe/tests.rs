@@ -67,7 +67,9 @@ async fn red_says_what_was_expected_and_what_was_found() {
 #[tokio::test]
 async fn asks_again_until_green() {
     let (met, what) = check(vec![BROKEN, BROKEN, HELLO], Some("hello"), 30).await;
-    assert!(met, "{what}");
+    assert!(met && what.contains("contains `hello`") && what.contains(" (try 3, after 2."), "{what}");
+    let (met, what) = check(vec![BROKEN], None, 2).await;
+    assert!(!met && what.contains("found 503 (2 tries, 1."), "{what}");
 }
 
 #[tokio::test]

@@ -25,16 +25,16 @@ pub(super) async fn ask(check: &UnitCheck, scene: &Scene<'_>) -> Result<Found, S
 
 fn judge_unit(name: &str, answer: &Answer) -> Result<String, String> {
     match (answer.status, answer.last_line()) {
-        (0, state) => Ok(format!("unit {name}: {state}")),
+        (Some(0), state) => Ok(format!("unit {name}: {state}")),
         // systemctl(1): 3 is a unit that is not active, 4 one that there is not; both print a state.
-        (3 | 4, state) if !state.is_empty() => Err(format!("unit {name}: expected active, found {state}")),
+        (Some(3 | 4), state) if !state.is_empty() => Err(format!("unit {name}: expected active, found {state}")),
         _ => Err(format!("unit {name}: {}", answer.trouble())),
     }
 }
 
 /// The first word of each line is a unit; start-up files of the account may have printed others.
 fn list_failed(answer: &Answer) -> Result<Vec<String>, String> {
-    if answer.status != 0 {
+    if answer.status != Some(0) {
         return Err(format!("failed units: {}", answer.trouble()));
     }
     let units = answer.output.lines().filter_map(|line| line.split_whitespace().next()).filter(|word| is_typed(word));

@@ -19,7 +19,23 @@ pub trait Way: Debug + Send + Sync {
     fn log_in(&self) -> BoxFuture<'_, Result<Answer, String>>;
 
     /// Has the host connect to another place, as it sees that.
-    fn dial<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, Result<Box<dyn Stream>, String>>;
+    fn dial<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, Result<Box<dyn Stream>, Undialed>>;
+}
+
+/// Why a host has not connected to another place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Undialed {
+    /// It tried, and nothing there takes connections.
+    Closed(String),
+    /// It was not asked, did not try, or how that ended is not known.
+    Untold(String),
+}
+
+impl Undialed {
+    pub(super) fn why(self) -> String {
+        let (Self::Closed(why) | Self::Untold(why)) = self;
+        why
+    }
 }
 
 /// A connection, whichever way it goes.
@@ -30,8 +46,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin + Debug> Stream for T {}
 /// What a command on a host said.
 #[derive(Debug)]
 pub struct Answer {
-    /// Its exit status; as a shell has it for one that was killed.
-    pub status: i32,
+    /// Its exit status; none if it was killed.
+    pub status: Option<i32>,
     /// The beginning of what it printed.
     pub output: String,
     /// The end of what it printed as messages.
@@ -46,6 +62,7 @@ impl Answer {
     /// For an end that was not expected.
     pub(super) fn trouble(&self) -> String {
         let said = if self.messages.is_empty() { self.last_line() } else { &self.messages };
-        format!("exit status {}: {}", self.status, excerpt(said.as_bytes()))
+        let status = self.status.map_or("killed".to_owned(), |status| format!("exit status {status}"));
+        format!("{status}: {}", excerpt(said.as_bytes()))
     }
 }

@@ -8,6 +8,7 @@ mod channel;
 mod known_hosts;
 mod login;
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -17,15 +18,15 @@ use jiff::Timestamp;
 use russh::client::{Config, DisconnectReason, Handle, Handler, Msg};
 use russh::keys::PublicKeyOrCertificate;
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg};
-use russh::{ChannelOpenFailure, ChannelStream, Disconnect, Preferred};
+use russh::{ChannelId, ChannelOpenFailure, ChannelStream, Disconnect, Preferred};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
-use super::error::{Error, Refusal};
+use super::error::{Error, Refusal, excerpt};
 use super::resolve::Resolved;
 use super::running::{Ending, Exit, Running};
-use super::ssh::{NotConnected, NotOpened, SshTarget};
+use super::ssh::{NotConnected, NotDialed, NotOpened, SshTarget};
 use channel::{Ended, attend};
 use known_hosts::{KnownHosts, Verdict};
 use login::{Refused, log_in};
@@ -52,8 +53,29 @@ pub(super) struct Line {
     /// Nearest first, the machine itself last.
     handles: Vec<Handle<Checker>>,
     ended: Arc<OnceLock<String>>,
+    failures: watch::Receiver<Failures>,
     environment: Vec<(String, String)>,
 }
+
+/// Why the server opened no channel, as often as it did not.
+#[derive(Debug, Default)]
+struct Failures {
+    count: usize,
+    /// The last ones.
+    reasons: VecDeque<String>,
+}
+
+impl Failures {
+    /// What came after the first `before`, as far as it is kept.
+    fn since(&self, before: usize) -> Vec<String> {
+        let new = (self.count - before).min(self.reasons.len());
+        self.reasons.iter().skip(self.reasons.len() - new).cloned().collect()
+    }
+}
+
+/// So many reasons are kept, and it is waited so long for one: it comes right behind the refusal.
+const REASONS: usize = 32;
+const REASON_LIMIT: Duration = Duration::from_secs(1);
 
 impl fmt::Debug for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -71,11 +93,12 @@ pub(super) async fn connect(target: &SshTarget, way: &[Resolved]) -> Result<Line
 
 async fn connect_along(target: &SshTarget, way: &[Resolved]) -> Result<Line, NotConnected> {
     let mut handles: Vec<Handle<Checker>> = Vec::new();
+    let (_, mut failures) = watch::channel(Failures::default());
     let mut ended = Arc::new(OnceLock::new());
     for machine in way {
         let call = Call { target, machine };
         let checker = Checker::new(machine);
-        ended = Arc::clone(&checker.ended);
+        (ended, failures) = (Arc::clone(&checker.ended), checker.failures.subscribe());
         let mut handle = match handles.last() {
             None => call.greet(call.dial().await?, checker).await?,
             Some(hop) => call.greet(call.dial_through(hop).await?, checker).await?,
@@ -86,7 +109,7 @@ async fn connect_along(target: &SshTarget, way: &[Resolved]) -> Result<Line, Not
         handles.push(handle);
     }
     let environment = way.last().map(|machine| machine.environment.clone()).unwrap_or_default();
-    Ok(Line { handles, ended, environment })
+    Ok(Line { handles, ended, failures, environment })
 }
 
 /// One machine on the way to a target.
@@ -220,6 +243,7 @@ pub(super) struct Checker {
     /// Fingerprint of the key that was refused.
     key: Arc<OnceLock<String>>,
     ended: Arc<OnceLock<String>>,
+    failures: watch::Sender<Failures>,
 }
 
 impl Checker {
@@ -229,7 +253,8 @@ impl Checker {
             None => (&machine.hostname, machine.port),
         };
         let known_hosts = KnownHosts::read(&machine.known_hosts, name, port);
-        Self { known_hosts, verdict: Arc::default(), key: Arc::default(), ended: Arc::default() }
+        let failures = watch::channel(Failures::default()).0;
+        Self { known_hosts, verdict: Arc::default(), key: Arc::default(), ended: Arc::default(), failures }
     }
 }
 
@@ -247,6 +272,24 @@ impl Handler for Checker {
         let _ = self.key.set(offered.public_key().fingerprint(HashAlg::Sha256).to_string());
         let _ = self.verdict.set(verdict);
         Ok(false)
+    }
+
+    async fn channel_open_failure(
+        &mut self,
+        _: ChannelId,
+        reason: ChannelOpenFailure,
+        description: &str,
+        _: &str,
+        _: &mut russh::client::Session,
+    ) -> Result<(), Self::Error> {
+        self.failures.send_modify(|failures| {
+            failures.count += 1;
+            failures.reasons.push_back(excerpt(&format!("{}: {description}", describe(&reason))));
+            if failures.reasons.len() > REASONS {
+                failures.reasons.pop_front();
+            }
+        });
+        Ok(())
     }
 
     async fn disconnected(&mut self, reason: DisconnectReason<Self::Error>) -> Result<(), Self::Error> {
@@ -298,11 +341,21 @@ impl Line {
     }
 
     /// Has the machine connect to another place. The inner error is why it could not.
-    pub(super) async fn dial(&self, host: &str, port: u16) -> Result<Result<ChannelStream<Msg>, String>, String> {
+    pub(super) async fn dial(&self, host: &str, port: u16) -> Result<Result<ChannelStream<Msg>, NotDialed>, String> {
         let Some(handle) = self.handle() else { return Err("no connection".to_owned()) };
+        let mut failures = self.failures.clone();
+        let before = failures.borrow().count;
         match handle.channel_open_direct_tcpip(host, u32::from(port), "127.0.0.1", 0).await {
             Ok(channel) => Ok(Ok(channel.into_stream())),
-            Err(russh::Error::ChannelOpenFailure(reason)) => Ok(Err(describe(&reason).to_owned())),
+            Err(russh::Error::ChannelOpenFailure(reason)) => {
+                let told = failures.wait_for(|failures| failures.count > before);
+                // The refusal comes first, its reason at once behind it.
+                let reasons = match tokio::time::timeout(REASON_LIMIT, told).await {
+                    Ok(Ok(failures)) => failures.since(before),
+                    _ => Vec::new(),
+                };
+                Ok(Err(NotDialed::by(&reasons, describe(&reason).to_owned())))
+            }
             Err(error) => Err(self.trouble(&error)),
         }
     }

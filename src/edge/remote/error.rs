@@ -103,6 +103,18 @@ pub enum Error {
         /// Theirs.
         newer: i64,
     },
+    /// The machine, asked to connect to another place, has not.
+    #[error("{host} can't connect to {place}: {why}")]
+    NotConnected {
+        /// Which machine.
+        host: String,
+        /// Where to: `host:port`.
+        place: String,
+        /// In its words.
+        why: String,
+        /// Whether it has tried, and nothing there takes connections.
+        is_closed: bool,
+    },
     /// The host's record of what was started is gone, so nothing may be started.
     #[error("the record of this run on `{host}` has vanished")]
     Vanished {
@@ -159,7 +171,9 @@ impl Error {
             Self::Vanished { .. } => {
                 "what was started there can't be told any more; look at the machine, then close the run".to_owned()
             }
-            Self::NotStarted { .. } | Self::Fenced { .. } | Self::Unusable { .. } => return None,
+            Self::NotStarted { .. } | Self::Fenced { .. } | Self::NotConnected { .. } | Self::Unusable { .. } => {
+                return None;
+            }
         })
     }
 

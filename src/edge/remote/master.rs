@@ -128,8 +128,14 @@ pub(super) async fn explain(files: &MasterFiles, address: &str, limit: Duration)
 
 /// What ssh has printed so far; at most the last 64 KiB.
 pub(super) fn read_log(log: &Path) -> String {
+    read_log_from(log, 0)
+}
+
+/// What comes after the first `skipped` bytes, at most the last 64 KiB of it.
+pub(super) fn read_log_from(log: &Path, skipped: u64) -> String {
     let bytes = std::fs::read(log).unwrap_or_default();
-    let from = bytes.len().saturating_sub(64 * 1024);
+    let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
+    let from = bytes.len().saturating_sub(64 * 1024).max(skipped);
     String::from_utf8_lossy(bytes.get(from..).unwrap_or_default()).into_owned()
 }
 

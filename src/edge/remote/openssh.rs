@@ -9,9 +9,9 @@ use openssh::{Child, Session, Stdio};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::error::{Error, Refusal, excerpt};
-use super::master::{MasterFiles, end, explain, launch, read_log};
+use super::master::{MasterFiles, end, explain, launch, read_log, read_log_from};
 use super::running::{Ending, Exit, Running};
-use super::ssh::{NotConnected, NotOpened, SshControl, SshTarget};
+use super::ssh::{NotConnected, NotDialed, NotOpened, SshControl, SshTarget};
 use super::ssh_config::{Purpose, render};
 use super::tunnel::{self, Tunnel};
 
@@ -115,15 +115,16 @@ impl Line {
     }
 
     /// Has the machine connect to another place. The inner error is why it could not.
-    pub(super) async fn dial(&self, host: &str, port: u16) -> Result<Result<Tunnel, String>, String> {
+    pub(super) async fn dial(&self, host: &str, port: u16) -> Result<Result<Tunnel, NotDialed>, String> {
+        let logged = std::fs::metadata(&self.files.log).map_or(0, |log| log.len());
         match tunnel::dial(&self.files.socket, host, port).await {
             Ok(Ok(tunnel)) => Ok(Ok(tunnel)),
             Ok(Err(said)) => {
-                // Why, the master writes to its log alone.
-                let log = read_log(&self.files.log);
-                let reason =
-                    log.lines().rev().find_map(|line| Some(line.split_once("open failed: ")?.1.trim().to_owned()));
-                Ok(Err(reason.unwrap_or(said)))
+                // Why, the master writes to its log alone, and not of whom.
+                let log = read_log_from(&self.files.log, logged);
+                let reasons =
+                    log.lines().filter_map(|line| Some(line.split_once("open failed: ")?.1.trim().to_owned()));
+                Ok(Err(NotDialed::by(&reasons.collect::<Vec<_>>(), said)))
             }
             Err(error) => Err(self.give_up(&error.to_string())),
         }

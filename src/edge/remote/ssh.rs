@@ -17,7 +17,7 @@ use super::master::{ControlDirectory, MasterFiles};
 use super::resolve::{NoWay, Resolved, Resolver};
 use super::running::{Command, Running, shell_line};
 use super::ssh_config::SshSettings;
-use super::tunnel::Tunnel;
+use super::tunnel::{self, Tunnel};
 use super::{builtin, openssh, trust};
 use crate::domain::inventory::{Connection, Transport};
 
@@ -180,6 +180,23 @@ pub(super) enum NotOpened {
     Lost(String),
 }
 
+/// Why a machine has not connected to another place.
+#[derive(Debug)]
+pub(super) struct NotDialed {
+    /// In its words.
+    pub(super) why: String,
+    /// Whether it has tried, and nothing there takes connections.
+    pub(super) is_closed: bool,
+}
+
+impl NotDialed {
+    /// By what servers said since it was asked, which need not all be about this; `otherwise` if they said nothing.
+    pub(super) fn by(reasons: &[String], otherwise: String) -> Self {
+        let is_closed = !reasons.is_empty() && reasons.iter().all(|reason| tunnel::is_closed(reason));
+        Self { why: reasons.last().cloned().unwrap_or(otherwise), is_closed }
+    }
+}
+
 /// One connection.
 #[derive(Debug, Clone)]
 enum Line {
@@ -202,7 +219,7 @@ impl Line {
         }
     }
 
-    async fn dial(&self, host: &str, port: u16) -> Result<Result<Tunnel, String>, String> {
+    async fn dial(&self, host: &str, port: u16) -> Result<Result<Tunnel, NotDialed>, String> {
         match self {
             Self::OpenSsh(line) => line.dial(host, port).await,
             Self::Builtin(line) => Ok(line.dial(host, port).await?.map(Tunnel::from)),
@@ -280,8 +297,9 @@ impl SshHost {
     pub(super) async fn dial(&self, host: &str, port: u16) -> Result<Tunnel, Error> {
         match self.line().await?.dial(host, port).await {
             Ok(Ok(tunnel)) => Ok(tunnel),
-            Ok(Err(reason)) => {
-                Err(Error::Unusable { what: format!("{} can't connect to {host}:{port}: {reason}", self.name()) })
+            Ok(Err(NotDialed { why, is_closed })) => {
+                let (host, place) = (self.name().to_owned(), format!("{host}:{port}"));
+                Err(Error::NotConnected { host, place, why, is_closed })
             }
             Err(trouble) => Err(self.lost(&trouble)),
         }

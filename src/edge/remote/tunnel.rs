@@ -81,6 +81,14 @@ pub(super) async fn dial(socket: &Path, host: &str, port: u16) -> io::Result<Res
     }
 }
 
+/// Whether a server that gives this reason has tried the other place, and nothing there takes connections. OpenSSH's sends the system's
+/// words (its `channel_post_connecting`).
+pub(super) fn is_closed(reason: &str) -> bool {
+    const WORDS: [&str; 3] = ["Connection refused", "No route to host", "Connection timed out"];
+    let reason = reason.trim();
+    reason.starts_with("connect failed: ") && WORDS.iter().any(|words| reason.ends_with(words))
+}
+
 fn packet(words: &[&[u8]]) -> io::Result<Vec<u8>> {
     string(&words.concat())
 }

@@ -122,6 +122,37 @@ fn a_host_that_can_t_be_reached_is_a_finding_and_keeps_nobody_else_from_being_lo
 }
 
 #[test]
+fn what_can_t_be_kept_of_one_host_is_told_and_the_others_are_kept() {
+    let hand = Hand::new(3);
+    hand.provider.execute("alter table measurement add constraint spoiled check (host <> 'h2')");
+    assert_eq!(hand.collect(due(7, 0)), Worked::Something);
+    assert_eq!(hand.looks(), "h1 2030-01-07; h2 2030-01-07!; h3 2030-01-07");
+    assert_eq!(hand.provider.ask("select count(distinct host)::text from measurement"), "2");
+    let why = hand.provider.ask("select fault from capacity_look where host = 'h2'");
+    assert!(why.contains("can't be kept"), "{why}");
+    assert_eq!(hand.collect(due(7, 1)), Worked::Nothing, "the day is done");
+    hand.provider.execute("alter table measurement drop constraint spoiled");
+    assert_eq!(hand.collect(due(8, 0)), Worked::Something);
+    assert!(hand.looks().ends_with("h1 2030-01-08; h2 2030-01-08; h3 2030-01-08"), "{}", hand.looks());
+}
+
+#[test]
+fn a_clock_that_was_far_ahead_for_a_moment_holds_nobody_up_for_more_than_a_day() {
+    let hand = Hand::new(1);
+    assert_eq!(hand.collect(due(7, 0)), Worked::Something);
+    // What was written in that moment: that a day in ten years is done, and somebody at it.
+    hand.provider.execute("update capacity_round set done_on = '2040-01-01', leased_until = '2040-01-01 00:15:00Z'");
+    assert_eq!(hand.collect(due(8, -1)), Worked::Nothing, "its time has not come");
+    assert_eq!(hand.collect(due(8, 0)), Worked::Something);
+    assert_eq!(hand.collect(due(8, 1)), Worked::Nothing, "the day is done");
+    assert_eq!(hand.collect(due(9, 0)), Worked::Something);
+    assert_eq!(hand.looks(), "h1 2030-01-07; h1 2030-01-08; h1 2030-01-09");
+    // Of two daemons one may see midnight before the other: that is no such clock.
+    hand.provider.execute("update capacity_round set done_on = '2030-01-11'");
+    assert_eq!(hand.collect(due(10, 0)), Worked::Nothing);
+}
+
+#[test]
 fn where_nothing_is_watched_nothing_is_asked() {
     let hand = Hand::new(1);
     let inventory = hand.provider.inventory().replace(WATCHED, "");

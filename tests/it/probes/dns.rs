@@ -27,15 +27,15 @@ _sip._udp SRV 0 5 5060 sip
 "#;
 
 /// Its two zones: `turnus.example`, and the names of 192.0.2.0/24.
-struct Nsd {
-    address: String,
-    port: u16,
+pub(super) struct Nsd {
+    pub(super) address: String,
+    pub(super) port: u16,
     _process: Server,
     _directory: TempDir,
 }
 
 impl Nsd {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().display().to_string();
         let address = next_address();
@@ -61,7 +61,7 @@ impl Nsd {
         Self { address, port, _process: process, _directory: directory }
     }
 
-    fn check(&self, kind: RecordKind, name: &str) -> DnsCheck {
+    pub(super) fn check(&self, kind: RecordKind, name: &str) -> DnsCheck {
         let server = Some(format!("$ADDRESS:{}", self.port));
         DnsCheck { name: name.to_owned(), kind, equals: None, contains: None, server }
     }

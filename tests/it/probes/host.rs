@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use turnus::domain::probe::template::Target;
 use turnus::domain::probe::{
@@ -16,8 +18,12 @@ use super::{assert_green, assert_red};
 use crate::kit::sshd::{Controller, Sshd};
 
 async fn ask(check: Check, scene: &Scene<'_>) -> Finding {
+    ask_for(check, scene, 10).await
+}
+
+async fn ask_for(check: Check, scene: &Scene<'_>, timeout_s: u64) -> Finding {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let probe = Probe { check, patience: Patience { timeout_s: 10, within_s: 0, interval_s: 1 } };
+    let probe = Probe { check, patience: Patience { timeout_s, within_s: 0, interval_s: 1 } };
     look(&probe, scene).await
 }
 
@@ -47,6 +53,22 @@ async fn a_login_that_is_refused_is_seen_although_the_connection_still_works() {
     fs::remove_file(sshd.file("user_key.pub")).unwrap();
     assert_red(&ask(Check::Ssh(SshCheck {}), &scene).await, "Permission denied");
     exec(&host).await;
+    host.close().await;
+}
+
+#[tokio::test]
+async fn a_login_that_hangs_is_red() {
+    let (sshd, controller) = (Sshd::start(), Controller::new());
+    let host = connect(&controller, &sshd).await;
+    let (vars, secrets) = (BTreeMap::new(), BTreeMap::new());
+    let scene = Scene { host: Some(&host), ..Scene::new(Target { address: &sshd.address, vars: &vars }, &secrets) };
+    let listening = Pid::from_raw(fs::read_to_string(sshd.file("pid")).unwrap().trim().parse().unwrap());
+    // The kernel goes on to take connections for it.
+    kill(listening, Signal::SIGSTOP).unwrap();
+    assert_red(&ask_for(Check::Ssh(SshCheck {}), &scene, 1).await, "ssh: no answer within 1 s");
+    exec(&host).await;
+    kill(listening, Signal::SIGCONT).unwrap();
+    assert_green(&ask(Check::Ssh(SshCheck {}), &scene).await, "ssh: a new login");
     host.close().await;
 }
 
@@ -111,6 +133,8 @@ async fn units_are_asked_on_the_host() {
         &ask(nginx(), &scene).await,
         "unit nginx.service: exit status 1: System has not been booted with systemd",
     );
+    units.set("systemctl", "#!/bin/sh\nexec sleep 3\n");
+    assert_red(&ask_for(nginx(), &scene, 1).await, "unit nginx.service: no answer within 1 s");
     host.close().await;
 }
 

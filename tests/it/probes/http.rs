@@ -14,9 +14,9 @@ use crate::kit::smtp::Authority;
 use crate::kit::sshd::{free_port, next_address};
 
 /// nginx in clear and with a certificate for its address.
-struct Nginx {
-    address: String,
-    clear: u16,
+pub(super) struct Nginx {
+    pub(super) address: String,
+    pub(super) clear: u16,
     tls: u16,
     ca_file: String,
     _process: Server,
@@ -34,7 +34,7 @@ const LOCATIONS: &str = r#"
 "#;
 
 impl Nginx {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().display().to_string();
         let address = next_address();

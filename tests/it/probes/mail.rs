@@ -28,7 +28,13 @@ fn assert_red(finding: &Finding, words: &[&str]) {
 }
 
 /// A mail server at `address:port`, with a login of `user` if there is one.
-fn mail_server(address: &str, port: u16, security: Security, ca_file: Option<&Path>, user: Option<&str>) -> MailServer {
+pub(super) fn mail_server(
+    address: &str,
+    port: u16,
+    security: Security,
+    ca_file: Option<&Path>,
+    user: Option<&str>,
+) -> MailServer {
     MailServer {
         address: format!("{address}:{port}"),
         security,

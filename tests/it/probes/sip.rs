@@ -14,12 +14,13 @@ use crate::kit::machine::until;
 use crate::kit::sshd::{free_port, next_address};
 
 /// The headers of an answer that belongs to the question.
-const OUR_HEADERS: &str = "[last_Via:]\n[last_From:]\n[last_To:];tag=[call_number]\n[last_Call-ID:]\n[last_CSeq:]\n";
+pub(super) const OUR_HEADERS: &str =
+    "[last_Via:]\n[last_From:]\n[last_To:];tag=[call_number]\n[last_Call-ID:]\n[last_CSeq:]\n";
 
 /// SIPp as a server.
-struct Sipp {
-    address: String,
-    port: u16,
+pub(super) struct Sipp {
+    pub(super) address: String,
+    pub(super) port: u16,
     transport: Transport,
     _process: Server,
     _directory: TempDir,
@@ -27,7 +28,7 @@ struct Sipp {
 
 impl Sipp {
     /// It answers OPTIONS with these messages, one after the other.
-    async fn start(transport: Transport, answers: &[(&str, &str)]) -> Self {
+    pub(super) async fn start(transport: Transport, answers: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let (address, file) = (next_address(), directory.path().join("scenario.xml"));
         let port = free_port(&address);
@@ -66,7 +67,7 @@ fn is_bound_by_udp(address: &str, port: u16) -> bool {
     fs::read_to_string("/proc/net/udp").expect("a list").contains(&format!(" {number:08X}:{port:04X} "))
 }
 
-fn check(port: u16, transport: Transport) -> Check {
+pub(super) fn check(port: u16, transport: Transport) -> Check {
     Check::Sip(SipCheck { address: format!("$ADDRESS:{port}"), transport, uri: None, status: 200 })
 }
 
@@ -94,17 +95,42 @@ async fn another_status_is_red_unless_it_is_the_expected_one() {
 
 #[tokio::test]
 async fn an_answer_to_somebody_else_is_red() {
-    for (from, to, why) in [
+    let cases = [
         ("[last_Call-ID:]", "Call-ID: 1@elsewhere.example", "`Call-ID` is of another request"),
         ("[last_Via:]", "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1", "`Via` is of another request"),
         ("[last_CSeq:]", "CSeq: 2 OPTIONS", "`CSeq` is of another request"),
-    ] {
+    ];
+    let check = async |(from, to, why): (&str, &str, &str)| {
         let headers = OUR_HEADERS.replace(from, to);
-        let sipp = Sipp::start(Transport::Udp, &[("200 OK", &headers)]).await;
-        assert_red(&sipp.ask().await, why);
-        let sipp = Sipp::start(Transport::Tcp, &[("200 OK", &headers)]).await;
-        assert_red(&sipp.ask().await, why);
-    }
+        for transport in [Transport::Udp, Transport::Tcp] {
+            let sipp = Sipp::start(transport, &[("200 OK", &headers)]).await;
+            assert_red(&sipp.ask().await, why);
+        }
+    };
+    let [first, second, third] = cases;
+    // By UDP the right answer is waited for.
+    tokio::join!(check(first), check(second), check(third));
+}
+
+#[tokio::test]
+async fn what_is_no_answer_by_udp_is_passed_over() {
+    let address = next_address();
+    let server = UdpSocket::bind((address.as_str(), 0)).unwrap();
+    let port = server.local_addr().unwrap().port();
+    let thread = std::thread::spawn(move || {
+        let mut buffer = [0; 2000];
+        let (length, from) = server.recv_from(&mut buffer).unwrap();
+        let head = String::from_utf8(buffer[..length].to_vec()).unwrap().split_once("\r\n").unwrap().1.to_owned();
+        // An answer to a question of before, a question of the server's own, and nothing of SIP at all.
+        let late = head.replace("Call-ID: ", "Call-ID: 1");
+        for stray in [format!("SIP/2.0 503 Busy\r\n{late}"), format!("NOTIFY sip:x SIP/2.0\r\n{head}"), "?".to_owned()]
+        {
+            server.send_to(stray.as_bytes(), from).unwrap();
+        }
+        server.send_to(format!("SIP/2.0 200 OK\r\n{head}").as_bytes(), from).unwrap();
+    });
+    assert_green(&ask(check(port, Transport::Udp), &address).await, "status 200 OK");
+    thread.join().unwrap();
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! The probe `sql` against PostgreSQL and MariaDB.
 
-mod server;
+pub(super) mod server;
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::time::Duration;
 
 use turnus::domain::job::SecretReference;
@@ -15,14 +16,14 @@ use super::{ask_for, ask_with, assert_green, assert_red, babbling_server, silent
 use crate::kit::sshd::next_address;
 
 /// By TLS, with the certificates that are right.
-fn check(server: &Database) -> SqlCheck {
+pub(super) fn check(server: &Database) -> SqlCheck {
     SqlCheck {
         tls: Some(SqlTls { verify: true, ca_file: Some(server.ca_file.display().to_string()) }),
         ..check_in_clear(server.engine, server.port)
     }
 }
 
-fn check_in_clear(engine: Engine, port: u16) -> SqlCheck {
+pub(super) fn check_in_clear(engine: Engine, port: u16) -> SqlCheck {
     SqlCheck {
         engine,
         address: format!("$ADDRESS:{port}"),
@@ -131,6 +132,8 @@ async fn mariadb_lets_in() {
     let server = Database::start(Engine::Mysql).await;
     lets_in(&server, "Access denied for user 'probe'", "Access denied for user 'probe'@'%' to database 'nowhere'")
         .await;
+    let patient = SqlCheck { address: format!("$ADDRESS:{}", never_ending(&server).await), ..check(&server) };
+    assert_green(&ask(&server, patient).await, "answered `1`");
     let is_protected =
         "select variable_value <> '' from information_schema.session_status where variable_name = 'Ssl_cipher'";
     is_protected_as_asked(&server, is_protected, ["1", "0"]).await;
@@ -140,6 +143,24 @@ async fn mariadb_lets_in() {
         "select count(*) from information_schema.processlist where info like '%sleep(60)%' and id <> connection_id()",
     )
     .await;
+}
+
+/// A port that leads to the server, and goes on when the server has gone.
+async fn never_ending(server: &Database) -> u16 {
+    let listener = tokio::net::TcpListener::bind((server.address.as_str(), 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let target = (server.address.clone(), server.port);
+    tokio::spawn(async move {
+        let (mut near, _) = listener.accept().await.unwrap();
+        let mut far = tokio::net::TcpStream::connect(target).await.unwrap();
+        let ((mut near_in, mut near_out), (mut far_in, mut far_out)) = (near.split(), far.split());
+        let _ = tokio::join!(
+            tokio::io::copy(&mut near_in, &mut far_out),
+            tokio::io::copy(&mut far_in, &mut near_out),
+            std::future::pending::<()>()
+        );
+    });
+    port
 }
 
 async fn lets_in(server: &Database, refusal: &str, no_database: &str) {
@@ -199,5 +220,32 @@ async fn nobody_silence_and_nonsense_are_red() {
         // Both protocols say first how much follows: here more than ever comes.
         let finding = ask(babbling_server(&address, b"SSH-2.0-OpenSSH_9.2\r\n")).await;
         assert_red(&finding, "no answer within 1 s");
+    }
+}
+
+/// A server that says `beginning` to everybody, and then zeros for ever; its port.
+fn endless_server(address: &str, beginning: &'static [u8]) -> u16 {
+    let (listener, port) = silent_server(address);
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let mut said = stream.write_all(beginning);
+            while said.is_ok() {
+                said = stream.write_all(&[0; 64 * 1024]);
+            }
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_stop_talking_is_red_before_the_time_is_over() {
+    let address = next_address();
+    // As long as their protocols let one message be: 1 GiB, and 16 MiB.
+    for (engine, beginning) in
+        [(Engine::Postgres, b"R\x40\0\0\0".as_slice()), (Engine::Mysql, b"\xff\xff\xff\0".as_slice())]
+    {
+        let check = check_in_clear(engine, endless_server(&address, beginning));
+        let finding = ask_as(check, &address, PASSWORD).await;
+        assert!(!finding.met && !finding.what.contains("no answer"), "{finding:?}");
     }
 }

@@ -11,9 +11,9 @@ use crate::kit::smtp::Authority;
 use crate::kit::sshd::{free_port, next_address};
 
 /// `openssl s_server` with a certificate of an authority of its own.
-struct TlsServer {
-    address: String,
-    port: u16,
+pub(super) struct TlsServer {
+    pub(super) address: String,
+    pub(super) port: u16,
     ca_file: String,
     _process: Server,
     _directory: TempDir,
@@ -21,7 +21,7 @@ struct TlsServer {
 
 impl TlsServer {
     /// The certificate is for `names`, valid for 30 days from `since`.
-    async fn start(names: &str, since: &str) -> Self {
+    pub(super) async fn start(names: &str, since: &str) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let authority = Authority::make(directory.path());
         let certificate = authority.issue(names, since);
@@ -37,7 +37,7 @@ impl TlsServer {
         Self { address, port, ca_file, _process: process, _directory: directory }
     }
 
-    fn check(&self) -> TlsCheck {
+    pub(super) fn check(&self) -> TlsCheck {
         let (address, ca_file) = (format!("$ADDRESS:{}", self.port), Some(self.ca_file.clone()));
         TlsCheck { address, server_name: Some("shop.example".to_owned()), days_left: 14, ca_file }
     }

@@ -135,6 +135,9 @@ fn another_host_looks_and_the_units_of_the_host_are_compared() {
         world.ssh_port,
         &format!(
             "[[host.probe]]\nname = \"shop\"\non = \"h2\"\nhttp = {{ url = \"http://127.0.0.1:{port}/shop\" }}\n\
+             [[host.probe]]\nname = \"program\"\non = \"h2\"\n\
+             command = {{ argv = [\"env\"], contains = \"SSH_CONNECTION=\" }}\n\
+             [[host.probe]]\nname = \"closed\"\non = \"h2\"\nport_closed = {{ address = \"$ADDRESS:1\" }}\n\
              [[host.probe]]\nname = \"units\"\nunit = {{ no_new_failures = true, within = \"1s\" }}\n\
              [[host.probe]]\nname = \"login\"\nssh = {{}}\n"
         ),
@@ -156,6 +159,8 @@ fn another_host_looks_and_the_units_of_the_host_are_compared() {
     assert_eq!(world.outcome(1, "h1"), "failed_and_rolled_back");
     assert_eq!(columns(&world, "shop"), (Some(true), Some(true)));
     assert_eq!(columns(&world, "login"), (Some(true), Some(true)));
+    assert_eq!(columns(&world, "program"), (Some(true), Some(true)), "the controller has no SSH_CONNECTION");
+    assert_eq!(columns(&world, "closed"), (Some(true), Some(true)));
     assert_eq!(
         columns(&world, "units"),
         (Some(true), Some(false)),

@@ -68,13 +68,20 @@ async fn collect<'a>(
 }
 
 async fn keep_all(store: &Store, customer: &Customer, looks: &[Looked<'_>]) -> Result<(), Failure> {
+    let mut all_kept = Ok(());
+    for looked in looks {
+        all_kept = all_kept.and(keep_one(store, customer, looked).await);
+    }
+    all_kept
+}
+
+/// Each host by itself: what is wrong with one keeps no other from being kept.
+async fn keep_one(store: &Store, customer: &Customer, looked: &Looked<'_>) -> Result<(), Failure> {
     let mut transaction = store.begin().await?;
     let at = database_now(&mut transaction).await?;
     let occasion = Occasion { customer: &customer.name, at, run: None, day: None };
-    for looked in looks {
-        let found = looked.found.as_ref().map_err(String::as_str);
-        keep(&mut transaction, &occasion, (&looked.target.host, &looked.target.watched), found).await?;
-    }
+    let found = looked.found.as_ref().map_err(String::as_str);
+    keep(&mut transaction, &occasion, (&looked.target.host, &looked.target.watched), found).await?;
     transaction.commit().await.map_err(StoreError::from)?;
     Ok(())
 }

@@ -380,8 +380,20 @@ fn built_in_actions_decide_for_themselves() {
     check(
         18,
         "probe = { dns = { name = \"x.example\", type = \"A\" } }\non = \"nas\"",
-        "19:6 `on` with the probe `dns` (expected: one of `http`, `imap`, `mail_round_trip`, `smtp`, `tcp`, `tls`) (hint: leave it out: it looks from the controller)",
+        "19:6 `on` with the probe `dns` without `server` (hint: name the `server`, or leave it out: only the controller knows its own)",
     );
+    check(
+        18,
+        "probe = { sip = { address = \"h:5060\" } }\non = \"nas\"",
+        "19:6 `on` with the probe `sip` by UDP (hint: take `transport = \"tcp\"`, or leave it out: SSH servers pass on TCP alone)",
+    );
+    for (kind, probe) in [("ssh", "ssh = {}"), ("unit", "unit = { name = \"x.service\" }")] {
+        check(
+            18,
+            &format!("probe = {{ {probe} }}\non = \"nas\""),
+            &format!("19:6 `on` with the probe `{kind}` (hint: leave it out: the probe is about the host itself)"),
+        );
+    }
     check(
         18,
         "probe = { http = { url = \"http://x\" } }\ntimeout = \"1m\"",

@@ -1,9 +1,7 @@
 //! Messages of SIP (RFC 3261, section 7): one that asks, and those that may answer it.
 
-use std::net::SocketAddr;
-
 use crate::domain::probe::Transport;
-use crate::edge::probe::excerpt;
+use crate::edge::probe::{excerpt, host_of};
 
 #[cfg(test)]
 mod tests;
@@ -11,7 +9,8 @@ mod tests;
 /// A question that no other has asked.
 pub(super) struct Request {
     transport: Transport,
-    own: SocketAddr,
+    /// `host:port`, or a name.
+    own: String,
     uri: String,
     /// 128 random bits as hexadecimal digits.
     token: String,
@@ -33,7 +32,7 @@ impl Answer {
 
 impl Request {
     /// From `own` address about `uri`.
-    pub(super) fn new(transport: Transport, own: SocketAddr, uri: String) -> Result<Self, String> {
+    pub(super) fn new(transport: Transport, own: String, uri: String) -> Result<Self, String> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).map_err(|error| format!("no random numbers: {error}"))?;
         let token = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -60,7 +59,7 @@ impl Request {
     }
 
     fn call_id(&self) -> String {
-        format!("{}@{}", self.token, self.own.ip())
+        format!("{}@{}", self.token, host_of(&self.own))
     }
 
     /// Reads a whole message. It must be an answer, and to this request: by its only `Via`, its `Call-ID` and its `CSeq` (sections

@@ -1,9 +1,10 @@
 //! The daily round: each customer once a day, by whichever controller is first.
 //!
-//! Invariant: who has taken a customer has it until the lease lapses; a day that is done is not done again.
+//! Invariant: who has taken a customer has it until the lease lapses; a day that is done is not done again. What lies further ahead
+//! than can be is of a clock that was wrong for a moment, and holds nobody up.
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
 use sqlx::PgConnection;
 
@@ -20,7 +21,7 @@ pub struct OpenRound {
     pub done_on: Option<Date>,
 }
 
-/// All customers that are applied and whose round of `day` is open at `now`. They stay locked for this transaction; those that
+/// All customers that are applied and whose round of `day` is open at `now`, where no lease is longer than `longest_lease`. They stay locked for this transaction; those that
 /// another transaction looks at are left out.
 ///
 /// # Errors
@@ -28,8 +29,9 @@ pub struct OpenRound {
 pub async fn lock_open_rounds(
     connection: &mut PgConnection,
     day: Date,
-    now: Timestamp,
+    (now, longest_lease): (Timestamp, SignedDuration),
 ) -> Result<Vec<OpenRound>, Error> {
+    let latest = now.saturating_add(longest_lease).unwrap_or(Timestamp::MAX);
     sqlx::query!(
         "insert into capacity_round (customer)
          select name from applied
@@ -40,12 +42,14 @@ pub async fn lock_open_rounds(
     .await?;
     let rows = sqlx::query!(
         r#"select customer, done_on as "done_on: jiff_sqlx::Date" from capacity_round
-           where (done_on is null or done_on < $1) and (leased_until is null or leased_until <= $2)
+           where (done_on is null or done_on < $1 or done_on > $1::date + 1)
+             and (leased_until is null or leased_until <= $2 or leased_until > $3)
              and exists (select from applied where kind = 'inventory' and name = capacity_round.customer)
            order by done_on nulls first, customer
            for update skip locked"#,
         day.to_sqlx() as _,
         now.to_sqlx() as _,
+        latest.to_sqlx() as _,
     )
     .fetch_all(connection)
     .await?;
@@ -75,13 +79,15 @@ pub async fn lease_round(
     Ok(())
 }
 
-/// The day is done.
+/// The day is done. One that is done already stays so, if it is not more than a day later: two daemons may see midnight one after the
+/// other.
 ///
 /// # Errors
 /// If the database can't be used.
 pub async fn finish_round(connection: &mut PgConnection, customer: &Name, day: Date) -> Result<(), Error> {
     sqlx::query!(
-        "update capacity_round set done_on = greatest(done_on, $2), leased_until = null where customer = $1",
+        "update capacity_round set done_on = case when done_on = $2::date + 1 then done_on else $2::date end, leased_until = null
+         where customer = $1",
         customer.as_str(),
         day.to_sqlx() as _,
     )

@@ -18,7 +18,7 @@ use crate::kit::database::{execute, wait_until};
 use crate::kit::smtp::{Authority, Certificate};
 use crate::kit::sshd::{free_port, next_address};
 
-pub(super) const PASSWORD: &str = "correct \"horse'";
+pub(in crate::probes) const PASSWORD: &str = "correct \"horse'";
 
 const POSTGRES_TABLES: &str = "create table orders (id int, name text);\n\
     insert into orders values (1, 'ä'), (2, null);\n\
@@ -41,26 +41,26 @@ const MARIADB_OPTIONS: [&str; 6] = [
 ];
 
 /// A database of a test. It ends with the test, whichever way that ends.
-pub(super) struct Database {
-    pub(super) engine: Engine,
-    pub(super) address: String,
-    pub(super) port: u16,
+pub(in crate::probes) struct Database {
+    pub(in crate::probes) engine: Engine,
+    pub(in crate::probes) address: String,
+    pub(in crate::probes) port: u16,
     /// Who issued its certificate: a PEM file.
-    pub(super) ca_file: PathBuf,
+    pub(in crate::probes) ca_file: PathBuf,
     process: Child,
     _directory: TempDir,
 }
 
 impl Database {
     /// With a certificate for its address.
-    pub(super) async fn start(engine: Engine) -> Self {
+    pub(in crate::probes) async fn start(engine: Engine) -> Self {
         let address = next_address();
         let names = format!("IP:{address}");
         Self::start_at(engine, address, Some(&names)).await
     }
 
     /// With a certificate for these names, or without TLS.
-    pub(super) async fn start_for(engine: Engine, names: Option<&str>) -> Self {
+    pub(in crate::probes) async fn start_for(engine: Engine, names: Option<&str>) -> Self {
         Self::start_at(engine, next_address(), names).await
     }
 
