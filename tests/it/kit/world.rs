@@ -180,10 +180,14 @@ impl World {
         sshd
     }
 
+    /// The processes of the sshd that hold connections.
+    pub(crate) fn sessions(&self) -> Vec<u32> {
+        children(self.sshd.as_ref().unwrap().id())
+    }
+
     /// Kills every session of the sshd, as if the connections had been cut; the listener stays.
     pub(crate) fn cut_connections(&self) {
-        let listener = self.sshd.as_ref().unwrap().id();
-        for pid in children(listener) {
+        for pid in self.sessions() {
             kill(pid, nix::sys::signal::Signal::SIGKILL);
         }
     }

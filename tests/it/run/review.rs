@@ -3,7 +3,7 @@
 use nix::sys::signal::Signal;
 
 use super::faults::{resume_when_lapsed, sql};
-use crate::kit::world::{World, children, kill, text, wait_until};
+use crate::kit::world::{Running, World, children, kill, text, wait_until};
 
 /// Stops and starts something; what is between them is up to the test.
 fn stop_and(step: &str) -> String {
@@ -279,7 +279,21 @@ fn what_people_write_is_harmless_on_other_people_s_terminals() {
 
 #[test]
 fn who_leaves_at_once_does_not_wait_for_each_dead_line() {
-    let world = World::new(8);
+    leave_with_dead_lines("openssh", |_, run| {
+        let mark = format!("turnus-{}-", run.pid());
+        let masters = std::process::Command::new("pgrep").args(["-f", &mark]).output().unwrap();
+        String::from_utf8(masters.stdout).unwrap().lines().map(|pid| pid.parse().unwrap()).collect()
+    });
+}
+
+#[test]
+fn who_leaves_at_once_does_not_wait_for_each_dead_line_of_its_own() {
+    leave_with_dead_lines("builtin", |world, _| world.sessions());
+}
+
+/// Freezes whoever holds the eight lines.
+fn leave_with_dead_lines(transport: &str, holders: impl Fn(&World, &Running<'_>) -> Vec<u32>) {
+    let world = World::with_settings(8, &format!("[ssh]\ntransport = \"{transport}\"\n"));
     world.job(
         "all",
         "description = \"x\"\nbatch = [\"100%\"]\n[[step]]\nphase = \"preflight\"\nname = \"look\"\nrun = '. \"$VAR_KIT\"; gate look'\n",
@@ -287,19 +301,16 @@ fn who_leaves_at_once_does_not_wait_for_each_dead_line() {
     world.close("look");
     let run = world.start_run("all");
     (1..=8).for_each(|host| world.wait_for_gate("look", &format!("h{host}")));
-    let mark = format!("turnus-{}-", run.pid());
-    let masters = std::process::Command::new("pgrep").args(["-f", &mark]).output().unwrap();
-    let masters: Vec<u32> =
-        String::from_utf8(masters.stdout).unwrap().lines().map(|pid| pid.parse().unwrap()).collect();
-    assert_eq!(masters.len(), 8);
-    masters.iter().for_each(|pid| kill(*pid, Signal::SIGSTOP));
+    let holders = holders(&world, &run);
+    assert_eq!(holders.len(), 8);
+    holders.iter().for_each(|pid| kill(*pid, Signal::SIGSTOP));
     run.signal(Signal::SIGINT);
     run.wait_for_text("cancelled by");
     let began = std::time::Instant::now();
     run.signal(Signal::SIGINT);
     let (status, printed) = run.finish();
     // Frozen as they are, they could not say who they are, and were left behind.
-    masters.iter().for_each(|pid| kill(*pid, Signal::SIGKILL));
+    holders.iter().for_each(|pid| kill(*pid, Signal::SIGKILL));
     assert_eq!(status, 130, "{printed}");
     // Two seconds for one; sixteen for all of them after each other.
     assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
