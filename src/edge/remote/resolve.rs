@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 use wildmatch::WildMatch;
 
 use super::error::{Error, excerpt};
@@ -70,6 +71,9 @@ const WITHOUT_EFFECT: [&str; 24] = [
 /// In the place of an address, where the question is whether hosts have all else in common.
 const ANY_HOST: &str = "any-host.invalid";
 
+/// For how long an answer is good: a daemon is not started anew because somebody edits a file.
+const GOOD_FOR: Duration = Duration::from_secs(10);
+
 /// No answer of `ssh -G` takes longer, unless a program that the configuration runs hangs.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 
@@ -124,8 +128,8 @@ impl From<Error> for NoWay {
 #[derive(Debug, Default)]
 pub(super) struct Resolver {
     own: OnceCell<Vec<Line>>,
-    /// By the configuration text with [`ANY_HOST`] for the address.
-    answers: Mutex<HashMap<String, Arc<OnceCell<Kept>>>>,
+    /// By the configuration text with [`ANY_HOST`] for the address; with when it was asked.
+    answers: Mutex<HashMap<String, (Instant, Arc<OnceCell<Kept>>)>>,
 }
 
 /// A key in lower case, and its value.
@@ -194,14 +198,19 @@ impl Resolver {
         Ok(self.own.get_or_try_init(ask_own).await?)
     }
 
+    /// Where the answer for this text is, or will be.
+    fn cell_for(&self, shape: &str) -> Arc<OnceCell<Kept>> {
+        let now = Instant::now();
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.retain(|_, (asked_at, _)| now.duration_since(*asked_at) < GOOD_FOR);
+        let (_, cell) = answers.entry(shape.to_owned()).or_insert_with(|| (now, Arc::default()));
+        Arc::clone(cell)
+    }
+
     async fn answer_for(&self, connection: &Connection, settings: &SshSettings, config: &str) -> Result<Answer, Error> {
-        let question = Question { config, user: None, port: None, name: &connection.address };
         let anonymous = Connection { address: ANY_HOST.to_owned(), ..connection.clone() };
         let shape = configuration(&anonymous, settings, Purpose::Ask)?;
-        let cell = {
-            let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(answers.entry(shape.clone()).or_default())
-        };
+        let cell = self.cell_for(&shape);
         let ask_for_all = || async {
             let question = Question { config: &shape, user: None, port: None, name: ANY_HOST };
             let (answer, files) = ask_verbosely(&question).await?;
@@ -210,7 +219,7 @@ impl Resolver {
         };
         match cell.get_or_try_init(ask_for_all).await? {
             Kept::ForAll(answer) => Ok(answer.clone()),
-            Kept::Each => ask(&question).await,
+            Kept::Each => ask(&Question { config, user: None, port: None, name: &connection.address }).await,
         }
     }
 }

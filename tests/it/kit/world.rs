@@ -122,7 +122,7 @@ impl World {
         let mut text =
             "[customer]\nname = \"Nordwind GmbH\"\nlocale = \"en\"\ntime_zone = \"Europe/Berlin\"\n".to_owned();
         for host in 1..=self.hosts {
-            let address = format!("127.0.{}.{}", host / 250, host % 250 + 1);
+            let address = self.address(host);
             known += &format!("[{address}]:{port} {key}");
             text += &format!(
                 "\n[[host]]\nname = \"h{host}\"\naddress = \"{address}\"\nport = {port}\nuser = \"{}\"\nidentity_file = \"{}\"\n\
@@ -138,7 +138,14 @@ impl World {
         self.write("known_hosts", &known);
         self.write("configuration/inventories/nordwind.toml", &text);
         let state = self.path("state");
-        self.write("configuration/turnus.toml", &format!("state_dir = \"{}\"\n{}", state.display(), self.settings));
+        // `$DIR` in the further lines is where all of this is.
+        let settings = self.settings.replace("$DIR", &self.directory.path().display().to_string());
+        self.write("configuration/turnus.toml", &format!("state_dir = \"{}\"\n{settings}", state.display()));
+    }
+
+    /// Where host `h1`, `h2`, … is.
+    pub(crate) fn address(&self, host: usize) -> String {
+        format!("127.0.{}.{}", host / 250, host % 250 + 1)
     }
 
     fn start_sshd(&self) -> Child {

@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use crate::kit::world::{World, text, wait_until};
+use crate::kit::world::{World, text, user, wait_until};
 
 #[test]
 fn three_hosts_go_through_every_phase_once_canary_first() {
@@ -386,6 +386,39 @@ fn doctor_says_what_it_found_and_what_is_missing() {
         findings.as_array().unwrap().iter().filter(|finding| finding["verdict"] == "missing").collect();
     assert_eq!(missing.len(), 1, "{findings}");
     assert_eq!(missing[0]["subject"], "keys");
+}
+
+#[test]
+fn doctor_and_plan_say_by_which_transport_a_host_is_reached_and_why() {
+    let world = World::with_settings(2, "[ssh]\nconfig_file = \"$DIR/ssh_config\"\n");
+    world.write("ssh_config", &format!("Host {}\n  Ciphers aes256-ctr\n", world.address(2)));
+    let told = |arguments: &[&str], status: i32| {
+        let output = world.run(arguments);
+        assert_eq!(output.status.code(), Some(status), "{}", text(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let first = told(&["doctor", "h1"], 0);
+    assert!(first.contains("built in: it understands all that is configured"), "{first}");
+    assert!(first.contains(&format!("works, commands run as {}", user())), "{first}");
+    let second = told(&["doctor", "nordwind/h2"], 0);
+    assert!(second.contains("OpenSSH: `ciphers aes256-ctr` in ssh_config"), "{second}");
+    told(&["doctor", "h9"], 2);
+
+    let plan: serde_json::Value =
+        serde_json::from_str(&told(&["plan", "nordwind", "quarterly", "--host", "@all", "--format", "json"], 0)).unwrap();
+    assert_eq!(plan["transports"][0]["transport"], "builtin", "{plan}");
+    let second = &plan["transports"][1];
+    assert_eq!((&second["host"], &second["transport"]), (&"h2".into(), &"openssh".into()), "{plan}");
+    let plan = told(&["plan", "nordwind", "quarterly", "--host", "@all"], 0);
+    assert!(plan.contains("reached by OpenSSH (`ciphers aes256-ctr` in ssh_config): h2"), "{plan}");
+
+    // Both do their work in one run.
+    let run = world.run(&["run", "nordwind", "quarterly", "--host", "@all", "--yes", "--reason", "x"]);
+    assert!(run.status.success(), "{}", text(&run));
+
+    std::fs::write(world.path("known_hosts"), "").unwrap();
+    let unknown = told(&["doctor", "h1"], 3);
+    assert!(unknown.contains("MISSING") && unknown.contains("turnus trust h1"), "{unknown}");
 }
 
 #[test]

@@ -156,6 +156,11 @@ async fn one_answer_does_for_all_hosts_where_nothing_tells_them_apart() {
     std::fs::write(&user.settings.user_config, "Host *\n  Port 10\n").expect("written");
     let other = user.host("web2").await;
     assert_eq!((other.port, other.hostname.as_str()), (9, "web2"));
+    // Whoever edits it need not start a daemon anew.
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(11)).await;
+    tokio::time::resume();
+    assert_eq!(user.host("web2").await.port, 10);
 
     let user = User::with("Host web1\n  Port 9\n");
     assert_eq!((user.host("web1").await.port, user.host("web2").await.port), (9, 22));
