@@ -6,6 +6,7 @@ pub(crate) mod debian;
 pub(crate) mod dovecot;
 pub(crate) mod machine;
 pub(crate) mod office;
+pub(crate) mod port;
 pub(crate) mod provider;
 pub(crate) mod smtp;
 pub(crate) mod sshd;

@@ -87,7 +87,7 @@ pub(crate) fn make_state_dir() -> tempfile::TempDir {
 
 /// Waits until `reached`, or fails.
 pub(crate) async fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(120);
     while !reached() {
         assert!(Instant::now() < deadline, "not in time: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -11,8 +10,10 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::port::free_port;
+
 /// What a test waits for has to come within this time.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The job of most tests: every phase, a line in the ledger from every step, a gate in those that a test may hold.
 pub(crate) const JOB: &str = r#"
@@ -87,7 +88,7 @@ impl World {
         let directory = tempfile::Builder::new().prefix("turnus-world-").tempdir().unwrap();
         // Postgres runs under another account when the test runs as root.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o711)).unwrap();
-        let ssh_port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let ssh_port = free_port();
         let mut world = Self { directory, sshd: None, ssh_port, hosts, settings: settings.to_owned() };
         for key in ["key", "host_key"] {
             let made =
@@ -175,8 +176,12 @@ impl World {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);
-        let sshd = sshd.spawn().unwrap();
-        wait_until("sshd listens", || std::net::TcpStream::connect(("127.0.0.1", self.ssh_port)).is_ok());
+        let mut sshd = sshd.spawn().unwrap();
+        let log = || fs::read_to_string(self.path("sshd.log")).unwrap_or_default();
+        wait_until("sshd listens", || {
+            assert!(sshd.try_wait().unwrap().is_none(), "sshd ended: {}", log());
+            std::net::TcpStream::connect(("127.0.0.1", self.ssh_port)).is_ok()
+        });
         sshd
     }
 
@@ -360,7 +365,7 @@ impl Running<'_> {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return (status.code().unwrap_or(-1), self.printed());
             }
-            if began.elapsed() > PATIENCE * 2 {
+            if began.elapsed() > PATIENCE {
                 let _ = self.child.kill();
                 let ledger = self.world.ledger();
                 panic!("turnus does not end; it printed:\n{}\nledger: {ledger:?}", self.printed());

@@ -11,7 +11,8 @@ use turnus::edge::probe::Finding;
 
 use super::{Server, ask, ask_for, assert_green, assert_red, babbling_server, silent_server};
 use crate::kit::machine::until;
-use crate::kit::sshd::{free_port, next_address};
+use crate::kit::port::free_port;
+use crate::kit::sshd::next_address;
 
 /// The headers of an answer that belongs to the question.
 const OUR_HEADERS: &str = "[last_Via:]\n[last_From:]\n[last_To:];tag=[call_number]\n[last_Call-ID:]\n[last_CSeq:]\n";
@@ -30,7 +31,7 @@ impl Sipp {
     async fn start(transport: Transport, answers: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let (address, file) = (next_address(), directory.path().join("scenario.xml"));
-        let port = free_port(&address);
+        let port = free_port();
         let send = |(status, headers): &(&str, &str)| {
             format!("<send><![CDATA[\nSIP/2.0 {status}\n{headers}Content-Length: 0\n\n]]></send>\n")
         };
