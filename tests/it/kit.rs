@@ -10,6 +10,7 @@ pub(crate) mod port;
 pub(crate) mod provider;
 pub(crate) mod smtp;
 pub(crate) mod sshd;
+pub(crate) mod template;
 pub(crate) mod terminal;
 pub(crate) mod updates;
 pub(crate) mod world;

@@ -270,7 +270,7 @@ fn logs_are_json_where_that_is_asked_for() {
 
 #[test]
 fn a_daemon_needs_no_inventories_and_keeps_a_private_database() {
-    let world = World::new(1);
+    let world = World::without_database(1, "");
     std::fs::remove_dir_all(world.path("configuration/inventories")).unwrap();
     let daemon = world.start(&["serve"]);
     daemon.wait_for_text("serving");

@@ -17,6 +17,10 @@ use turnus::edge::remote::{Remote, SshControl, SshHost, SshSettings, SshTarget};
 use super::machine::{Machine, kill, processes, state_dir, wait_for};
 use super::port::free_port;
 
+/// For sshd_config: how keys are agreed on. What OpenSSH prefers costs client and server a tenth of a second of computing for each
+/// connection, and tests make very many.
+pub(crate) const QUICK_KEYS: &str = "KexAlgorithms curve25519-sha256";
+
 /// An sshd of a test. Its sessions end with it.
 pub(crate) struct Sshd {
     pub(crate) directory: TempDir,
@@ -41,7 +45,7 @@ impl Sshd {
         let text = format!(
             "ListenAddress {address}:{port}\nHostKey {0}/host_key\nPidFile {0}/pid\nAuthorizedKeysFile {0}/user_key.pub\n\
              StrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n\
-             LogLevel VERBOSE\n{configuration}\n",
+             LogLevel VERBOSE\n{QUICK_KEYS}\n{configuration}\n",
             path.display()
         );
         fs::write(path.join("sshd_config"), text).expect("written");

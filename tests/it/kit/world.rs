@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::port::free_port;
+use super::sshd::QUICK_KEYS;
+use super::template::lay_private_database;
 
 /// What a test waits for has to come within this time.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -85,6 +87,13 @@ impl World {
 
     /// The same with further lines for `turnus.toml`.
     pub(crate) fn with_settings(hosts: usize, settings: &str) -> Self {
+        let world = Self::without_database(hosts, settings);
+        lay_private_database(&world.path("state"));
+        world
+    }
+
+    /// The same, but the settings name a database, or turnus has to make one.
+    pub(crate) fn without_database(hosts: usize, settings: &str) -> Self {
         let directory = tempfile::Builder::new().prefix("turnus-world-").tempdir().unwrap();
         // Postgres runs under another account when the test runs as root.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o711)).unwrap();
@@ -147,7 +156,7 @@ impl World {
         fs::copy(self.path("key.pub"), &authorized).unwrap();
         let text = format!(
             "Port {}\nListenAddress 0.0.0.0\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nStrictModes no\nUsePAM no\n\
-             PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nMaxStartups 1000\n\
+             PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nMaxStartups 1000\n{QUICK_KEYS}\n\
              SetEnv HOME={} PATH={}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n",
             self.ssh_port,
             self.path("host_key").display(),

@@ -6,7 +6,7 @@ use crate::kit::world::{World, text, wait_until};
 
 #[test]
 fn three_hosts_go_through_every_phase_once_canary_first() {
-    let world = World::new(3);
+    let world = World::without_database(3, "");
     let (status, printed) = world.start_run("quarterly").finish();
     assert_eq!(status, 0, "{printed}");
     let steps = ["look", "stop", "save", "install", "ask", "start"];
@@ -278,7 +278,7 @@ fn an_unknown_host_key_is_refused_until_it_is_trusted() {
 
 #[test]
 fn the_plan_changes_nothing_and_says_everything() {
-    let world = World::new(2);
+    let world = World::without_database(2, "");
     let plan = world.run(&["plan", "nordwind", "quarterly", "--host", "@all"]);
     let told = text(&plan);
     assert!(plan.status.success(), "{told}");
@@ -370,7 +370,7 @@ fn check_mails(mails: &std::path::Path) {
 
 #[test]
 fn doctor_says_what_it_found_and_what_is_missing() {
-    let world = World::new(1);
+    let world = World::without_database(1, "");
     let doctor = world.run(&["doctor"]);
     let told = text(&doctor);
     assert!(doctor.status.success(), "{told}");

@@ -23,6 +23,7 @@ PermitRootLogin prohibit-password
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 UsePAM no
+KexAlgorithms curve25519-sha256
 UseDNS no
 PidFile none
 CONFIG
