@@ -32,6 +32,7 @@ fn private_data() -> PathBuf {
     let lock = fs::File::create(place.join("private.lock")).expect("a lock");
     lock.lock().expect("locked");
     if !data.exists() {
+        remove_older(place);
         let state_dir = make_state_dir();
         runtime.block_on(async {
             let target = Target::Private { state_dir: state_dir.path().to_owned() };
@@ -46,6 +47,17 @@ fn private_data() -> PathBuf {
         fs::rename(&unfinished, &data).expect("in place");
     }
     data
+}
+
+/// Data of another schema, or of a process that was killed while it made them: each takes some ten megabytes.
+fn remove_older(place: &Path) {
+    for entry in fs::read_dir(place).expect("readable").flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir())
+            && entry.file_name().to_string_lossy().starts_with("private-")
+        {
+            fs::remove_dir_all(entry.path()).expect("removed");
+        }
+    }
 }
 
 /// With owners and modes; what is nothing but zeros takes no place.
