@@ -55,8 +55,8 @@ impl Stage {
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o711))?;
         make_key(&directory.path().join("key"))?;
         let mut stage = Self { hosts: Vec::new(), directory };
-        for name in HOSTS {
-            let host = stage.build_host(name, breaks).with_context(|| format!("can't build the host {name}"))?;
+        for (name, ports) in HOSTS.into_iter().zip(free_ports()?) {
+            let host = stage.build_host(name, ports, breaks).with_context(|| format!("can't build the host {name}"))?;
             stage.hosts.push(host);
         }
         stage.write_configuration()?;
@@ -108,7 +108,7 @@ impl Stage {
         answers
     }
 
-    fn build_host(&self, name: &'static str, breaks: Option<Break>) -> anyhow::Result<StageHost> {
+    fn build_host(&self, name: &'static str, ports: [u16; 2], breaks: Option<Break>) -> anyhow::Result<StageHost> {
         let directory = self.directory.path().join(name);
         let shop = directory.join("shop");
         write(&shop.join("data/orders.txt"), &orders())?;
@@ -119,7 +119,8 @@ impl Stage {
             write(&shop.join("releases/2.0/broken"), "")?;
         }
         std::os::unix::fs::symlink("releases/1.0", shop.join("current"))?;
-        let mut host = StageHost { name, shop_port: free_port()?, ssh_port: free_port()?, directory, sshd: None };
+        let [shop_port, ssh_port] = ports;
+        let mut host = StageHost { name, directory, shop_port, ssh_port, sshd: None };
         write(&shop.join("port"), &host.shop_port.to_string())?;
         let program = std::env::current_exe().context("where is turnus?")?;
         let service = SERVICE.replace("@TURNUS@", &program.display().to_string());
@@ -234,9 +235,16 @@ fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
-/// A port that was free a moment ago.
-fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+/// Different ports that were free a moment ago: each is held until all are found.
+fn free_ports() -> anyhow::Result<[[u16; 2]; HOSTS.len()]> {
+    let mut held = Vec::new();
+    let mut ports = [[0; 2]; HOSTS.len()];
+    for port in ports.as_flattened_mut() {
+        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        *port = listener.local_addr()?.port();
+        held.push(listener);
+    }
+    Ok(ports)
 }
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {

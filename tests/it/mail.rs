@@ -40,7 +40,7 @@ fn mailer(server: &SmtpServer) -> Mailer {
 async fn refusal(settings: Smtp, letter: &Letter) -> Refusal {
     let (began, limit) = (Instant::now(), Duration::from_secs(settings.timeout_s));
     let refusal = open(settings).send(letter).await.unwrap_err();
-    assert!(began.elapsed() < limit + Duration::from_secs(5), "{refusal} took {:?}", began.elapsed());
+    assert!(began.elapsed() < limit + Duration::from_secs(15), "{refusal} took {:?}", began.elapsed());
     refusal
 }
 
@@ -122,13 +122,13 @@ async fn certificates_are_looked_at() {
         assert_misconfigured(&refused, "UnknownIssuer", "`ca_file`");
         assert_nothing_was_told(&server);
 
-        for (names, since, words, hint) in [
-            ("DNS:mail.elsewhere.example", "now", "not valid for name", "`host` in `[mail]`"),
-            ("DNS:localhost,IP:{address}", "2020-01-01", "expired", "new certificate"),
-            ("DNS:localhost,IP:{address}", "2099-01-01", "not valid yet", "clock"),
+        for (names, age_h, words, hint) in [
+            ("DNS:mail.elsewhere.example", 0, "not valid for name", "`host` in `[mail]`"),
+            ("DNS:localhost,IP:{address}", 31 * 24, "expired", "new certificate"),
+            ("DNS:localhost,IP:{address}", -24, "not valid yet", "clock"),
         ] {
             let address = crate::kit::sshd::next_address();
-            let certificate = Some(authority.issue(&names.replace("{address}", &address), since));
+            let certificate = Some(authority.issue(&names.replace("{address}", &address), age_h));
             let server = SmtpServer::start_at(
                 address,
                 SmtpOptions { security, login: LOGIN, certificate, ..SmtpOptions::default() },
@@ -256,7 +256,7 @@ async fn a_server_that_says_nothing_is_left() {
     assert!(!refused.to_string().contains("may have arrived"), "{refused}");
     let refused = mailer.send(&letter(3, "mute@nordwind.example")).await.unwrap_err();
     assert_transient(&refused, "did not answer within 2 s: the letter; it may have arrived");
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(25), "{:?}", began.elapsed());
     let asked = |noted: &Noted| matches!(noted, Noted::Recipient { to } if to == "hang@nordwind.example");
     assert_eq!(server.record().iter().filter(|noted| asked(noted)).count(), 1);
     // What was silent is not asked again.

@@ -34,7 +34,7 @@ impl Drop for Server {
 impl Server {
     /// Waits until the port takes connections.
     async fn ready(mut self, address: &str, port: u16, log: &Path) -> Self {
-        for _ in 0..300 {
+        for _ in 0..2400 {
             if tokio::net::TcpStream::connect((address, port)).await.is_ok() {
                 return self;
             }

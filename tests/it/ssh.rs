@@ -14,6 +14,7 @@ use turnus::edge::remote::trust::fetch_keys;
 use turnus::edge::remote::{Command, Error, Exit, Remote};
 
 use crate::kit::machine::{Machine, PATIENCE, kill, order, processes, run, spawn_run, until};
+use crate::kit::port::free_port;
 use crate::kit::sshd::{Account, Controller, Line, Sshd, make_key};
 
 /// Each of these holds for both transports.
@@ -99,10 +100,9 @@ async fn what_does_not_answer_is_sorted_and_bounded_in_time(transport: Transport
     let controller = Controller::by(transport);
     let sshd = Sshd::start();
     let mute = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
     let at = |address: &str, port| Connection { address: address.to_owned(), port: Some(port), ..sshd.connection() };
 
-    let error = say_hello(&controller.remote(&at("127.0.0.1", closed.port()))).await.expect_err("closed");
+    let error = say_hello(&controller.remote(&at("127.0.0.1", free_port()))).await.expect_err("closed");
     assert!(matches!(&error, Error::CannotConnect { detail, .. } if detail.contains("refused")), "{error:?}");
     let error = say_hello(&controller.remote(&at("nowhere.invalid", 22))).await.expect_err("no such name");
     assert!(matches!(error, Error::CannotResolve { .. }), "{error:?}");

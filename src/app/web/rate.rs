@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::http::HeaderMap;
 
@@ -15,6 +15,9 @@ mod tests;
 
 /// So many clients are remembered.
 const MAX_CLIENTS: usize = 10_000;
+
+/// When there are so many, those that may be forgotten are looked for so often at most.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How fast a bucket empties and fills.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -95,6 +98,20 @@ pub(super) struct Gate {
 struct Buckets {
     overall: Option<Bucket>,
     clients: HashMap<Client, Bucket>,
+    /// When those that may be forgotten were last looked for.
+    swept_at: Option<Instant>,
+}
+
+impl Buckets {
+    /// Forgets who has waited long enough to be as good as new, when there is no room for others. Not for each request: a flood
+    /// from very many clients would have all of them looked at every time.
+    fn sweep(&mut self, rate: Rate, now: Instant) {
+        let is_early = self.swept_at.is_some_and(|at| now.saturating_duration_since(at) < SWEEP_INTERVAL);
+        if self.clients.len() >= MAX_CLIENTS && !is_early {
+            self.clients.retain(|_, bucket| bucket.filled(rate, now) < rate.burst);
+            self.swept_at = Some(now);
+        }
+    }
 }
 
 impl Gate {
@@ -105,9 +122,7 @@ impl Gate {
     /// Whether this request is answered. Who comes too often takes nothing from what all may.
     pub(super) fn admit(&self, client: Client, now: Instant) -> bool {
         let (rates, mut buckets) = (self.rates, self.buckets.lock().unwrap_or_else(PoisonError::into_inner));
-        if buckets.clients.len() >= MAX_CLIENTS {
-            buckets.clients.retain(|_, bucket| bucket.filled(rates.client, now) < rates.client.burst);
-        }
+        buckets.sweep(rates.client, now);
         // More clients than are remembered: what all may must do for them.
         let is_remembered = buckets.clients.len() < MAX_CLIENTS || buckets.clients.contains_key(&client);
         if is_remembered {

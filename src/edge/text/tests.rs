@@ -1,6 +1,7 @@
 //! Every report in every language and form; what hosts say is harmless in all of them.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use super::catalogue::Catalogue;
 use super::page;
@@ -24,6 +25,9 @@ use crate::domain::report::samples::{
 };
 use crate::domain::report::{NextDate, Report};
 use crate::domain::run::event::{Event, StepEnd};
+
+/// Read once for all tests of a process.
+pub(super) static TEXTS: LazyLock<Texts> = LazyLock::new(|| Texts::new().unwrap());
 
 const ALL_LOCALES: [Locale; 4] = [Locale::De, Locale::En, Locale::Hu, Locale::Ru];
 
@@ -175,12 +179,12 @@ fn nothing_to_do() -> Report {
 }
 
 fn render(report: &Report, locale: Locale, format: Format) -> String {
-    Texts::new().unwrap().render_report(report, locale, format).unwrap()
+    TEXTS.render_report(report, locale, format).unwrap()
 }
 
 #[test]
 fn every_report_can_be_written_in_every_language_and_form() {
-    let texts = Texts::new().unwrap();
+    let texts = &*TEXTS;
     for report in reports() {
         for locale in ALL_LOCALES {
             let text = texts.render_report(&report, locale, Format::Text).unwrap();
@@ -228,7 +232,8 @@ fn every_text_is_used() {
         seen += &(subject + &html);
         seen.extend(text.chars().filter(|character| !character.is_whitespace()));
     }
-    let unused: Vec<_> = german.messages().keys().filter(|key| !seen.contains(&format!("⟦{key}⟧"))).collect();
+    let seen: BTreeSet<&str> = seen.split('⟦').filter_map(|part| part.split_once('⟧')).map(|(key, _)| key).collect();
+    let unused: Vec<_> = german.messages().keys().filter(|key| !seen.contains(key.as_str())).collect();
     assert_eq!(unused, [""; 0]);
 }
 

@@ -270,15 +270,16 @@ fn logs_are_json_where_that_is_asked_for() {
 
 #[test]
 fn a_daemon_needs_no_inventories_and_keeps_a_private_database() {
-    let world = World::new(1);
+    let world = World::without_database(1, "");
     std::fs::remove_dir_all(world.path("configuration/inventories")).unwrap();
     let daemon = world.start(&["serve"]);
     daemon.wait_for_text("serving");
+    let began = std::time::Instant::now();
     daemon.signal(Signal::SIGINT);
     let (status, printed) = daemon.finish();
     assert_eq!(status, 0, "{printed}");
-    let began = std::time::Instant::now();
-    assert!(began.elapsed() < SignedDuration::from_secs(5).unsigned_abs());
+    // It has nothing to wait for.
+    assert!(began.elapsed().as_secs() < 20, "{:?}: {printed}", began.elapsed());
 }
 
 #[test]

@@ -275,8 +275,8 @@ fn where_nothing_is_pending_nobody_need_decide() {
 
 #[test]
 fn a_daemon_that_is_told_to_stop_gives_back_what_it_is_collecting() {
-    // It takes connections, and never says a word.
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    // It takes connections at every address, as the hosts have others than 127.0.0.1, and never says a word.
+    let silent = TcpListener::bind("0.0.0.0:0").unwrap();
     let hand = Hand::at_port(silent.local_addr().unwrap().port());
     let daemon = hand.provider.serve();
     let now = Timestamp::now();

@@ -121,7 +121,7 @@ fn a_daemon_that_is_told_to_stop_hands_its_runs_over() {
     // Without waiting for a lease to lapse, which takes 30 s.
     let began = Instant::now();
     wait_until("the other has taken over", || provider.ask("select epoch::text from run") == "2");
-    assert!(began.elapsed() < Duration::from_secs(10));
+    assert!(began.elapsed() < Duration::from_secs(25), "{:?}", began.elapsed());
     provider.world.open("save");
     provider.wait_for_state(due, "done");
     assert!(provider.world.counts().values().all(|count| *count == 1), "{:?}", provider.world.ledger());

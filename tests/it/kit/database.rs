@@ -14,21 +14,43 @@ use turnus::edge::store::cluster::Cluster;
 use turnus::edge::store::error::Error;
 use turnus::edge::store::{Store, Target};
 
-/// An empty database. To be closed; after a panic the next test removes it.
+use super::template::template;
+
+/// What is in a new database.
+enum Content {
+    Nothing,
+    Schema,
+}
+
+/// A new database. To be closed; after a panic the next test removes it.
 pub(crate) struct Database {
     cluster: Cluster,
     name: String,
 }
 
 impl Database {
+    /// With the schema.
     pub(crate) async fn open() -> Self {
+        Self::open_from(Content::Schema).await
+    }
+
+    /// With nothing at all.
+    pub(crate) async fn open_empty() -> Self {
+        Self::open_from(Content::Nothing).await
+    }
+
+    async fn open_from(content: Content) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let cluster = open_shared_cluster().await;
         let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let mut server = cluster.connect_options().connect().await.expect("the shared server answers");
         do_without_syncing(&mut server).await;
         drop_leftovers(&mut server).await;
-        execute(&mut server, format!("create database {name}")).await;
+        let like = match content {
+            Content::Nothing => String::new(),
+            Content::Schema => format!(" template {}", template(&cluster, &mut server).await),
+        };
+        execute(&mut server, format!("create database {name}{like}")).await;
         server.close().await.expect("the server lets go");
         Self { cluster, name }
     }
@@ -87,7 +109,7 @@ pub(crate) fn make_state_dir() -> tempfile::TempDir {
 
 /// Waits until `reached`, or fails.
 pub(crate) async fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(120);
     while !reached() {
         assert!(Instant::now() < deadline, "not in time: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;

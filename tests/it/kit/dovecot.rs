@@ -11,8 +11,9 @@ use tempfile::TempDir;
 
 use super::account::Account;
 use super::machine::wait_for;
+use super::port::free_port;
 use super::smtp::Authority;
-use super::sshd::{free_port, next_address};
+use super::sshd::next_address;
 
 pub(crate) const USER: &str = "probe@customer.example";
 pub(crate) const PASSWORD: &str = "correct \"horse\"";
@@ -39,8 +40,8 @@ impl Dovecot {
         let path = directory.path();
         let owner = owner();
         let authority = Authority::make(path);
-        let certificate = authority.issue(&format!("IP:{address}"), "now");
-        let (imaps, imap, lmtp) = (free_port(&address), free_port(&address), free_port(&address));
+        let certificate = authority.issue(&format!("IP:{address}"), 0);
+        let (imaps, imap, lmtp) = (free_port(), free_port(), free_port());
         let capabilities = capabilities.map_or(String::new(), |words| format!("imap_capability = {words}\n"));
         let text = format!(
             "base_dir = {0}/run\nstate_dir = {0}/state\nlog_path = {0}/log\nprotocols = imap lmtp\nlisten = {address}\n\

@@ -59,7 +59,7 @@ impl Provider {
 
     fn build(hosts: usize, settings: &str, runtime: tokio::runtime::Runtime, database: Database) -> Self {
         let store = runtime.block_on(database.store());
-        let world = World::with_settings(hosts, &format!("[database]\nurl = \"{}\"\n{settings}", database.url()));
+        let world = World::without_database(hosts, &format!("[database]\nurl = \"{}\"\n{settings}", database.url()));
         let provider = Self { store: Some(store), database: Some(database), world, runtime };
         let mut inventory = provider.inventory();
         for host in 1..=hosts {

@@ -11,11 +11,14 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::json;
 use tempfile::TempDir;
 use turnus::domain::job::SecretReference;
 use turnus::domain::settings::delivery::{Security, Smtp};
+
+use super::port::free_port;
 
 /// What a [`SmtpServer`] is to be like.
 pub(crate) struct SmtpOptions {
@@ -118,12 +121,12 @@ impl SmtpServer {
         let ca_file = if needs_certificate {
             let authority = Authority::make(directory.path());
             let name = format!("IP:{address},DNS:localhost");
-            options.certificate = Some(authority.issue(&name, "now"));
+            options.certificate = Some(authority.issue(&name, 0));
             authority.certificate
         } else {
             directory.path().join("no authority")
         };
-        let (process, port) = launch(directory.path(), &address, 0, &options);
+        let (process, port) = launch(directory.path(), &address, free_port(), &options);
         Self { address, port, ca_file, directory, options, process }
     }
 
@@ -227,7 +230,7 @@ pub(crate) struct Authority {
 impl Authority {
     pub(crate) fn make(directory: &Path) -> Self {
         let (certificate, key) = (directory.join("authority.pem"), directory.join("authority.key"));
-        let mut command = openssl("now");
+        let mut command = Command::new("openssl");
         command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]);
         // Authorities of the same name would be taken for the same.
         let name = format!("/CN=authority of {}", directory.file_name().expect("a name").display());
@@ -236,31 +239,32 @@ impl Authority {
         Self { directory: directory.to_owned(), certificate }
     }
 
-    /// For `names`, as `DNS:localhost,IP:127.0.0.1`; valid for 30 days from `since`, a date for `faketime`.
-    pub(crate) fn issue(&self, names: &str, since: &str) -> Certificate {
+    /// For `names`, as `DNS:localhost,IP:127.0.0.1`; valid for 30 days since so many hours ago, or from a day to come.
+    pub(crate) fn issue(&self, names: &str, age_h: i64) -> Certificate {
         let file = |name: &str| self.directory.join(name);
-        let (chain, key, request, extensions) =
-            (file("server.pem"), file("server.key"), file("server.csr"), file("server.ext"));
-        let mut command = openssl(since);
+        let (chain, key, request, extensions, settings) =
+            (file("server.pem"), file("server.key"), file("server.csr"), file("server.ext"), file("settings"));
+        let mut command = Command::new("openssl");
         command.args(["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]);
         command.args(["-subj", "/CN=a mail server of a test", "-keyout"]).arg(&key);
         run(command.arg("-out").arg(&request));
         fs::write(&extensions, format!("subjectAltName={names}\nbasicConstraints=CA:FALSE\n")).expect("written");
-        let mut command = openssl(since);
-        command.args(["x509", "-req", "-days", "30", "-in"]).arg(&request).arg("-CA").arg(&self.certificate);
-        command.arg("-CAkey").arg(file("authority.key")).arg("-extfile").arg(&extensions);
-        run(command.arg("-CAcreateserial").arg("-out").arg(&chain));
+        fs::write(file("issued"), "").expect("written");
+        let text = format!(
+            "[ca]\ndefault_ca = test\n[test]\ndatabase = {0}/issued\nnew_certs_dir = {0}\nrand_serial = yes\nunique_subject = no\n\
+             default_md = sha256\npolicy = any\n[any]\ncommonName = supplied\n",
+            self.directory.display()
+        );
+        fs::write(&settings, text).expect("written");
+        let since = Timestamp::now() - SignedDuration::from_hours(age_h);
+        let date = |at: Timestamp| at.strftime("%Y%m%d%H%M%SZ").to_string();
+        let mut command = Command::new("openssl");
+        command.args(["ca", "-batch", "-notext", "-config"]).arg(&settings).arg("-cert").arg(&self.certificate);
+        command.arg("-keyfile").arg(file("authority.key")).arg("-in").arg(&request).arg("-extfile").arg(&extensions);
+        command.args(["-startdate", &date(since), "-enddate", &date(since + SignedDuration::from_hours(30 * 24))]);
+        run(command.arg("-out").arg(&chain));
         Certificate { chain, key }
     }
-}
-
-fn openssl(since: &str) -> Command {
-    if since == "now" {
-        return Command::new("openssl");
-    }
-    let mut command = Command::new("faketime");
-    command.args([since, "openssl"]);
-    command
 }
 
 fn run(command: &mut Command) {

@@ -2,7 +2,7 @@
 //! frozen or cut.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -15,6 +15,11 @@ use turnus::edge::remote::trust::{KnownKey, fetch_keys, store_key};
 use turnus::edge::remote::{Passphrase, Remote, SshControl, SshHost, SshSettings, SshTarget};
 
 use super::machine::{Machine, kill, processes, state_dir, wait_for};
+use super::port::free_port;
+
+/// For sshd_config: how keys are agreed on. What OpenSSH prefers costs client and server a tenth of a second of computing for each
+/// connection, and tests make very many.
+pub(crate) const QUICK_KEYS: &str = "KexAlgorithms curve25519-sha256";
 
 /// An sshd of a test. Its sessions end with it.
 pub(crate) struct Sshd {
@@ -49,11 +54,11 @@ impl Sshd {
 
     fn start_at(address: &str, directory: TempDir, configuration: &str, wrapper: &[&str]) -> Self {
         let path = directory.path();
-        let (address, port) = (address.to_owned(), free_port(address));
+        let (address, port) = (address.to_owned(), free_port());
         let text = format!(
             "ListenAddress {address}:{port}\nHostKey {0}/host_key\nPidFile {0}/pid\nAuthorizedKeysFile {0}/user_key.pub\n\
              StrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n\
-             LogLevel VERBOSE\n{configuration}\n",
+             LogLevel VERBOSE\n{configuration}\n{QUICK_KEYS}\n",
             path.display()
         );
         fs::write(path.join("sshd_config"), text).expect("written");
@@ -186,10 +191,6 @@ pub(crate) fn next_address() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = std::process::id().wrapping_mul(16).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 0xfd_fffd;
     Ipv4Addr::from(0x7f01_0001 + number).to_string()
-}
-
-pub(crate) fn free_port(address: &str) -> u16 {
-    TcpListener::bind((address, 0)).and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
 
 pub(crate) fn make_key(path: &Path) {

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -11,8 +10,12 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::port::free_port;
+use super::sshd::QUICK_KEYS;
+use super::template::lay_private_database;
+
 /// What a test waits for has to come within this time.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The job of most tests: every phase, a line in the ledger from every step, a gate in those that a test may hold.
 pub(crate) const JOB: &str = r#"
@@ -84,10 +87,17 @@ impl World {
 
     /// The same with further lines for `turnus.toml`.
     pub(crate) fn with_settings(hosts: usize, settings: &str) -> Self {
+        let world = Self::without_database(hosts, settings);
+        lay_private_database(&world.path("state"));
+        world
+    }
+
+    /// The same, but the settings name a database, or turnus has to make one.
+    pub(crate) fn without_database(hosts: usize, settings: &str) -> Self {
         let directory = tempfile::Builder::new().prefix("turnus-world-").tempdir().unwrap();
         // Postgres runs under another account when the test runs as root.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o711)).unwrap();
-        let ssh_port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let ssh_port = free_port();
         let mut world = Self { directory, sshd: None, ssh_port, hosts, settings: settings.to_owned() };
         for key in ["key", "host_key"] {
             let made =
@@ -153,7 +163,7 @@ impl World {
         fs::copy(self.path("key.pub"), &authorized).unwrap();
         let text = format!(
             "Port {}\nListenAddress 0.0.0.0\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nStrictModes no\nUsePAM no\n\
-             PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nMaxStartups 1000\n\
+             PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nMaxStartups 1000\n{QUICK_KEYS}\n\
              SetEnv HOME={} PATH={}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n",
             self.ssh_port,
             self.path("host_key").display(),
@@ -182,8 +192,12 @@ impl World {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);
-        let sshd = sshd.spawn().unwrap();
-        wait_until("sshd listens", || std::net::TcpStream::connect(("127.0.0.1", self.ssh_port)).is_ok());
+        let mut sshd = sshd.spawn().unwrap();
+        let log = || fs::read_to_string(self.path("sshd.log")).unwrap_or_default();
+        wait_until("sshd listens", || {
+            assert!(sshd.try_wait().unwrap().is_none(), "sshd ended: {}", log());
+            std::net::TcpStream::connect(("127.0.0.1", self.ssh_port)).is_ok()
+        });
         sshd
     }
 
@@ -371,7 +385,7 @@ impl Running<'_> {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return (status.code().unwrap_or(-1), self.printed());
             }
-            if began.elapsed() > PATIENCE * 2 {
+            if began.elapsed() > PATIENCE {
                 let _ = self.child.kill();
                 let ledger = self.world.ledger();
                 panic!("turnus does not end; it printed:\n{}\nledger: {ledger:?}", self.printed());

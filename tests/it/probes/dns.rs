@@ -7,7 +7,8 @@ use tempfile::TempDir;
 use turnus::domain::probe::{Check, DnsCheck, RecordKind};
 
 use super::{Server, ask, assert_green, assert_red};
-use crate::kit::sshd::{free_port, next_address};
+use crate::kit::port::free_port;
+use crate::kit::sshd::next_address;
 
 const ZONE: &str = r#"$ORIGIN turnus.example.
 $TTL 60
@@ -39,7 +40,7 @@ impl Nsd {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().display().to_string();
         let address = next_address();
-        let port = free_port(&address);
+        let port = free_port();
         // More than a datagram holds.
         let many: String = (0..60).map(|n| format!("many TXT \"{n:02} {}\"\n", "x".repeat(80))).collect();
         fs::write(directory.path().join("zone"), format!("{ZONE}{many}")).expect("written");
@@ -122,7 +123,7 @@ async fn an_answer_that_is_too_long_for_udp_comes_by_tcp() {
 #[tokio::test]
 async fn nobody_there_and_nobody_who_answers_are_red() {
     let address = next_address();
-    let port = free_port(&address);
+    let port = free_port();
     let server = Some(format!("$ADDRESS:{port}"));
     let check = DnsCheck { name: "x.example".to_owned(), kind: RecordKind::A, equals: None, contains: None, server };
     // Who asks by UDP is not told that nobody is there.

@@ -19,7 +19,8 @@ use super::sip::{OUR_HEADERS, Sipp};
 use super::sql::server::{Database, PASSWORD};
 use super::{assert_green, assert_red, silent_server, sip, sql};
 use crate::kit::machine::until;
-use crate::kit::sshd::{Controller, Line, Sshd, free_port, next_address};
+use crate::kit::port::free_port;
+use crate::kit::sshd::{Controller, Line, Sshd, next_address};
 
 /// A host from which is looked; connected when it is first asked.
 struct Lookout {
@@ -118,8 +119,7 @@ fn closed(port: u16) -> Check {
 async fn a_port_is_closed_to_the_host() {
     let address = next_address();
     let listener = TcpListener::bind((address.as_str(), 0)).unwrap();
-    let (open, refusing, forbidden) =
-        (listener.local_addr().unwrap().port(), free_port(&address), free_port(&next_address()));
+    let (open, refusing, forbidden) = (listener.local_addr().unwrap().port(), free_port(), free_port());
     let permitted = format!("PermitOpen {address}:{open} {address}:{refusing} nowhere.invalid:1");
     let sshd = Sshd::start_with(&permitted, &[]);
     let lookout = Lookout::of(&sshd).await;
@@ -158,7 +158,7 @@ async fn a_port_that_is_silent_is_closed_but_a_host_that_is_silent_says_nothing_
     let words = format!("port_closed {place}: from web1: nobody answers within 4 s");
     assert_green(&silent, &words);
     line.freeze();
-    assert_red(&lookout.ask(closed(free_port(&address)), &address, 2).await, "the host does not answer");
+    assert_red(&lookout.ask(closed(free_port()), &address, 2).await, "the host does not answer");
     // Longer than it takes ssh to give the line up.
     assert_red(&lookout.ask(closed(place.port()), &address, 10).await, "the line to `web1` was lost");
     lookout.host.close().await;
@@ -237,7 +237,7 @@ async fn name_servers_answer_the_host_by_tcp() {
     let long = DnsCheck { contains: Some("59 xxx".to_owned()), ..nsd.check(RecordKind::Txt, "many.turnus.example") };
     assert_green(&ask(long).await, "`00 xxx");
     let at = |port: u16| DnsCheck { server: Some(format!("$ADDRESS:{port}")), ..right.clone() };
-    assert_red(&ask(at(free_port(&nsd.address))).await, "from web1: web1 can't connect to");
+    assert_red(&ask(at(free_port())).await, "from web1: web1 can't connect to");
     let (_listener, silent) = silent_server(&nsd.address);
     assert_red(&lookout.ask(Check::Dns(at(silent)), &nsd.address, 1).await, "no answer within 1 s");
     assert_red(
@@ -260,7 +260,7 @@ async fn telephone_systems_answer_the_host_by_tcp() {
             assert_red(&finding, "expected status 200, found 503 Service Unavailable");
         }
     }
-    let nobody = sip::check(free_port(&sshd.address), Transport::Tcp);
+    let nobody = sip::check(free_port(), Transport::Tcp);
     assert_red(&lookout.ask(nobody, &sshd.address, 3).await, "from web1: web1 can't connect to");
     let by_udp = sip::check(5060, Transport::Udp);
     assert_red(&lookout.ask(by_udp, &sshd.address, 3).await, "another host connects by TCP alone");

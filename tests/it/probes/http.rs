@@ -10,8 +10,9 @@ use turnus::domain::job::SecretReference;
 use turnus::domain::probe::{Check, Header, HeaderValue, HttpCheck, JsonCheck, Method};
 
 use super::{Server, ask, ask_with, assert_green, assert_red};
+use crate::kit::port::free_port;
 use crate::kit::smtp::Authority;
-use crate::kit::sshd::{free_port, next_address};
+use crate::kit::sshd::next_address;
 
 /// nginx in clear and with a certificate for its address.
 pub(super) struct Nginx {
@@ -39,8 +40,8 @@ impl Nginx {
         let path = directory.path().display().to_string();
         let address = next_address();
         let authority = Authority::make(directory.path());
-        let certificate = authority.issue(&format!("IP:{address}"), "now");
-        let (clear, tls) = (free_port(&address), free_port(&address));
+        let certificate = authority.issue(&format!("IP:{address}"), 0);
+        let (clear, tls) = (free_port(), free_port());
         let (chain, key) = (certificate.chain.display(), certificate.key.display());
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|kind| format!("{kind}_temp_path {path}/{kind};\n"))

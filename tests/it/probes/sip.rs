@@ -11,7 +11,8 @@ use turnus::edge::probe::Finding;
 
 use super::{Server, ask, ask_for, assert_green, assert_red, babbling_server, silent_server};
 use crate::kit::machine::until;
-use crate::kit::sshd::{free_port, next_address};
+use crate::kit::port::free_port;
+use crate::kit::sshd::next_address;
 
 /// The headers of an answer that belongs to the question.
 pub(super) const OUR_HEADERS: &str =
@@ -31,7 +32,7 @@ impl Sipp {
     pub(super) async fn start(transport: Transport, answers: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let (address, file) = (next_address(), directory.path().join("scenario.xml"));
-        let port = free_port(&address);
+        let port = free_port();
         let send = |(status, headers): &(&str, &str)| {
             format!("<send><![CDATA[\nSIP/2.0 {status}\n{headers}Content-Length: 0\n\n]]></send>\n")
         };

@@ -7,8 +7,9 @@ use tempfile::TempDir;
 use turnus::domain::probe::{Check, TlsCheck};
 
 use super::{Server, ask, assert_green, assert_red};
+use crate::kit::port::free_port;
 use crate::kit::smtp::Authority;
-use crate::kit::sshd::{free_port, next_address};
+use crate::kit::sshd::next_address;
 
 /// `openssl s_server` with a certificate of an authority of its own.
 pub(super) struct TlsServer {
@@ -20,13 +21,13 @@ pub(super) struct TlsServer {
 }
 
 impl TlsServer {
-    /// The certificate is for `names`, valid for 30 days from `since`.
-    pub(super) async fn start(names: &str, since: &str) -> Self {
+    /// The certificate is for `names`, valid for 30 days since so many hours ago.
+    pub(super) async fn start(names: &str, age_h: i64) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let authority = Authority::make(directory.path());
-        let certificate = authority.issue(names, since);
+        let certificate = authority.issue(names, age_h);
         let address = next_address();
-        let port = free_port(&address);
+        let port = free_port();
         let log = directory.path().join("log");
         let mut command = Command::new("openssl");
         command.args(["s_server", "-quiet", "-accept", &format!("{address}:{port}")]);
@@ -49,7 +50,7 @@ impl TlsServer {
 
 #[tokio::test]
 async fn a_certificate_is_green_when_trusted_for_the_name_and_lasting() {
-    let server = TlsServer::start("DNS:shop.example", "12 hours ago").await;
+    let server = TlsServer::start("DNS:shop.example", 12).await;
     assert_green(&server.ask(server.check()).await, "the certificate for `shop.example` is valid for 29 more days");
     assert_green(&server.ask(TlsCheck { days_left: 29, ..server.check() }).await, "29 more days");
     let found = server.ask(TlsCheck { days_left: 30, ..server.check() }).await;
@@ -58,29 +59,29 @@ async fn a_certificate_is_green_when_trusted_for_the_name_and_lasting() {
 
 #[tokio::test]
 async fn the_host_of_the_address_is_the_name_if_none_is_given() {
-    let server = TlsServer::start("DNS:shop.example", "now").await;
+    let server = TlsServer::start("DNS:shop.example", 0).await;
     let found = server.ask(TlsCheck { server_name: None, ..server.check() }).await;
     assert_red(&found, "not valid for name");
     let found = server.ask(TlsCheck { server_name: Some("mail.example".to_owned()), ..server.check() }).await;
     assert_red(&found, "not valid for name");
-    let localhost = TlsServer::start("DNS:localhost,IP:127.0.0.1", "now").await;
+    let localhost = TlsServer::start("DNS:localhost,IP:127.0.0.1", 0).await;
     assert_red(&localhost.ask(TlsCheck { server_name: None, ..localhost.check() }).await, "not valid for name");
 }
 
 #[tokio::test]
 async fn a_certificate_that_soon_ends_or_has_ended_is_red() {
-    let soon = TlsServer::start("DNS:shop.example", "612 hours ago").await;
+    let soon = TlsServer::start("DNS:shop.example", 612).await;
     assert_red(&soon.ask(soon.check()).await, "expected 14 more days of the certificate for `shop.example`, found 4");
     assert_green(&soon.ask(TlsCheck { days_left: 3, ..soon.check() }).await, "4 more days");
-    let ended = TlsServer::start("DNS:shop.example", "40 days ago").await;
+    let ended = TlsServer::start("DNS:shop.example", 40 * 24).await;
     assert_red(&ended.ask(TlsCheck { days_left: 0, ..ended.check() }).await, "expired");
 }
 
 #[tokio::test]
 async fn nobody_whom_this_machine_trusts_issued_it() {
-    let server = TlsServer::start("DNS:shop.example", "now").await;
+    let server = TlsServer::start("DNS:shop.example", 0).await;
     assert_red(&server.ask(TlsCheck { ca_file: None, ..server.check() }).await, "UnknownIssuer");
-    let other = TlsServer::start("DNS:shop.example", "now").await;
+    let other = TlsServer::start("DNS:shop.example", 0).await;
     let strange = TlsCheck { ca_file: Some(other.ca_file.clone()), ..server.check() };
     assert!(!server.ask(strange).await.met);
 }

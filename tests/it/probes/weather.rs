@@ -166,7 +166,7 @@ fn https(nginx: &Nginx, port: u16) -> Check {
 #[tokio::test]
 async fn web_names_and_telephones_are_seen_through_all_weathers() {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let (nginx, nsd, tls) = tokio::join!(Nginx::start(), Nsd::start(), TlsServer::start("DNS:shop.example", "now"));
+    let (nginx, nsd, tls) = tokio::join!(Nginx::start(), Nsd::start(), TlsServer::start("DNS:shop.example", 0));
     let answers = [("200 OK", OUR_HEADERS)];
     let (by_udp, by_tcp) = tokio::join!(Sipp::start(Transport::Udp, &answers), Sipp::start(Transport::Tcp, &answers));
     let at = |port: u16| format!("$ADDRESS:{port}");

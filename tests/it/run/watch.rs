@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::faults::resume_when_lapsed;
+use crate::kit::port::free_port;
 use crate::kit::world::{World, text, wait_until};
 
 /// Nothing is stopped by it, so that nothing has to be started again; `install` waits at a gate.
@@ -33,7 +34,7 @@ impl Shop {
     fn open() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().display();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|kind| format!("{kind}_temp_path {path}/{kind};\n"))
             .concat();

@@ -14,7 +14,8 @@ use turnus::edge::remote::{Error, choose_transports};
 
 use super::{patient_script, say_hello};
 use crate::kit::machine::{order, run, spawn_run, until, wait_for};
-use crate::kit::sshd::{Account, Controller, Sshd, free_port, next_address};
+use crate::kit::port::free_port;
+use crate::kit::sshd::{Account, Controller, Sshd, next_address};
 
 /// A dropbear of a test, into which one account of that test may log in.
 struct Dropbear {
@@ -42,7 +43,7 @@ impl Dropbear {
             fs::set_permissions(place, fs::Permissions::from_mode(mode)).expect("set");
         }
         let address = next_address();
-        let port = free_port(&address);
+        let port = free_port();
         let mut dropbear = Command::new("dropbear");
         dropbear.args(["-F", "-E", "-s", "-r", &path("host"), "-P", &path("pid"), "-p", &format!("{address}:{port}")]);
         dropbear.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -13,7 +13,7 @@ use crate::kit::database::{Database, execute};
 
 #[tokio::test]
 async fn a_read_only_database_is_not_writable_until_it_is_again() {
-    let database = Database::open().await;
+    let database = Database::open_empty().await;
     let store = database.store().await;
     let (run, _) = create(&store, &["mail01"]).await;
     let epoch = take(&store, run, "one:1").await.expect("free");
@@ -40,7 +40,7 @@ async fn a_read_only_database_is_not_writable_until_it_is_again() {
 
 #[tokio::test]
 async fn a_cut_connection_is_unreachable_and_the_next_use_works() {
-    let database = Database::open().await;
+    let database = Database::open_empty().await;
     let store = database.store().await;
     let (run, _) = create(&store, &["mail01"]).await;
     let epoch = take(&store, run, "one:1").await.expect("free");
@@ -78,7 +78,7 @@ async fn a_wrong_url_is_for_a_person_and_shows_no_password() {
 
 #[tokio::test]
 async fn an_unknown_database_or_role_is_for_a_person() {
-    let database = Database::open().await;
+    let database = Database::open_empty().await;
     let (ours, here) = (database.url(), "test_");
     let at = ours.find(here).expect("the name is in the URL");
     let unknown = format!(
@@ -96,7 +96,7 @@ async fn an_unknown_database_or_role_is_for_a_person() {
 
 #[tokio::test]
 async fn a_role_without_rights_is_not_writable() {
-    let database = Database::open().await;
+    let database = Database::open_empty().await;
     let role = format!("visitor_{}", std::process::id());
     let mut connection = database.connect().await;
     execute(&mut connection, format!("create role {role} login")).await;
@@ -138,7 +138,7 @@ async fn drop_after<T>(polls: usize, future: impl Future<Output = T>) {
 
 #[tokio::test]
 async fn a_begin_that_nobody_waits_for_leaves_no_transaction_behind() {
-    let database = Database::open().await;
+    let database = Database::open_empty().await;
     let store = database.store().await;
     let pool = store.pool();
     for polls in 1..=8 {
@@ -155,7 +155,7 @@ async fn a_begin_that_nobody_waits_for_leaves_no_transaction_behind() {
 
 #[tokio::test]
 async fn a_transaction_left_open_by_a_borrower_is_ended_before_the_next() {
-    let database = Database::open().await;
+    let database = Database::open_empty().await;
     let store = database.store().await;
     let pool = store.pool();
     // Every connection of the pool goes back inside a transaction that sqlx knows nothing of.
@@ -174,7 +174,7 @@ async fn a_transaction_left_open_by_a_borrower_is_ended_before_the_next() {
 
 #[tokio::test]
 async fn the_server_ends_what_takes_too_long() {
-    let database = Database::open().await;
+    let database = Database::open_empty().await;
     let store = database.store().await;
     let limits = "select string_agg(setting || unit, ' ' order by name) from pg_settings
                   where name in ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout')";
@@ -197,7 +197,7 @@ async fn the_server_ends_what_takes_too_long() {
 
 #[tokio::test]
 async fn every_code_of_the_server_is_sorted_by_what_helps() {
-    let database = Database::open().await;
+    let database = Database::open_empty().await;
     let mut connection = database.connect().await;
     let cases = [
         (Kind::Unreachable, "57P01 57P02 57P03 57P05 08006 08P01 53300 25P03"),

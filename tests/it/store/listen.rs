@@ -12,9 +12,16 @@ use turnus::edge::store::run::request_cancel;
 use super::create;
 use crate::kit::database::Database;
 
-/// The next hint, within a second.
+/// The next hint. Nothing but a hint ever comes, so that there is no need to be strict with a machine that is busy.
 async fn next(listener: &mut Listener) -> Wake {
-    tokio::time::timeout(Duration::from_secs(1), listener.next()).await.expect("within a second")
+    tokio::time::timeout(Duration::from_secs(60), listener.next()).await.expect("a hint")
+}
+
+/// Somebody applies a job of this name and content.
+async fn publish(connection: &mut sqlx::PgConnection, content: &str) {
+    let (hash, kind) = (ContentHash::of(content.as_bytes()), RevisionKind::Job);
+    let revision = Revision { hash: &hash, kind, name: content, content };
+    publish_all(connection, &[revision], "anna").await.expect("applied");
 }
 
 #[tokio::test]
@@ -32,14 +39,23 @@ async fn hints_arrive_within_a_second() {
 
     let mut transaction = elsewhere.begin().await.expect("begin");
     for content in ["one", "two", "three"] {
-        let (hash, kind) = (ContentHash::of(content.as_bytes()), RevisionKind::Job);
-        let revision = Revision { hash: &hash, kind, name: content, content };
-        publish_all(&mut transaction, &[revision], "anna").await.expect("applied");
+        publish(&mut transaction, content).await;
     }
     let early = tokio::time::timeout(Duration::from_millis(50), listener.next()).await;
     assert!(early.is_err(), "not before the COMMIT: {early:?}");
     transaction.commit().await.expect("commit");
     assert_eq!(next(&mut listener).await, Wake::Calendar);
+    let mut quickest = Duration::MAX;
+    // One may be held up by whatever else the machine does; not each of them.
+    for content in ["four", "five", "six", "seven", "eight"] {
+        let mut transaction = elsewhere.begin().await.expect("begin");
+        publish(&mut transaction, content).await;
+        transaction.commit().await.expect("commit");
+        let told = Instant::now();
+        assert_eq!(next(&mut listener).await, Wake::Calendar);
+        quickest = quickest.min(told.elapsed());
+    }
+    assert!(quickest < Duration::from_secs(1), "{quickest:?}");
     request_cancel(&mut connection, number, "anna").await.expect("asked");
     let more = tokio::time::timeout(Duration::from_millis(50), listener.next()).await;
     assert!(more.is_err(), "one for all of the transaction: {more:?}");
@@ -82,7 +98,7 @@ async fn a_wait_that_is_dropped_loses_no_hint() {
     let (run, _) = create(&store, &["mail01"]).await;
     let began = Instant::now();
     let woken = loop {
-        assert!(began.elapsed() < Duration::from_secs(5), "the hint is lost");
+        assert!(began.elapsed() < Duration::from_secs(60), "the hint is lost");
         // Dropped again and again while the hint is on its way.
         if let Ok(wake) = tokio::time::timeout(Duration::from_micros(50), listener.next()).await {
             break wake;

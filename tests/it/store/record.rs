@@ -268,7 +268,7 @@ async fn a_take_over_waits_for_the_write_in_progress() {
     let mut watcher = database.connect().await;
     let blocked =
         "select exists (select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database())";
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while !sqlx::query_scalar::<_, bool>(blocked).fetch_one(&mut watcher).await.expect("asked") {
         assert!(std::time::Instant::now() < deadline && !taker.is_finished(), "the taker does not wait");
     }

@@ -222,7 +222,7 @@ async fn a_wish_to_stop_is_noted_once_and_told_to_listeners() {
     let unknown = request_cancel(&mut connection, RunNumber(number.0 + 1), "ben").await.expect("asked");
     assert_eq!(unknown, CancelAnswer::NoSuchRun);
 
-    let told = tokio::time::timeout(std::time::Duration::from_secs(10), listener.recv()).await;
+    let told = tokio::time::timeout(std::time::Duration::from_secs(60), listener.recv()).await;
     assert_eq!(told.expect("in time").expect("told").payload(), id.to_string());
     let request = find_run(&mut connection, number).await.expect("found").expect("there").cancel_request;
     assert_eq!(request.expect("noted").by, "ben");

@@ -11,7 +11,7 @@ use crate::kit::database::{Database, execute};
 
 #[tokio::test]
 async fn every_migration_is_embedded_and_opening_again_changes_nothing() {
-    let database = Database::open().await;
+    let database = Database::open_empty().await;
     database.store().await.close().await.expect("closed");
     database.store().await.close().await.expect("closed");
 
@@ -29,7 +29,7 @@ async fn every_migration_is_embedded_and_opening_again_changes_nothing() {
 
 #[tokio::test]
 async fn many_may_open_a_new_database_at_once() {
-    let database = Database::open().await;
+    let database = Database::open_empty().await;
     let stores = tokio::join!(database.store(), database.store(), database.store(), database.store());
     for store in [stores.0, stores.1, stores.2, stores.3] {
         store.close().await.expect("closed");
@@ -47,7 +47,7 @@ async fn open_after(database: &Database, sql: &str) -> Error {
 
 #[tokio::test]
 async fn a_newer_schema_is_refused_by_its_number() {
-    let database = Database::open().await;
+    let database = Database::open_empty().await;
     database.store().await.close().await.expect("closed");
     let newer = "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
                  values (4711, 'from the future', true, '\\x00', 0)";
@@ -63,7 +63,7 @@ async fn a_newer_schema_is_refused_by_its_number() {
 
 #[tokio::test]
 async fn a_foreign_schema_is_refused() {
-    let database = Database::open().await;
+    let database = Database::open_empty().await;
     let refused = open_after(&database, "create table run (id int)").await;
     assert!(matches!(refused, Error::ForeignSchema { .. }), "{refused:?}");
     database.close().await;
@@ -71,7 +71,7 @@ async fn a_foreign_schema_is_refused() {
 
 #[tokio::test]
 async fn a_migration_that_was_changed_afterwards_is_refused() {
-    let database = Database::open().await;
+    let database = Database::open_empty().await;
     database.store().await.close().await.expect("closed");
     let refused = open_after(&database, "update _sqlx_migrations set checksum = '\\x00' where version = 2").await;
     assert!(matches!(refused, Error::ForeignSchema { .. }), "{refused:?}");
@@ -80,7 +80,7 @@ async fn a_migration_that_was_changed_afterwards_is_refused() {
 
 #[tokio::test]
 async fn what_is_recorded_can_not_be_changed() {
-    let database = Database::open().await;
+    let database = Database::open_empty().await;
     let store = database.store().await;
     let (run, _) = create(&store, &["mail01"]).await;
     let epoch = take(&store, run, "one:1").await.expect("free");
@@ -97,7 +97,7 @@ async fn what_is_recorded_can_not_be_changed() {
 
 #[tokio::test]
 async fn the_tables_refuse_what_makes_no_sense() {
-    let database = Database::open().await;
+    let database = Database::open_empty().await;
     let store = database.store().await;
     create(&store, &["mail01"]).await;
     let cases = [

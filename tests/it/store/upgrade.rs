@@ -62,7 +62,7 @@ async fn fill(database: &Database) -> [RunId; 2] {
 
 #[tokio::test]
 async fn a_database_of_the_first_release_opens_and_keeps_its_runs() {
-    let database = Database::open().await;
+    let database = Database::open_empty().await;
     open_first_release(&database).await;
     let [ended, open] = fill(&database).await;
 

@@ -123,14 +123,16 @@ async fn who_does_not_finish_is_not_waited_for() {
     let before = site.rows().await;
     let head = format!("POST /l/{} HTTP/1.1\r\nhost: x\r\n", letter.link.token);
     let body = format!("{head}content-type: application/x-www-form-urlencoded\r\ncontent-length: 30\r\n\r\ndecision=");
-    for (sent, expected) in [("", ""), ("GET /l", ""), (&*head, ""), (&*body, "HTTP/1.1 408 ")] {
-        let mut stream = TcpStream::connect(site.address).await.unwrap();
-        stream.write_all(sent.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        let over = tokio::time::timeout(Duration::from_secs(20), stream.read_to_string(&mut answer)).await;
-        over.expect("the connection ends").unwrap();
-        assert!(answer.starts_with(expected), "{sent:?}: {answer}");
-    }
+    let unfinished =
+        [("", ""), ("GET /l", ""), (&*head, ""), (&*body, "HTTP/1.1 408 ")].map(async |(sent, expected)| {
+            let mut stream = TcpStream::connect(site.address).await.unwrap();
+            stream.write_all(sent.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            let over = tokio::time::timeout(Duration::from_secs(20), stream.read_to_string(&mut answer)).await;
+            over.expect("the connection ends").unwrap();
+            assert!(answer.starts_with(expected), "{sent:?}: {answer}");
+        });
+    futures_util::future::join_all(unfinished).await;
     assert_eq!(site.rows().await, before);
     // Those who wait don't keep others out.
     let _waiting = TcpStream::connect(site.address).await.unwrap();

@@ -7,6 +7,7 @@ use turnus::domain::id::ContentHash;
 use super::site::good_end;
 use crate::kit::database::{execute, wait_until};
 use crate::kit::office::Office;
+use crate::kit::port::free_port;
 use crate::kit::world::kill;
 use crate::store::{create, take, write};
 
@@ -54,8 +55,7 @@ async fn an_answer_told_by_phone_is_kept_once() {
 #[tokio::test]
 async fn the_daemon_shows_pages_until_it_is_told_to_stop() {
     let office = Office::open().await;
-    // Somebody else may take it in between; then the daemon says so, and this fails.
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], free_port()));
     office.settle(&format!("[web]\nlisten = \"{address}\"\n"));
     let mut daemon = Command::new(env!("CARGO_BIN_EXE_turnus"))
         .arg("--config")

@@ -1,12 +1,11 @@
 //! Rules in words: a chosen few read by people, and all that the calendar accepts without a missing text.
 
-use std::sync::LazyLock;
-
 use jiff::civil::{DateTime, date};
 use proptest::prelude::{Strategy, any, proptest};
 use proptest::sample::{select, subsequence};
 
-use super::super::{LOCALES, Texts};
+use super::super::LOCALES;
+use super::super::tests::TEXTS;
 use super::Agreement;
 use super::numbers::Nth;
 use crate::domain::calendar::HolidayRule;
@@ -111,7 +110,7 @@ fn rules_in_words() {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     let _bound = settings.bind_to_scope();
-    let texts = Texts::new().unwrap();
+    let texts = &*TEXTS;
     for (locale, _) in LOCALES {
         let lines: Vec<String> = samples()
             .iter()
@@ -158,8 +157,6 @@ fn rules() -> impl Strategy<Value = String> {
         format!("FREQ={frequency};INTERVAL={interval}{a}{b}{c}{d}{e}{f}{g}")
     })
 }
-
-static TEXTS: LazyLock<Texts> = LazyLock::new(|| Texts::new().unwrap());
 
 proptest! {
     #[test]

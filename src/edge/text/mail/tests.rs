@@ -1,16 +1,13 @@
 //! Every mail in every language; what people and hosts say is harmless in all of them.
 
-use std::sync::LazyLock;
-
 use crate::domain::inventory::Locale;
 use crate::domain::mail::samples::Scene;
 use crate::domain::mail::{Cause, Dated, Decision, Ended, Mail, Matter};
 use crate::domain::notification::Kind;
-use crate::edge::text::{RenderedMail, Texts, code};
+use crate::edge::text::tests::TEXTS;
+use crate::edge::text::{RenderedMail, code};
 
 const ALL_LOCALES: [Locale; 4] = [Locale::De, Locale::En, Locale::Hu, Locale::Ru];
-
-static TEXTS: LazyLock<Texts> = LazyLock::new(|| Texts::new().unwrap());
 
 fn render(mail: &Mail) -> RenderedMail {
     TEXTS.render_mail(mail).unwrap()

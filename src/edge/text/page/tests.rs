@@ -4,10 +4,11 @@ use super::samples::{date, date_page, head, pages, report_page, said};
 use super::{DatePage, Filled, Form, Page, ReportPage};
 use crate::domain::answer::Decision;
 use crate::domain::inventory::Locale;
-use crate::edge::text::{Texts, code};
+use crate::edge::text::code;
+use crate::edge::text::tests::TEXTS;
 
 fn render(page: &Page, locale: Locale) -> String {
-    Texts::new().unwrap().render_page(page, &head(), locale, "Europe/Berlin").unwrap()
+    TEXTS.render_page(page, &head(), locale, "Europe/Berlin").unwrap()
 }
 
 /// What people read of it.
@@ -91,7 +92,7 @@ fn what_people_wrote_is_harmless() {
     (answer.by, answer.remark) = (Some(hostile.to_owned()), Some(hostile.to_owned()));
     asked.said = Some(answer);
     let head = super::Letterhead { recipient: Some(hostile.to_owned()), provider: Some(hostile.to_owned()), ..head() };
-    let html = Texts::new().unwrap().render_page(&date(asked), &head, Locale::De, "Europe/Berlin").unwrap();
+    let html = TEXTS.render_page(&date(asked), &head, Locale::De, "Europe/Berlin").unwrap();
     assert!(!html.contains("<script") && !html.contains("onfocus=\"x\""), "{html}");
     assert_eq!(html.matches("</textarea>").count(), 1, "{html}");
     assert_eq!(html.matches("&lt;script&gt;alert(1)").count(), 9, "{html}");

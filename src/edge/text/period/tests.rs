@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
-use super::super::{Format, Texts};
+use super::super::Format;
 use crate::domain::id::OccurrenceId;
 use crate::domain::inventory::Locale;
 use crate::domain::occurrence::OccurrenceState as S;
@@ -11,6 +11,7 @@ use crate::domain::period::summary::{DateRow, PeriodRecord, PeriodReport, RunRow
 use crate::domain::report::samples::{Answer, Story};
 use crate::domain::review::{Collection, Finding};
 use crate::domain::run::event::StepEnd;
+use crate::edge::text::tests::TEXTS;
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -103,7 +104,7 @@ pub(in crate::edge::text) fn samples() -> Vec<PeriodReport> {
 }
 
 fn render(report: &PeriodReport, locale: Locale, format: Format) -> String {
-    Texts::new().unwrap().render_period(report, locale, format).unwrap()
+    TEXTS.render_period(report, locale, format).unwrap()
 }
 
 #[test]

@@ -10,10 +10,14 @@ use std::time::{Duration, Instant};
 
 use super::Root;
 use crate::kit::machine::{PATIENCE, kill, wait_for};
-use crate::kit::sshd::{free_port, next_address};
+use crate::kit::port::free_port;
+use crate::kit::sshd::next_address;
 use crate::kit::world::{children, text};
 
 const HOST_SCRIPT: &str = include_str!("host.sh");
+
+/// Where the host keeps what the shop itself says.
+const SHOP_LOG: &str = "/var/log/shopd";
 
 /// A running host.
 pub(crate) struct Host {
@@ -28,7 +32,7 @@ impl Host {
     /// `directory` has the keys, and gets the log and a place for mounts that are not seen there from outside.
     pub(crate) fn start(root: &Root, directory: &Path, repository: &str) -> Self {
         let address = next_address();
-        let (ssh_port, shop_port) = (free_port(&address), free_port(&address));
+        let (ssh_port, shop_port) = (free_port(), free_port());
         let scratch = directory.join(format!("host-{address}"));
         fs::create_dir(&scratch).expect("made");
         let log = directory.join(format!("host-{address}.log"));
@@ -60,8 +64,22 @@ impl Host {
         let first = children(outer.id()).first().copied().expect("the first process of the namespace");
         let first = i32::try_from(first).expect("a pid");
         let host = Self { address, ssh_port, shop_port, outer, first };
-        wait_for("the shop to answer", || host.answer().is_some());
+        host.wait_for_shop(&log);
         host
+    }
+
+    /// Waits until the shop answers; if it does not, tells what the host, the shop and their processes say.
+    fn wait_for_shop(&self, log: &Path) {
+        let began = Instant::now();
+        while self.answer().is_none() {
+            let said = || {
+                let by_shop = fs::read_to_string(self.path(SHOP_LOG)).unwrap_or_else(|error| error.to_string());
+                let processes = self.try_shell("cat /run/shop.pid; ps -ef");
+                format!("{}\nshop: {by_shop}\n{}", fs::read_to_string(log).unwrap_or_default(), text(&processes))
+            };
+            assert!(began.elapsed() < PATIENCE, "waited in vain for the shop to answer\nhost: {}", said());
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Runs shell text on the host, without ssh; it has to succeed. What it printed.

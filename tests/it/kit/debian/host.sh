@@ -23,6 +23,7 @@ PermitRootLogin prohibit-password
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 UsePAM no
+KexAlgorithms curve25519-sha256
 UseDNS no
 PidFile none
 CONFIG
@@ -34,5 +35,6 @@ for suite in stable security; do
 done >"$root/etc/apt/sources.list"
 : >"$root/var/log/shop"
 run() { env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$root" "$@"; }
-run start-stop-daemon --start --quiet --background --make-pidfile --pidfile /run/shop.pid --startas /usr/lib/shop/shopd
+run start-stop-daemon --start --quiet --background \
+    --output /var/log/shopd --make-pidfile --pidfile /run/shop.pid --startas /usr/lib/shop/shopd
 exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$root" /usr/sbin/sshd -D -e

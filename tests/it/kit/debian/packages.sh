@@ -38,7 +38,10 @@ use strict; use IO::Socket::INET;
 my $listen; open my $file, '<', '/etc/default/shop' or die; while (<$file>) { $listen = $1 if /^LISTEN=(\S+)/ }
 my $socket = IO::Socket::INET->new(LocalAddr => $listen, Listen => 16, ReuseAddr => 1) or die "listen $listen: $!";
 $SIG{PIPE} = 'IGNORE';
-while (my $client = $socket->accept) {
+while (1) {
+    # Whatever happens to one connection, the next is answered.
+    my $client = $socket->accept or do { warn "accept: $!"; select undef, undef, undef, 0.1; next };
+    setsockopt $client, SOL_SOCKET, SO_RCVTIMEO, pack 'l!l!', 5, 0;
     while (<$client>) { last if /^\r?$/ }
     my $body = "@ANSWER@\n";
     print $client "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nContent-Length: " . length($body) . "\r\n\r\n$body";
@@ -57,7 +60,7 @@ case \$1 in configure | abort-*) ;; *) exit 0 ;; esac
 echo "\$1 $version" >>/var/log/shop
 $postinst
 [ -e /etc/default/shop ] || exit 0
-start-stop-daemon --start --quiet --oknodo --background --make-pidfile --pidfile /run/shop.pid --startas /usr/lib/shop/shopd
+start-stop-daemon --start --quiet --oknodo --background --output /var/log/shopd --make-pidfile --pidfile /run/shop.pid --startas /usr/lib/shop/shopd
 SH
     build shop "$version" all "$@"
 }

@@ -41,7 +41,7 @@ start-stop-daemon --stop --quiet --oknodo --retry 3 --pidfile /run/shop.pid --re
 echo "configure $1" >>/var/log/shop
 $2
 [ -e /etc/default/shop ] || exit 0
-start-stop-daemon --start --quiet --oknodo --background --make-pidfile --pidfile /run/shop.pid --startas /usr/lib/shop/shopd
+start-stop-daemon --start --quiet --oknodo --background --output /var/log/shopd --make-pidfile --pidfile /run/shop.pid --startas /usr/lib/shop/shopd
 SPEC
 }
 

@@ -15,8 +15,9 @@ use turnus::edge::store::cluster::Cluster;
 
 use crate::kit::account::Account;
 use crate::kit::database::{execute, wait_until};
+use crate::kit::port::free_port;
 use crate::kit::smtp::{Authority, Certificate};
-use crate::kit::sshd::{free_port, next_address};
+use crate::kit::sshd::next_address;
 
 pub(in crate::probes) const PASSWORD: &str = "correct \"horse'";
 
@@ -68,8 +69,8 @@ impl Database {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path();
         let authority = Authority::make(path);
-        let certificate = names.map(|names| authority.issue(names, "now"));
-        let port = free_port(&address);
+        let certificate = names.map(|names| authority.issue(names, 0));
+        let port = free_port();
         let mut process = match engine {
             Engine::Postgres => start_postgres(path, &address, port, certificate.as_ref()).await,
             Engine::Mysql => start_mariadb(path, &address, port, certificate.as_ref()),

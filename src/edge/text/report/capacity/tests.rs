@@ -7,7 +7,8 @@ use crate::domain::report::capacity::samples::hosts;
 use crate::domain::report::samples::Story;
 use crate::edge::text::catalogue::Catalogue;
 use crate::edge::text::reader::Reader;
-use crate::edge::text::{Format, LOCALES, Texts};
+use crate::edge::text::tests::TEXTS;
+use crate::edge::text::{Format, LOCALES};
 
 fn report() -> Report {
     Report { capacity: hosts(), ..Story::new().report() }
@@ -80,7 +81,7 @@ fn the_picture_stays_within_its_frame_and_ends_where_it_may_be_full() {
 
 #[test]
 fn the_report_has_them_in_every_form_and_without_them_says_nothing() {
-    let texts = Texts::new().unwrap();
+    let texts = &*TEXTS;
     let text = texts.render_report(&report(), Locale::En, Format::Text).unwrap();
     assert!(text.contains("db01 /backup\n  Free"), "{text}");
     let html = texts.render_report(&report(), Locale::En, Format::Html).unwrap();

@@ -4,11 +4,12 @@ use crate::domain::inventory::Locale;
 use crate::domain::report::Report;
 use crate::domain::report::samples::{Answer, Story, restart};
 use crate::domain::run::event::StepEnd;
-use crate::edge::text::{Format, Texts};
+use crate::edge::text::Format;
+use crate::edge::text::tests::TEXTS;
 
 /// The report as a text and as a page, without line breaks and tags between label and value.
 fn written(report: &Report) -> [String; 2] {
-    let texts = Texts::new().unwrap();
+    let texts = &*TEXTS;
     [Format::Text, Format::Html].map(|format| {
         let written = texts.render_report(report, Locale::En, format).unwrap().replace("</dt><dd>", " ");
         written.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -1,10 +1,11 @@
 //! What a customer reads of packages, and what stands in the annex.
 
-use super::super::super::{Format, Texts};
+use super::super::super::Format;
 use super::LINES_SHOWN;
 use crate::domain::inventory::Locale;
 use crate::domain::report::Report;
 use crate::domain::report::samples::{Story, crowded};
+use crate::edge::text::tests::TEXTS;
 
 /// By language: what the annex begins with, and what is said of a package manager's remark.
 const LANGUAGES: [(Locale, &str, &str); 4] = [
@@ -16,7 +17,7 @@ const LANGUAGES: [(Locale, &str, &str); 4] = [
 
 /// The report as a text and as a page: each what customers read and the annex, without line breaks.
 fn parts(report: &Report, locale: Locale, annex: &str) -> [(String, String); 2] {
-    let texts = Texts::new().unwrap();
+    let texts = &*TEXTS;
     [Format::Text, Format::Html].map(|format| {
         let written = texts.render_report(report, locale, format).unwrap();
         let written = written.split_whitespace().collect::<Vec<_>>().join(" ");
