@@ -40,7 +40,7 @@ pub use local::LocalHost;
 pub use running::{Command, Exit, Running};
 pub use scripted::ScriptedHost;
 pub use ssh::{Choice, SshControl, SshHost, SshTarget, choose_transports};
-pub use ssh_config::{Passphrase, SshSettings};
+pub use ssh_config::{Environment, Passphrase, SshSettings};
 pub use tunnel::Tunnel;
 
 /// A machine on which commands can be run.

@@ -8,7 +8,7 @@ use crate::domain::inventory::Connection;
 use crate::domain::job::SecretReference;
 use crate::domain::settings::Ssh;
 use crate::edge::config;
-use crate::edge::remote::{LocalHost, Passphrase, SshSettings};
+use crate::edge::remote::{Environment, LocalHost, Passphrase, SshSettings};
 
 /// What holds for all connections of this process.
 ///
@@ -25,9 +25,11 @@ pub(in crate::app) fn ssh_settings(ssh: &Ssh, state_dir: &Path) -> Result<SshSet
         connect_parallel: usize::from(ssh.connect_parallel),
         transport: ssh.transport,
         passphrase: ssh.identity_passphrase.clone().map(passphrase),
-        environment: config::environment()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect(),
+        environment: Environment(
+            config::environment()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .collect(),
+        ),
     })
 }
 

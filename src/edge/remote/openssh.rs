@@ -10,7 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::error::{Error, Refusal, excerpt};
 use super::master::{MasterFiles, end, explain, launch, read_log, read_log_from};
-use super::running::{Ending, Exit, Running};
+use super::running::{Ending, Exit, NoEnd, Running};
 use super::ssh::{NotConnected, NotDialed, NotOpened, SshControl, SshTarget};
 use super::ssh_config::{Purpose, render};
 use super::tunnel::{self, Tunnel};
@@ -148,7 +148,7 @@ pub(super) struct OpenSshSession {
 impl OpenSshSession {
     /// How the command ended, or what became of the line. A command killed by a signal and a lost line look the same to the
     /// multiplexer; whether the connection still answers tells them apart.
-    pub(super) async fn wait(self) -> Result<Exit, String> {
+    pub(super) async fn wait(self) -> Result<Exit, NoEnd> {
         let trouble = match self.child.wait().await {
             Ok(status) => return Ok(status.code().map_or(Exit::Signal, Exit::Status)),
             // The crate takes status 127 for a missing command.
@@ -158,6 +158,6 @@ impl OpenSshSession {
             }
             Err(error) => error.to_string(),
         };
-        Err(self.line.give_up(&trouble))
+        Err(NoEnd::Lost(self.line.give_up(&trouble)))
     }
 }

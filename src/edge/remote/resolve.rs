@@ -41,8 +41,9 @@ const UNDERSTOOD: [&str; 17] = [
 ];
 
 /// What changes nothing: turnus overrides it, or it is about prompts, terminals, windows, or what ssh prints or writes down.
-const WITHOUT_EFFECT: [&str; 24] = [
+const WITHOUT_EFFECT: [&str; 25] = [
     "addkeystoagent",
+    "controlpersist",
     "dynamicforward",
     "escapechar",
     "exitonforwardfailure",
@@ -173,6 +174,10 @@ impl Resolver {
         let target = reader.read(&answer, &connection.address, known_hosts)?;
         let mut way = Vec::new();
         for (index, hop) in jumps(&answer.lines).iter().enumerate() {
+            // ssh reads these as an address, or with tokens.
+            if [hop.user.unwrap_or_default(), hop.name].iter().any(|part| part.contains(['%', '/'])) {
+                return Err(NoWay::Foreign(format!("ProxyJump {}", hop.name)));
+            }
             let question = Question { config: &config, user: hop.user, port: hop.port, name: hop.name };
             let answer = ask(&question).await?;
             // What comes before the first hop is that hop's matter; the others are reached through the one before.
@@ -214,8 +219,11 @@ impl Resolver {
         let ask_for_all = || async {
             let question = Question { config: &shape, user: None, port: None, name: ANY_HOST };
             let (answer, files) = ask_verbosely(&question).await?;
-            let alike = connection.proxy_jump.is_empty() && !answer.ran_program;
-            Ok::<_, Error>(if alike && !tell_hosts_apart(&files) { Kept::ForAll(answer) } else { Kept::Each })
+            // ssh itself puts the name into some values (`UserKnownHostsFile ~/known/%h`).
+            let is_named = |(key, value): &Line| key != "host" && key != "hostname" && value.contains(ANY_HOST);
+            let apart = answer.ran_program || answer.lines.iter().any(is_named) || tell_hosts_apart(&files);
+            let alike = connection.proxy_jump.is_empty() && !apart;
+            Ok::<_, Error>(if alike { Kept::ForAll(answer) } else { Kept::Each })
         };
         match cell.get_or_try_init(ask_for_all).await? {
             Kept::ForAll(answer) => Ok(answer.clone()),
@@ -369,7 +377,7 @@ impl Reader<'_> {
             // Without a ticket it comes to nothing; Debian switches it on for everybody.
             let without_ticket = key.starts_with("gssapi") && !self.has_ticket();
             let known = UNDERSTOOD.contains(&key) || WITHOUT_EFFECT.contains(&key) || without_ticket;
-            !known && !self.own.contains(line)
+            !known && line.1 != "none" && !self.own.contains(line)
         };
         answer.lines.iter().find(foreign).map(|(key, value)| format!("{key} {value}"))
     }
@@ -380,7 +388,7 @@ impl Reader<'_> {
     }
 
     fn variable(&self, name: &str) -> Option<&str> {
-        let environment = &self.settings.environment;
+        let environment = &self.settings.environment.0;
         environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
@@ -404,7 +412,7 @@ impl Reader<'_> {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
         let patterns: Vec<&str> = values(lines, "sendenv").flat_map(str::split_ascii_whitespace).collect();
-        for (name, value) in &self.settings.environment {
+        for (name, value) in &self.settings.environment.0 {
             let wanted = patterns.iter().any(|pattern| WildMatch::new(pattern).matches(name));
             if wanted && !all.iter().any(|(known, _)| known == name) {
                 all.push((name.clone(), value.clone()));
@@ -450,6 +458,10 @@ impl Expander<'_> {
         }
         if path.contains("${") {
             return Err(NoWay::Foreign(format!("a variable in `{text}`")));
+        }
+        // Also `~user/…`, and a name with a blank in a list, where ssh -G does not tell one file from two.
+        if !path.starts_with('/') {
+            return Err(NoWay::Foreign(format!("the file `{text}`")));
         }
         Ok(PathBuf::from(path))
     }

@@ -64,6 +64,15 @@ pub(super) enum Ending {
     Scripted(ScriptedProcess),
 }
 
+/// Why nobody knows how a command ended.
+#[derive(Debug)]
+pub(super) enum NoEnd {
+    /// The connection ended. It may have ended or not.
+    Lost(String),
+    /// It was never begun.
+    Refused(String),
+}
+
 impl Running {
     /// Feeds the input and collects standard error on the side, so that neither can hold up standard output.
     pub(super) fn new(
@@ -104,10 +113,13 @@ impl Running {
         let Self { stdout, stderr, ending, host } = self;
         // A command that goes on printing ends with its pipe.
         drop(stdout);
-        let lost = |detail| Error::LineLost { host, detail };
+        let no_end = |trouble| match trouble {
+            NoEnd::Lost(detail) => Error::LineLost { host, detail },
+            NoEnd::Refused(detail) => Error::NoShell { host, detail },
+        };
         let exit = match ending {
-            Ending::OpenSsh(session) => session.wait().await.map_err(lost)?,
-            Ending::Builtin(session) => session.wait().await.map_err(lost)?,
+            Ending::OpenSsh(session) => session.wait().await.map_err(no_end)?,
+            Ending::Builtin(session) => session.wait().await.map_err(no_end)?,
             Ending::Local(process) => process.wait().await?,
             Ending::Scripted(process) => process.wait()?,
         };

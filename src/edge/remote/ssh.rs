@@ -24,6 +24,9 @@ use crate::domain::inventory::{Connection, Transport};
 /// For how long a server that hangs up on new connections (`MaxStartups`) is called again: others who wait for it, too, need their turn.
 pub(super) const CROWDED_PATIENCE: Duration = Duration::from_secs(30);
 
+/// For how long a server that opens no session is asked again, though no other is open: one that was let go may take its time to end.
+const ALONE_PATIENCE: Duration = Duration::from_secs(20);
+
 /// What all SSH connections of a process share. Dropping it ends connections that are still open.
 #[derive(Debug)]
 pub struct SshControl {
@@ -331,12 +334,20 @@ impl SshHost {
             shell_line(&command.argv)
         };
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
+        let mut alone_since = None;
         loop {
             match self.line().await?.open(&words, input, permit).await {
                 Ok(running) => return Ok(running.on(&self.target.name)),
                 Err(NotOpened::Lost(trouble)) => return Err(self.lost(&trouble)),
                 Err(NotOpened::NoRoom(same_input, same_permit)) => {
                     (input, permit) = (same_input, same_permit);
+                    // No other session of ours is there to end, so this may be `MaxSessions 0`.
+                    let is_alone = self.sessions.available_permits() + 1 >= self.target.settings.sessions_per_host;
+                    alone_since = if is_alone { alone_since.or_else(|| Some(Instant::now())) } else { None };
+                    if alone_since.is_some_and(|since| since.elapsed() > ALONE_PATIENCE) {
+                        let detail = "the server opens no session (`MaxSessions`)".to_owned();
+                        return Err(Error::NoShell { host: self.target.name.clone(), detail });
+                    }
                     backoff.wait().await;
                 }
             }

@@ -30,9 +30,19 @@ pub struct SshSettings {
     /// Which program speaks SSH with hosts that don't say it themselves.
     pub transport: Transport,
     /// The environment of this process, for what ssh takes from it: `SSH_AUTH_SOCK`, `SendEnv`, Kerberos tickets.
-    pub environment: Vec<(String, String)>,
+    pub environment: Environment,
     /// What opens private keys that are locked. Only the built-in transport has a use for it.
     pub passphrase: Option<Passphrase>,
+}
+
+/// Names and values. `Debug` does not show them: some are secrets.
+#[derive(Clone, Default)]
+pub struct Environment(pub Vec<(String, String)>);
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Environment of {}", self.0.len())
+    }
 }
 
 /// Tells a passphrase when it is needed, or why it can't. It is asked for each login, and kept by nobody.

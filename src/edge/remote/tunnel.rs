@@ -8,6 +8,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use russh::ChannelStream;
@@ -15,6 +16,8 @@ use russh::client::Msg;
 use sendfd::SendWithFd;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest, ReadBuf};
 use tokio::net::UnixStream;
+
+use super::builtin::Line;
 
 const HELLO: u32 = 0x0000_0001;
 const VERSION: u32 = 4;
@@ -36,7 +39,11 @@ enum Bytes {
         _control: UnixStream,
     },
     /// A channel of the built-in transport.
-    Channel(ChannelStream<Msg>),
+    Channel {
+        bytes: ChannelStream<Msg>,
+        /// Likewise.
+        _line: Arc<Line>,
+    },
 }
 
 impl fmt::Debug for Tunnel {
@@ -45,9 +52,9 @@ impl fmt::Debug for Tunnel {
     }
 }
 
-impl From<ChannelStream<Msg>> for Tunnel {
-    fn from(channel: ChannelStream<Msg>) -> Self {
-        Self(Bytes::Channel(channel))
+impl From<(ChannelStream<Msg>, Arc<Line>)> for Tunnel {
+    fn from((bytes, line): (ChannelStream<Msg>, Arc<Line>)) -> Self {
+        Self(Bytes::Channel { bytes, _line: line })
     }
 }
 
@@ -116,7 +123,7 @@ impl AsyncRead for Tunnel {
     ) -> Poll<io::Result<()>> {
         match &mut self.0 {
             Bytes::Master { bytes, .. } => Pin::new(bytes).poll_read(context, buffer),
-            Bytes::Channel(channel) => Pin::new(channel).poll_read(context, buffer),
+            Bytes::Channel { bytes: channel, .. } => Pin::new(channel).poll_read(context, buffer),
         }
     }
 }
@@ -125,21 +132,21 @@ impl AsyncWrite for Tunnel {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match &mut self.0 {
             Bytes::Master { bytes: line, .. } => Pin::new(line).poll_write(context, bytes),
-            Bytes::Channel(channel) => Pin::new(channel).poll_write(context, bytes),
+            Bytes::Channel { bytes: channel, .. } => Pin::new(channel).poll_write(context, bytes),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.0 {
             Bytes::Master { bytes, .. } => Pin::new(bytes).poll_flush(context),
-            Bytes::Channel(channel) => Pin::new(channel).poll_flush(context),
+            Bytes::Channel { bytes: channel, .. } => Pin::new(channel).poll_flush(context),
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.0 {
             Bytes::Master { bytes, .. } => Pin::new(bytes).poll_shutdown(context),
-            Bytes::Channel(channel) => Pin::new(channel).poll_shutdown(context),
+            Bytes::Channel { bytes: channel, .. } => Pin::new(channel).poll_shutdown(context),
         }
     }
 }

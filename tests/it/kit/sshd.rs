@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use turnus::domain::inventory::{Connection, Transport};
 use turnus::edge::remote::trust::{KnownKey, fetch_keys, store_key};
-use turnus::edge::remote::{Passphrase, Remote, SshControl, SshHost, SshSettings, SshTarget};
+use turnus::edge::remote::{Environment, Passphrase, Remote, SshControl, SshHost, SshSettings, SshTarget};
 
 use super::machine::{Machine, kill, processes, state_dir, wait_for};
 use super::port::free_port;
@@ -240,7 +240,7 @@ impl Controller {
             sessions_per_host: 8,
             connect_parallel: 16,
             transport,
-            environment: Vec::new(),
+            environment: Environment::default(),
             passphrase,
         };
         let control = SshControl::open(settings.clone()).expect("a control directory");

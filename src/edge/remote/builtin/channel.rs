@@ -16,8 +16,9 @@ use tokio_util::io::StreamReader;
 
 use crate::edge::remote::running::Exit;
 
-/// Parts of output that wait for their reader; the server is stopped by what it may send beyond that.
-const PARTS: usize = 16;
+/// Parts of output (of at most 32 KiB) that wait for their reader. When they are this many and those that wait before them, the whole
+/// connection waits: it is shared, and has no window of its own for each reader.
+const PARTS: usize = 64;
 /// `SSH_EXTENDED_DATA_STDERR`.
 const STDERR: u32 = 1;
 
@@ -107,7 +108,9 @@ async fn carry(mut from: ChannelReadHalf, to: ChannelWriteHalf<Msg>, input: Vec<
             () = ending.closed() => break,
         }
     }
-    // The connection may be gone already.
+    // First: the connection may wait for room here, and could not take what comes next.
+    drop(from);
+    // It may be gone already.
     let _ = to.close().await;
     let _ = ending.send(ended);
 }

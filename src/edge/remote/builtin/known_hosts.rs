@@ -111,7 +111,10 @@ impl KnownHosts {
         let authorities = self.lines.iter().filter(|line| line.marker == Some(Marker::CertAuthority));
         let fingerprints: Vec<_> = authorities.map(|line| line.key.fingerprint(HashAlg::Sha256)).collect();
         let is_for_it = |name: &String| WildMatch::new(&name.to_ascii_lowercase()).matches(&self.name);
-        certificate.cert_type() == CertType::Host
+        // ssh_config(5), `CASignatureAlgorithms`: nothing with SHA-1.
+        let is_signed_well = certificate.signature().algorithm() != Algorithm::Rsa { hash: None };
+        is_signed_well
+            && certificate.cert_type() == CertType::Host
             && certificate.critical_options().is_empty()
             && certificate.valid_principals().iter().any(is_for_it)
             && certificate.validate_at(now, &fingerprints).is_ok()

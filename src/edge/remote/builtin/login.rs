@@ -5,7 +5,8 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use russh::Signer;
 use russh::client::{AuthResult, Handle};
@@ -21,7 +22,7 @@ use russh::keys::{
 };
 use tokio::net::UnixStream;
 
-use super::Checker;
+use super::checker::{Checker, Goodbye};
 use crate::edge::remote::resolve::Resolved;
 use crate::edge::remote::ssh_config::Passphrase;
 
@@ -40,6 +41,9 @@ impl From<russh::Error> for Refused {
     }
 }
 
+/// How long a connection that is closed may take to say why.
+const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
+
 type Agent = AgentClient<UnixStream>;
 
 /// Offers what there is until the server takes something.
@@ -47,8 +51,10 @@ pub(super) async fn log_in(
     line: &mut Handle<Checker>,
     machine: &Resolved,
     passphrase: Option<&Passphrase>,
+    ended: &OnceLock<Goodbye>,
 ) -> Result<(), Refused> {
-    let mut attempt = Attempt { line, user: &machine.user, offered: 0, notes: Vec::new(), wanted: String::new() };
+    let (notes, wanted) = (Vec::new(), String::new());
+    let mut attempt = Attempt { line, ended, user: &machine.user, offered: 0, notes, wanted };
     let files = read_files(machine, passphrase, &mut attempt.notes).await;
     let mut held = Vec::new();
     if let Some(socket) = &machine.agent {
@@ -59,7 +65,7 @@ pub(super) async fn log_in(
                 }
             }
             // As for ssh, an agent that is not there is none.
-            Err(error) => tracing::debug!(socket = %socket.display(), %error, "the agent can't be used"),
+            Err(error) => attempt.notes.push(format!("the agent {}: {error}", socket.display())),
         }
     }
     for file in files.into_iter().filter(|file| !held.contains(file.public.key_data())) {
@@ -67,7 +73,7 @@ pub(super) async fn log_in(
             return Ok(());
         }
     }
-    Err(attempt.describe().await)
+    attempt.show_nothing().await
 }
 
 /// A key that a file names.
@@ -81,6 +87,7 @@ struct KeyFile {
 /// What has been tried on a connection.
 struct Attempt<'a> {
     line: &'a mut Handle<Checker>,
+    ended: &'a OnceLock<Goodbye>,
     user: &'a str,
     offered: usize,
     /// What could not be used.
@@ -129,7 +136,7 @@ impl Attempt<'_> {
     async fn offer_held_key(&mut self, key: PublicKey, agent: &mut Agent) -> Result<bool, Refused> {
         let hash = self.hash_for(&key).await?;
         let result = self.line.authenticate_publickey_with(self.user, key, hash, agent).await;
-        self.judge(result)
+        self.judge(result).await
     }
 
     async fn offer_certificate<S: Signer>(&mut self, certificate: Certificate, signer: &mut S) -> Result<bool, Refused>
@@ -139,7 +146,7 @@ impl Attempt<'_> {
         let key = PublicKey::new(certificate.public_key().clone(), "");
         let hash = self.hash_for(&key).await?;
         let result = self.line.authenticate_certificate_with(self.user, certificate, hash, signer).await;
-        self.judge(result)
+        self.judge(result).await
     }
 
     async fn offer_file(&mut self, file: KeyFile) -> Result<bool, Refused> {
@@ -152,7 +159,7 @@ impl Attempt<'_> {
         let hash = self.hash_for(&file.public).await?;
         let key = PrivateKeyWithHashAlg::new(private, hash);
         let result = self.line.authenticate_publickey(self.user, key).await;
-        self.judge(result)
+        self.judge(result).await
     }
 
     /// RFC 8332: RSA keys sign with SHA-2 if the server says so, and where it says nothing.
@@ -160,11 +167,11 @@ impl Attempt<'_> {
         if !key.algorithm().is_rsa() {
             return Ok(None);
         }
-        Ok(self.line.best_supported_rsa_hash().await?.unwrap_or(Some(HashAlg::Sha512)))
+        Ok(self.line.best_supported_rsa_hash().await?.flatten().or(Some(HashAlg::Sha512)))
     }
 
     /// Whether the server took it. A signer that fails is told, and the next key tried.
-    fn judge<E: std::fmt::Display>(&mut self, result: Result<AuthResult, E>) -> Result<bool, Refused> {
+    async fn judge<E: std::fmt::Display>(&mut self, result: Result<AuthResult, E>) -> Result<bool, Refused> {
         self.offered += 1;
         match result {
             Ok(AuthResult::Success) => return Ok(true),
@@ -177,28 +184,32 @@ impl Attempt<'_> {
             }
             Err(error) => self.notes.push(error.to_string()),
         }
-        if self.line.is_closed() {
-            let so_far = format!("the server ended the connection after {} keys", self.offered);
-            return Err(Refused::Login(so_far));
-        }
-        Ok(false)
+        if self.line.is_closed() { Err(self.explain_end().await) } else { Ok(false) }
     }
 
-    async fn describe(mut self) -> Refused {
-        if self.offered == 0 {
-            // Nothing to show: it may let us in all the same, and else says what it takes.
-            match self.line.authenticate_none(self.user).await {
-                Ok(AuthResult::Failure { remaining_methods, .. }) => {
-                    let names: Vec<&str> = remaining_methods.iter().map(Into::into).collect();
-                    self.wanted = names.join(",");
-                    self.notes.push("there is no key to offer".to_owned());
-                }
-                Ok(AuthResult::Success) => self.notes.push("it lets in who shows no key".to_owned()),
-                Err(error) => return Refused::Line(error),
+    /// A server that says goodbye has had enough of our keys; one that is just gone may be there again.
+    async fn explain_end(&mut self) -> Refused {
+        // What it said is known when the connection's own task is over.
+        let _ = tokio::time::timeout(GOODBYE_LIMIT, &mut *self.line).await;
+        match self.ended.get() {
+            Some(Goodbye { why, by_server: true }) => {
+                Refused::Login(format!("{}: {why} (after {} keys)", self.user, self.offered))
             }
+            _ => Refused::Line(russh::Error::HUP),
+        }
+    }
+
+    /// When all that there is was refused. With nothing to show, it may let us in all the same, and else says what it takes.
+    async fn show_nothing(mut self) -> Result<(), Refused> {
+        if self.offered == 0 {
+            let result = self.line.authenticate_none(self.user).await;
+            if self.judge(result).await? {
+                return Ok(());
+            }
+            self.notes.push("there is no key to offer".to_owned());
         }
         let notes = if self.notes.is_empty() { String::new() } else { format!("; {}", self.notes.join("; ")) };
-        Refused::Login(format!("{}: Permission denied ({}){notes}", self.user, self.wanted))
+        Err(Refused::Login(format!("{}: Permission denied ({}){notes}", self.user, self.wanted)))
     }
 }
 

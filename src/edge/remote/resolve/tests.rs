@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::{NoWay, Resolved, Resolver};
 use crate::domain::inventory::{Connection, Transport};
-use crate::edge::remote::ssh_config::SshSettings;
+use crate::edge::remote::ssh_config::{Environment, SshSettings};
 
 /// A user's ssh_config, with files that it may include.
 struct User {
@@ -29,9 +29,11 @@ impl User {
             sessions_per_host: 8,
             connect_parallel: 8,
             transport: Transport::Auto,
-            environment: [("SSH_AUTH_SOCK", "/agent"), ("LC_TIME", "hu"), ("SECRET", "x")]
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .to_vec(),
+            environment: Environment(
+                [("SSH_AUTH_SOCK", "/agent"), ("LC_TIME", "hu"), ("SECRET", "x")]
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .to_vec(),
+            ),
             passphrase: None,
         };
         Self { directory, settings, resolver: Resolver::default() }
@@ -126,6 +128,10 @@ async fn what_is_not_understood_is_named() {
         ("Match exec \"true\"\n  Port 22", "Match exec"),
         ("IdentityFile ~/%C", "%C in `~/%C`"),
         ("CanonicalizeHostname yes", "canonicalizehostname "),
+        ("ProxyJump gate-%h", "ProxyJump gate-%h"),
+        ("ProxyJump ssh://bob@gate:2200,inner", "ProxyJump "),
+        ("UserKnownHostsFile \"/x/my hosts\"", "the file `hosts`"),
+        ("IdentityFile ~nobody/key", "the file `~nobody/key`"),
         ("Nonsense 1", "failed: can't use ssh:"),
     ] {
         let told = User::with(config).way(&Connection::to("web1".to_owned())).await.expect_err(config);
@@ -137,12 +143,12 @@ async fn what_is_not_understood_is_named() {
 async fn what_changes_nothing_is_no_reason() {
     let user = User::with(
         "Host *\n  GSSAPIAuthentication yes\n  HashKnownHosts yes\n  LogLevel DEBUG\n  VisualHostKey yes\n  ControlMaster auto\n  \
-         ControlPath ~/x\n  LocalForward 1 localhost:1\n  RemoteCommand true\n  StrictHostKeyChecking no\n  AddKeysToAgent yes\n",
+         ControlPath ~/x\n  ControlPersist 10m\n  BindAddress none\n  LocalForward 1 localhost:1\n  RemoteCommand true\n  StrictHostKeyChecking no\n  AddKeysToAgent yes\n",
     );
     assert_eq!(user.host("web1").await.port, 22);
     // With a ticket, GSSAPI would have a say.
     let mut with_ticket = User::with("GSSAPIAuthentication yes\n");
-    with_ticket.settings.environment.push(("KRB5CCNAME".to_owned(), "FILE:/t".to_owned()));
+    with_ticket.settings.environment.0.push(("KRB5CCNAME".to_owned(), "FILE:/t".to_owned()));
     let told = with_ticket.way(&Connection::to("web1".to_owned())).await;
     assert_eq!(told, Err("gssapiauthentication yes".to_owned()));
 }
@@ -161,6 +167,11 @@ async fn one_answer_does_for_all_hosts_where_nothing_tells_them_apart() {
     tokio::time::advance(Duration::from_secs(11)).await;
     tokio::time::resume();
     assert_eq!(user.host("web2").await.port, 10);
+
+    let user = User::with("Host *\n  UserKnownHostsFile /known/%h\n");
+    for name in ["web1", "web2"] {
+        assert_eq!(user.host(name).await.known_hosts[1], Path::new("/known").join(name));
+    }
 
     let user = User::with("Host web1\n  Port 9\n");
     assert_eq!((user.host("web1").await.port, user.host("web2").await.port), (9, 22));

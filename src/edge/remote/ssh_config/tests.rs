@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Purpose, SshSettings, render};
+use super::{Environment, Purpose, SshSettings, render};
 use crate::domain::inventory::{Connection, Transport};
 
 fn connection(address: &str) -> Connection {
@@ -19,7 +19,7 @@ fn settings(user_config: &Path) -> SshSettings {
         sessions_per_host: 8,
         connect_parallel: 8,
         transport: Transport::Auto,
-        environment: Vec::new(),
+        environment: Environment::default(),
         passphrase: None,
     }
 }

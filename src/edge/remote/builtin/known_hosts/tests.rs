@@ -157,6 +157,13 @@ fn a_certificate_counts_by_its_authority_its_time_and_its_names() {
     let plainly = keys.known(&format!("web1.example {}\n", keys.text("a")), "web1.example", 22);
     assert_eq!(plainly.judge(&good, NOW), Verdict::Known);
     assert!(!plainly.has_authority());
+    // SHA-1 vouches for nobody: an authority with an RSA key has to sign with SHA-2.
+    keys.make("rsa", "rsa");
+    let by_rsa = keys.known(&format!("@cert-authority * {}\n", keys.text("rsa")), "web1.example", 22);
+    std::fs::rename(keys.path("rsa"), keys.path("ca")).expect("renamed");
+    let signed = |kind: &str| certify(&keys, "a", "web1.example", &["-t", kind]);
+    assert_eq!(by_rsa.judge(&signed("rsa-sha2-256"), NOW), Verdict::Known);
+    assert_eq!(by_rsa.judge(&signed("ssh-rsa"), NOW), Verdict::Unknown);
     // A revoked authority vouches for nobody.
     let revoked = format!("@cert-authority * {0}\n@revoked * {0}\n", keys.text("ca"));
     let verdict = keys.known(&revoked, "web1.example", 22).judge(&good, NOW);
