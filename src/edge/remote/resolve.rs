@@ -130,8 +130,11 @@ impl From<Error> for NoWay {
 pub(super) struct Resolver {
     own: OnceCell<Vec<Line>>,
     /// By the configuration text with [`ANY_HOST`] for the address; with when it was asked.
-    answers: Mutex<HashMap<String, (Instant, Arc<OnceCell<Kept>>)>>,
+    answers: Mutex<HashMap<String, (Instant, Cell)>>,
 }
+
+/// Where an answer is, or will be for all who wait for it.
+type Cell = Arc<OnceCell<Kept>>;
 
 /// A key in lower case, and its value.
 type Line = (String, String);
@@ -204,7 +207,7 @@ impl Resolver {
     }
 
     /// Where the answer for this text is, or will be.
-    fn cell_for(&self, shape: &str) -> Arc<OnceCell<Kept>> {
+    fn cell_for(&self, shape: &str) -> Cell {
         let now = Instant::now();
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         answers.retain(|_, (asked_at, _)| now.duration_since(*asked_at) < GOOD_FOR);
