@@ -379,13 +379,13 @@ async fn a_package_manager_is_never_signalled(shell: &str) {
             .any(|entry| entry.path().join("overdue").exists())
     };
     until("the step to be overdue", overdue).await;
-    // Between two looks at it lies a `sleep 3`; the third begins after the second look.
+    // The supervisor looks at it in every third second, and counts seconds by a `sleep 1` each.
     let seen = std::cell::RefCell::new(std::collections::BTreeSet::new());
     let pauses = || {
         let there =
             |pid| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(machine.run_directory()));
-        seen.borrow_mut().extend(processes(|pid, command| command.ends_with("sleep 3 ") && there(pid)));
-        seen.borrow().len() >= 3
+        seen.borrow_mut().extend(processes(|pid, command| command.ends_with("sleep 1 ") && there(pid)));
+        seen.borrow().len() >= 8
     };
     until("two more looks at the step", pauses).await;
     fs::write(machine.path("go"), "").expect("written");
@@ -423,7 +423,7 @@ async fn a_killed_launcher_is_replaced(shell: &str) {
     assert_eq!(machine.lines("starts"), ["started"]);
 }
 
-/// Processes of the supervisor: itself, its capper and its timer.
+/// Processes of the supervisor: itself, its capper and its clock.
 fn supervisors(machine: &Machine) -> Vec<i32> {
     let capsule = machine.run_directory().join("capsule").display().to_string();
     processes(|_, command| command.contains(&format!("{capsule} supervise ")))

@@ -5,8 +5,11 @@
 # so that neither logs of sudo nor process lists carry this text, and secrets travel only on standard input.
 #
 #   runs/RUN/capsule            this text
+#   runs/RUN/blank/             the FIFOs of a step, to be copied
 #   runs/RUN/eEPOCH/KEY         start token: a file that exists if and only if the step was started; holds a nonce
 #   runs/RUN/KEY.NONCE/         the step's files: script, log, output, pid, code, rc …
+#
+# A process costs a host more than all that is done here without one: what the shell can do itself, it does.
 #
 # Fencing: to start a step is to create a file in eEPOCH. A take-over renames that directory, so a launcher of the
 # old controller, however late, finds no directory to create its token in.
@@ -23,11 +26,11 @@ conclude() { say "$*"; say end; exit 0; }
 
 take() { # STATE RUN EPOCH CREATE
   state=$1 epoch=$3
-  for tool in dd mkfifo mv cat rm rmdir wc head tail setsid sleep sync id uname find; do
+  for tool in dd mkfifo cp mv cat rm rmdir wc head tail setsid sleep sync id uname find; do
     command -v "$tool" >/dev/null || conclude "refused no \`$tool\` on this host"
   done
   [ -r /proc/self/stat ] || conclude "refused no /proc on this host"
-  [ "$(printf ab | head -c 1)" = a ] || conclude "refused \`head\` on this host does not know \`-c\`"
+  [ "$(head -c 5 /proc/version)" = Linux ] || conclude "refused \`head\` on this host does not know \`-c\`"
   uid=$(id -u)
   if [ -z "$state" ]; then
     if [ "$uid" = 0 ]; then state=/var/lib/turnus; else state=${XDG_STATE_HOME:-$HOME/.local/state}/turnus; fi
@@ -41,12 +44,13 @@ take() { # STATE RUN EPOCH CREATE
   if ! [ -d "$run" ]; then
     [ "$4" = yes ] || conclude vanished
     # Only what turnus keeps there is closed: the directory itself may serve others, such as a database of turnus's own.
-    (umask 022 && mkdir -p "$state" && umask 077 && mkdir -p "$run") || conclude "refused can't create \`$run\`"
+    { [ -d "$state" ] || (umask 022 && mkdir -p "$state"); } && (umask 077 && mkdir -p "$run") ||
+      conclude "refused can't create \`$run\`"
   fi
   [ -O "$run" ] || conclude "refused \`$run\` belongs to somebody else"
   settle "$4"
   # Written aside and renamed: another take, or a step of this run, may be reading the old copy.
-  { printf '%s\n' "$capsule" >"$run/new.$nonce" && mv -f "$run/new.$nonce" "$run/capsule"; } ||
+  { printf '%s\n' "$capsule" >"$run/new.$nonce" && mv -f "$run/new.$nonce" "$run/capsule" && make_blank; } ||
     conclude "refused can't write to \`$run\`"
   # After a power failure the epoch must still be this one.
   sync "$run"
@@ -90,6 +94,14 @@ settle() { # CREATE
   conclude "refused can't bring \`$run\` to epoch $epoch"
 }
 
+# Another take may be making the same.
+make_blank() {
+  set -- "$run/blank/ctl" "$run/blank/bell.0" "$run/blank/bell.1" "$run/blank/bell.2" "$run/blank/bell.3"
+  mkdir -m 700 "$run/blank" 2>/dev/null
+  mkfifo "$@" 2>/dev/null
+  for fifo; do [ -p "$fifo" ] || return; done
+}
+
 describe_host() {
   locale=C.UTF-8
   if command -v locale >/dev/null; then
@@ -97,12 +109,14 @@ describe_host() {
   fi
   os=$([ -r /etc/os-release ] && . /etc/os-release && say "$PRETTY_NAME")
   look_up_boot
+  # In this order, whatever the order of the letters.
+  set -- $(uname -n -r -m)
   facts="boot_id=$boot
 uid=$uid
 os=$os
-kernel=$(uname -r)
-arch=$(uname -m)
-hostname=$(uname -n)
+kernel=$2
+arch=$3
+hostname=$1
 systemd=$(if [ -d /run/systemd/system ]; then say yes; else say no; fi)
 locale=$locale"
   bytes=$(printf '%s' "$facts" | wc -c)
@@ -149,11 +163,10 @@ run() { # EPOCH KEY LIMIT HEAD TAIL OFFSET scope|plain
 prepare() {
   prepared=yes directory=$run/$key.$nonce
   [ -d "$run/e$epoch" ] || refuse_epoch
-  { mkdir -m 700 "$directory" && cd "$directory" && mkfifo ctl bell.0 bell.1 bell.2 bell.3; } ||
-    conclude "refused can't write to \`$run\`"
+  { cp -R "$run/blank" "$directory" && cd "$directory"; } || conclude "refused can't write to \`$run\`"
   # `code` and `rc` get their room on the disk now and are overwritten in place: a step that fills the disk still
   # gives back its exit status. `now` is the bell to listen to; one digit, overwritten in place, never torn.
-  { printf '%64s\n' '' >code && printf '%64s\n' '' >rc.new && echo 0 >now && : >log &&
+  { printf '%64s\n' '' >code && printf '%64s\n' '' >rc && echo 0 >now && : >log &&
     look_up_boot && echo "$boot" >boot; } || conclude "refused can't write to \`$run\`"
   export DEBIAN_FRONTEND=noninteractive DEBIAN_PRIORITY=critical APT_LISTCHANGES_FRONTEND=none UCF_FORCE_CONFFOLD=1
   # `l`: needrestart lists and neither asks nor restarts anything on its own.
@@ -200,28 +213,48 @@ supervise() { # DIRECTORY LIMIT HEAD TAIL
   set +C
   exec 8<>bell.0 7<>ctl 9>ctl
   # Somebody may have said `want` before `ctl` was open here, and a FIFO that nobody holds forgets.
-  directory=$1 bell=0 news='' wanted=yes exited='' drained='' members='' timed_out=no
+  directory=$1 bell=0 wanted=yes news='' exited='' drained='' kept='' members='' timed_out=no
+  look_at_clock
+  due=$((clock + $2))
   script | cap "$3" "$4" &
-  later "$2" limit
+  tick &
   until [ -n "$exited" ] && [ -n "$drained" ] && [ -z "$members" ]; do
-    read -r event <&7
+    read -r event detail <&7
     case $event in
       want) wanted=yes ;;
-      out) news=yes ;;
-      drained) drained=yes ;;
+      tick) look_around ;;
+      drained) drained=yes kept=$detail ;;
       exit)
-        exited=yes
+        exited=yes patience=2
         # What the script leaves behind may stay, unless its time was up: then all must be gone.
         if [ "$timed_out" = yes ]; then find_members; fi
         ;;
-      limit) enforce_limit ;;
     esac
-    if [ -n "$wanted" ] && [ -n "$news" ]; then ring; fi
   done
   record_end "$4"
-  # Ends the timers with their sleeps. A capper that still drains for a daemon ignores this.
+  # Ends the ticking. A capper that still drains for a daemon ignores this.
   trap '' TERM
   kill -TERM 0
+}
+
+# Once a second. An end does not wait for it.
+tick() {
+  exec 7<&- 8<&-
+  # Somebody may kill every `sleep` of the host.
+  while sleep 1 || [ "$?" -gt 128 ]; do echo tick >&9; done
+}
+
+# Seconds since the host was started.
+look_at_clock() { read -r clock _ </proc/uptime && clock=${clock%%.*}; }
+
+look_around() {
+  # The capper sees the end of the output at once, unless a daemon that the script left behind holds it open.
+  if [ -n "$exited" ] && [ "$((patience -= 1))" -le 0 ]; then drained=yes; fi
+  look_at_clock
+  # Both ends of the measured time were cut to seconds: only beyond the limit it is surely over.
+  if [ "$clock" -gt "$due" ]; then enforce_limit; fi
+  # `now` was written when the bell was last rung.
+  if [ -n "$wanted" ] && { [ -n "$news" ] || { [ -s log ] && ! [ now -nt log ]; }; }; then ring; fi
 }
 
 # A follower waits for the end of file on the current bell, which only the supervisor holds: closing it wakes all of
@@ -234,14 +267,6 @@ ring() {
   exec 8<&6 6<&-
 }
 
-later() { # SECONDS EVENT
-  (
-    exec 7<&- 8<&-
-    sleep "$1"
-    echo "$2" >&9
-  ) &
-}
-
 script() {
   exec 7<&- 8<&-
   (
@@ -252,10 +277,6 @@ script() {
   wait "$!"
   printf '%s ' "$?" 1<>code
   echo exit >&9
-  # The capper sees the end of the output now, unless a daemon that the script left behind holds it open.
-  exec >/dev/null
-  sleep 1
-  echo drained >&9
 }
 
 # Keeps the first HEAD bytes in `log`, written as they come, and of the rest the last TAIL bytes in two files by turns.
@@ -263,39 +284,41 @@ script() {
 cap() { # HEAD TAIL
   exec 7<&- 8<&-
   trap '' HUP PIPE TERM
-  room=$1
+  room=$1 kept=0
   while [ "$room" -gt 0 ]; do
-    block=$((room < 65536 ? room : 65536))
-    copied=$(dd bs="$block" count=1 2>&1 >>log)
-    still_capping "$copied"
-    echo out >&9
-    room=$((room - block))
-    # Blocks may have been short.
-    if [ "$room" -le 0 ]; then room=$(($1 - $(wc -c <log))); fi
+    # dd writes whatever one read gives it, so that blocks may be short.
+    if [ "$room" -lt 4096 ]; then keep "$room" 1 log; else keep 4096 "$((room / 4096))" log; fi
+    room=$(($1 - kept))
   done
   before=$1 turn=0
   while :; do
     echo "$before $turn" >span
-    copied=$(dd bs=4096 count=1024 2>&1 >"tail.$turn")
-    still_capping "$copied"
-    before=$((before + $(wc -c <"tail.$turn"))) turn=$((1 - turn))
+    : >"tail.$turn"
+    kept=0
+    keep 4096 1024 "tail.$turn"
+    before=$((before + kept)) turn=$((1 - turn))
   done
 }
 
-# dd says `FULL+PARTIAL records in`; none means end of file. If it can't even open its file: drain.
-still_capping() { # WHAT-DD-SAID
-  case $1 in
-    0+0*)
-      echo drained >&9
-      exit
-      ;;
-    *records*) if [ -e rc ]; then exec cat >/dev/null; fi ;;
-    *)
-      cat >/dev/null
-      echo drained >&9
-      exit
-      ;;
+# Returns when so many blocks were read, or one that can't be written. Ends the capper at the end of the output.
+keep() { # BYTES BLOCKS FILE
+  said=$(dd bs="$1" count="$2" 2>&1 >>"$3")
+  status=$?
+  if has_ended; then exec cat >/dev/null; fi
+  # `FULL+PARTIAL records in`, `… records out`, perhaps after a complaint; then, though not in POSIX, `N bytes`.
+  blocks=${said%% records in*} blocks=${blocks##*[!0-9+]} bytes=${said##* records out} bytes=${bytes%% bytes*}
+  case ${bytes##*[!0-9]} in
+    ?*) kept=$((kept + ${bytes##*[!0-9]})) ;;
+    *) kept=$(($(wc -c <"$3"))) ;;
   esac
+  case $status:$blocks in
+    0:[0-9]*+[0-9]*) if [ "$((${blocks%+*} + ${blocks#*+}))" -ge "$2" ]; then return; fi ;;
+    # A full disk may have room again later.
+    [1-9]*:[0-9]*+[0-9]*) return ;;
+    *) cat >/dev/null ;;
+  esac
+  echo "drained $kept" >&9
+  exit
 }
 
 # The limit has passed. A package manager is never signalled: it is waited for. Everything else is asked to end, and
@@ -308,14 +331,13 @@ enforce_limit() {
     if ! [ -e overdue ]; then : >overdue && news=yes; fi
     # Nothing holds up the end of a script that ends by itself.
     if [ "$timed_out" = no ]; then members=; fi
-    later 3 limit
+    due=$((clock + 2))
   elif [ "$timed_out" = no ]; then
     timed_out=yes
     kill -TERM $members
-    later 10 limit
+    due=$((clock + 9))
   else
     kill -KILL $members
-    later 1 limit
   fi
 }
 
@@ -350,17 +372,21 @@ find_members() {
 record_end() { # TAIL
   read -r code <code
   total=0 omitted=0
-  if [ -s log ]; then total=$(($(wc -c <log))); fi
   if [ -e span ]; then
     read -r before turn <span
-    kept=$total total=$((before + $(wc -c <"tail.$turn")))
+    total=$((before + $(wc -c <"tail.$turn")))
     for part in "tail.$((1 - turn))" "tail.$turn"; do [ -e "$part" ] && cat "$part"; done | tail -c "$1" >tail
     rm -f tail.0 tail.1
-    omitted=$((total - kept - $(wc -c <tail)))
+    omitted=$((total - $(wc -c <log) - $(wc -c <tail)))
+  elif [ -s log ]; then
+    # The capper tells how much it is, unless it still waits for a daemon.
+    total=$((${kept:-$(wc -c <log)}))
   fi
-  printf '%s ' "$code" "$timed_out" "$total" "$omitted" 1<>rc.new
-  mv rc.new rc
+  # The full stop is written last: without it, nothing of this is there yet.
+  { printf '%s ' "$code" "$timed_out" "$total" "$omitted" && printf .; } 1<>rc
 }
+
+has_ended() { read -r code timed_out total omitted stop 2>/dev/null <rc && [ "$stop" = . ]; }
 
 # --- follow: tell what is known, then what comes -----------------------------------------------------------------
 
@@ -376,7 +402,7 @@ follow() { # EPOCH KEY OFFSET
   look_up_boot
   read -r booted <boot
   say "attached $booted $boot"
-  if [ "$booted" != "$boot" ] && ! [ -e rc ]; then
+  if [ "$booted" != "$boot" ] && ! has_ended; then
     give_log "$3"
     if read -r code <code && [ -n "$code" ]; then give_end "$code" no "$offset" 0; fi
     give_facts
@@ -395,17 +421,15 @@ tell() { # OFFSET
     # First say that we listen, then look, then wait: no news can fall in between.
     echo want 1<>ctl
     # The end is looked for before the log is read: then the log is complete.
-    ended=
-    if [ -e rc ]; then ended=yes; fi
-    give_log "$offset"
-    if [ -n "$ended" ]; then
-      read -r code timed_out total omitted <rc
+    if has_ended; then
+      give_log "$offset" "$total"
       give_end "$code" "$timed_out" "$total" "$omitted"
     fi
+    give_log "$offset"
     if [ -z "$overdue" ] && [ -e overdue ]; then overdue=yes && say overdue; fi
     read -r _ <&4
     read -r rung <now || conclude gone
-    if [ "$rung" = "$bell" ] && ! [ -e rc ]; then mourn; fi
+    if [ "$rung" = "$bell" ] && ! has_ended; then mourn; fi
   done
 }
 
@@ -426,13 +450,14 @@ mourn() {
   fi
 }
 
-give_log() { # OFFSET
+give_log() { # OFFSET [TOTAL]
   offset=$1
   [ -s log ] || return
-  size=$(($(wc -c <log)))
+  # An output that was cut is longer than the log.
+  if [ -n "$2" ] && ! [ -e span ]; then size=$2; else size=$(($(wc -c <log))); fi
   [ "$size" -gt "$offset" ] || return
   say "log $offset $((size - offset))"
-  tail -c "+$((offset + 1))" log | head -c "$((size - offset))"
+  if [ "$offset" = 0 ]; then head -c "$size" log; else tail -c "+$((offset + 1))" log | head -c "$((size - offset))"; fi
   offset=$size
 }
 
@@ -458,12 +483,15 @@ give_end() { # CODE TIMED_OUT TOTAL OMITTED
 # --- clean: remove finished steps of a host, keep their tokens; forget runs of long ago ---------------------------
 
 clean() { # HOST
-  for token in "$run"/e[0-9]*/"$1".*; do
+  host=$1
+  set --
+  for token in "$run"/e[0-9]*/"$host".*; do
     [ -s "$token" ] && read -r nonce <"$token" || continue
     key=${token##*/}
     # The token stays: a database that was restored from an old backup must not start the step again.
-    if [ -e "$run/$key.$nonce/rc" ]; then rm -rf "$run/$key".*; fi
+    if cd "$run/$key.$nonce" 2>/dev/null && has_ended; then set -- "$@" "$run/$key".*; fi
   done
+  cd / && rm -rf "$@"
   find "${run%/*}"/* -prune -type d -mtime +400 -exec rm -rf {} + 2>/dev/null
 }
 
