@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::plain::{describe, host_name, step_name};
 use super::writer::{Piece, Writer};
@@ -14,6 +14,8 @@ use crate::domain::run::state::Run;
 
 /// More live lines than this would fill the terminal; further hosts show when they are done.
 const LIVE_LINES: usize = 16;
+/// So often the lines are drawn at most; each time costs as much as a dozen events of hosts.
+const DRAWN_PER_S: u8 = 4;
 const OUTPUT_CHARS: usize = 60;
 const NOTICE_CHARS: usize = 2000;
 
@@ -72,10 +74,17 @@ pub(super) fn output(writer: &Writer, run: &Run, host: HostIndex, step: StepInde
 }
 
 /// Live lines on stderr.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lines {
     lines: MultiProgress,
     hosts: BTreeMap<HostIndex, ProgressBar>,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        let target = ProgressDrawTarget::stderr_with_hz(DRAWN_PER_S);
+        Self { lines: MultiProgress::with_draw_target(target), hosts: BTreeMap::new() }
+    }
 }
 
 impl Lines {
@@ -115,7 +124,7 @@ impl Lines {
         }
         line.set_prefix(name);
         line.set_message("connecting");
-        line.enable_steady_tick(Duration::from_millis(120));
+        line.enable_steady_tick(Duration::from_secs(1) / u32::from(DRAWN_PER_S));
         self.hosts.insert(host, line);
     }
 
