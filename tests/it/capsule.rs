@@ -34,6 +34,7 @@ in_every_shell! {
     nothing_starts_without_a_record
     ten_times_too_much_output_keeps_its_first_and_last_part
     short_lines_beyond_the_limit_keep_the_end
+    many_short_writes_fill_the_last_part
     a_daemon_that_holds_the_output_is_not_waited_for_and_lives
     a_time_limit_ends_the_whole_group
     a_script_that_ignores_the_end_is_killed
@@ -314,6 +315,16 @@ async fn short_lines_beyond_the_limit_keep_the_end(shell: &str) {
     assert_eq!(heard.output[..1000], whole.as_bytes()[..1000]);
     assert_eq!(heard.output[heard.output.len() - 500..], whole.as_bytes()[whole.len() - 500..]);
     assert_eq!(heard.output.len(), whole.len(), "the tail stands where it stood");
+}
+
+/// A read gives what one write gave: what is kept is counted in bytes all the same.
+async fn many_short_writes_fill_the_last_part(shell: &str) {
+    let machine = Machine::local(shell);
+    let capsules = machine.prepare().await;
+    let mut work = order(0, "i=0; while [ $i -lt 9000 ]; do echo $((i % 10)); i=$((i+1)); done");
+    (work.head_bytes, work.tail_bytes) = (10, 16_000);
+    let ended = run(&capsules, &work).await.ended.expect("an end");
+    assert_eq!((ended.output_bytes, ended.omitted_bytes), (18_000, 18_000 - 16_010));
 }
 
 async fn a_daemon_that_holds_the_output_is_not_waited_for_and_lives(shell: &str) {

@@ -199,8 +199,9 @@ refuse_epoch() {
 
 # Leaves the ssh session's control group where systemd would clear it away. If that fails, goes on without.
 detach() { # DIRECTORY LIMIT HEAD TAIL
-  systemd-run --scope --quiet --collect sh "$0" supervise "$nonce" "$@"
-  exec sh "$0" supervise "$nonce" "$@"
+  systemd-run --scope --quiet --collect sh "$0" supervise "$nonce" "$@" | {
+    read -r _ || exec sh "$0" supervise "$nonce" "$@"
+  } &
 }
 
 # --- supervise: run the script, bound its time and its log, ring when there is news ------------------------------
@@ -212,6 +213,8 @@ supervise() { # DIRECTORY LIMIT HEAD TAIL
   echo 2>/dev/null >begun || exit 0
   set +C
   exec 8<>bell.0 7<>ctl 9>ctl
+  echo begun
+  exec >/dev/null
   # Somebody may have said `want` before `ctl` was open here, and a FIFO that nobody holds forgets.
   directory=$1 bell=0 wanted=yes news='' exited='' drained='' kept='' members='' timed_out=no
   look_at_clock
@@ -241,7 +244,8 @@ supervise() { # DIRECTORY LIMIT HEAD TAIL
 tick() {
   exec 7<&- 8<&-
   # Somebody may kill every `sleep` of the host.
-  while sleep 1 || [ "$?" -gt 128 ]; do echo tick >&9; done
+  misses=0
+  while sleep 1 || [ "$?" -gt 128 ] || [ "$((misses += 1))" -lt 200 ]; do echo tick >&9 || exit; done
 }
 
 # Seconds since the host was started.
@@ -252,9 +256,9 @@ look_around() {
   if [ -n "$exited" ] && [ "$((patience -= 1))" -le 0 ]; then drained=yes; fi
   look_at_clock
   # Both ends of the measured time were cut to seconds: only beyond the limit it is surely over.
-  if [ "$clock" -gt "$due" ]; then enforce_limit; fi
+  if [ "$clock" -gt "$due" ] && { [ -z "$exited" ] || [ "$timed_out" = yes ]; }; then enforce_limit; fi
   # `now` was written when the bell was last rung.
-  if [ -n "$wanted" ] && { [ -n "$news" ] || { [ -s log ] && ! [ now -nt log ]; }; }; then ring; fi
+  if [ -n "$wanted" ] && { [ -n "$news" ] || { [ -s log ] && ! [ now -nt log ]; } || [ "$((clock % 30))" = 0 ]; }; then ring; fi
 }
 
 # A follower waits for the end of file on the current bell, which only the supervisor holds: closing it wakes all of
@@ -284,6 +288,8 @@ script() {
 cap() { # HEAD TAIL
   exec 7<&- 8<&-
   trap '' HUP PIPE TERM
+  # Whatever ends this shell: the script must not notice.
+  trap 'while read -r _; do :; done' EXIT
   room=$1 kept=0
   while [ "$room" -gt 0 ]; do
     # dd writes whatever one read gives it, so that blocks may be short.
@@ -294,8 +300,9 @@ cap() { # HEAD TAIL
   while :; do
     echo "$before $turn" >span
     : >"tail.$turn"
-    kept=0
+    kept=0 status=0
     keep 4096 1024 "tail.$turn"
+    while [ "$status" = 0 ] && [ "$kept" -lt "$2" ]; do keep 4096 1024 "tail.$turn"; done
     before=$((before + kept)) turn=$((1 - turn))
   done
 }
@@ -304,9 +311,9 @@ cap() { # HEAD TAIL
 keep() { # BYTES BLOCKS FILE
   said=$(dd bs="$1" count="$2" 2>&1 >>"$3")
   status=$?
-  if has_ended; then exec cat >/dev/null; fi
+  if has_ended || ! [ -e rc ]; then exec cat >/dev/null; fi
   # `FULL+PARTIAL records in`, `… records out`, perhaps after a complaint; then, though not in POSIX, `N bytes`.
-  blocks=${said%% records in*} blocks=${blocks##*[!0-9+]} bytes=${said##* records out} bytes=${bytes%% bytes*}
+  blocks=${said% records in*} blocks=${blocks##*[!0-9+]} bytes=${said##* records out} bytes=${bytes%% bytes*}
   case ${bytes##*[!0-9]} in
     ?*) kept=$((kept + ${bytes##*[!0-9]})) ;;
     *) kept=$(($(wc -c <"$3"))) ;;
@@ -500,7 +507,7 @@ clean() { # HOST
 run=${0%/*} prepared=
 case $verb in
   supervise) supervise "$@" && exit ;;
-  detach) detach "$@" ;;
+  detach) detach "$@" && exit ;;
 esac
 # What comes before this line was printed by start-up files of the account's shell.
 printf '\nturnus:%s\n' "$nonce"
