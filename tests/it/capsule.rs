@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
-use turnus::edge::remote::capsule::{End, Record, StepKey};
+use turnus::edge::remote::capsule::{End, Ended, Record, StepKey};
 use turnus::edge::remote::{Command, Error};
 
 use crate::kit::machine::{
@@ -48,6 +48,8 @@ in_every_shell! {
     a_script_that_did_not_arrive_is_not_started
     a_follower_that_does_not_read_holds_up_nobody
     systemd_run_starts_once_even_if_it_fails
+    output_comes_out_of_a_scope_while_the_step_runs
+    the_name_of_a_process_is_no_witness
     reattaching_goes_on_at_the_offset
 }
 
@@ -443,8 +445,11 @@ fn supervisors(machine: &Machine) -> Vec<i32> {
 async fn a_killed_supervisor_loses_nothing(shell: &str) {
     let machine = Machine::local(shell);
     let capsules = machine.prepare().await;
-    let script =
-        format!("echo $PPID >{}; until [ -e {} ]; do sleep 0.1; done; exit 5", machine.word("pid"), machine.word("go"));
+    let script = format!(
+        "sleep 300 & echo $! >{}; until [ -e {} ]; do sleep 0.1; done; exit 5",
+        machine.word("pid"),
+        machine.word("go")
+    );
     let following = spawn_run(&capsules, &order(0, &script));
     until("the start", || machine.lines("pid").len() == 1).await;
     // The first of them is the session's leader; the others are its children.
@@ -452,7 +457,9 @@ async fn a_killed_supervisor_loses_nothing(shell: &str) {
         |pid: &i32| nix::unistd::getsid(Some(nix::unistd::Pid::from_raw(*pid))).is_ok_and(|sid| sid.as_raw() == *pid);
     supervisors(&machine).into_iter().filter(leader).for_each(kill);
     fs::write(machine.path("go"), "").expect("written");
+    // What the script left behind is not waited for.
     assert_eq!(following.await.expect("followed").end(), End::Exit(5));
+    machine.lines("pid").iter().for_each(|pid| kill(pid.parse().expect("a pid")));
     supervisors(&machine).into_iter().for_each(kill);
     processes_of(machine.directory.path()).into_iter().for_each(kill);
 }
@@ -570,8 +577,14 @@ async fn systemd_run_starts_once_even_if_it_fails(shell: &str) {
     let program = machine.path("bin/systemd-run");
     let script = format!("echo started >>{}", machine.word("starts"));
     let run_it = "while [ \"${1#--}\" != \"$1\" ]; do shift; done; \"$@\"";
-    // It works; there is no manager to ask; it fails after it has started the command.
-    for (step, text) in [run_it.to_owned(), "exit 1".to_owned(), format!("{run_it}; exit 1")].into_iter().enumerate() {
+    // It works; there is no manager to ask; it fails after it has started the command; whoever waits for it is gone by then.
+    let texts = [
+        run_it.to_owned(),
+        "exit 1".to_owned(),
+        format!("{run_it}; exit 1"),
+        format!("{{ sleep 0.3; {run_it}; }} | :"),
+    ];
+    for (step, text) in texts.into_iter().enumerate() {
         // Busybox links every applet's name.
         let _ = fs::remove_file(&program);
         fs::write(&program, format!("#!/bin/sh\n{text}\n")).expect("written");
@@ -583,7 +596,57 @@ async fn systemd_run_starts_once_even_if_it_fails(shell: &str) {
         assert_eq!(machine.lines("starts").len(), step + 1, "{text}");
     }
     wait_for("the launchers to end", || processes_of(machine.directory.path()).is_empty());
-    assert_eq!(machine.lines("starts").len(), 3);
+    assert_eq!(machine.lines("starts").len(), 4);
+}
+
+async fn output_comes_out_of_a_scope_while_the_step_runs(shell: &str) {
+    let machine = Machine::local(shell);
+    machine.prepare().await;
+    let program = machine.path("bin/systemd-run");
+    let _ = fs::remove_file(&program);
+    let run_it = "while [ \"${1#--}\" != \"$1\" ]; do shift; done; exec \"$@\"";
+    fs::write(&program, format!("#!/bin/sh\n{run_it}\n")).expect("written");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("set");
+    // The step waits for a file that is made only when its first line was seen.
+    let stdin =
+        format!("A=b\n\necho first; until [ -e {} ]; do sleep 0.1; done\nend n1\n", machine.word("go")).into_bytes();
+    let capsule = machine.run_directory().join("capsule").display().to_string();
+    let argv = ["sh", &capsule, "run", "n1", "1", "web1.0", "60", "1000", "1000", "0", "scope"].map(str::to_owned);
+    let mut running = machine.remote.exec(Command { argv: argv.to_vec(), stdin }).await.expect("running");
+    let mut answer = Vec::new();
+    while !String::from_utf8_lossy(&answer).contains("first\n") {
+        let read = tokio::time::timeout(Duration::from_secs(30), running.stdout.read_buf(&mut answer)).await;
+        assert_ne!(read.expect("in time").expect("read"), 0, "{}", String::from_utf8_lossy(&answer));
+    }
+    fs::write(machine.path("go"), "").expect("written");
+    running.stdout.read_to_end(&mut answer).await.expect("read");
+    assert!(answer.ends_with(b"rc 0 no\nend\n"), "{}", String::from_utf8_lossy(&answer));
+}
+
+/// Who may give a process a name could otherwise have root kill any other.
+async fn the_name_of_a_process_is_no_witness(shell: &str) {
+    let machine = Machine::local(shell);
+    let capsules = machine.prepare().await;
+    let mut victim = std::process::Command::new("/bin/sleep").arg("300").spawn().expect("started");
+    let mut forgers = Vec::new();
+    for lie in [format!("\n{}\n", victim.id()), format!("\n{} () S 1\n", victim.id())] {
+        let forger = "printf '%s' \"$1\" >/proc/$$/comm; read -r _";
+        let mut command = std::process::Command::new("/bin/sh");
+        command.args(["-c", forger, "sh", &lie]).stdin(std::process::Stdio::piped());
+        forgers.push(command.spawn().expect("started"));
+    }
+    let is_named = |forger: &std::process::Child| {
+        fs::read_to_string(format!("/proc/{}/comm", forger.id())).is_ok_and(|name| name.starts_with('\n'))
+    };
+    wait_for("the names", || forgers.iter().all(is_named));
+    let mut work = order(0, "sleep 300");
+    work.timeout_s = 1;
+    assert_eq!(run(&capsules, &work).await.end(), End::TimedOut);
+    assert!(matches!(victim.try_wait(), Ok(None)), "it lives");
+    for mut process in forgers.into_iter().chain([victim]) {
+        process.kill().expect("killed");
+        process.wait().expect("waited for");
+    }
 }
 
 async fn reattaching_goes_on_at_the_offset(shell: &str) {
@@ -600,6 +663,19 @@ async fn reattaching_goes_on_at_the_offset(shell: &str) {
 /// A step that fills the disk still gives back its exit status, and one that finds it full is not started.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_does_not_hide_the_end() {
+    let (end, next) = fill_the_disk(512 * 1024).await;
+    assert_eq!(end, End::Exit(7));
+    assert!(matches!(next, Err(Error::NotStarted { .. })), "{next:?}");
+}
+
+/// Nor when there is no room left for the last part of its output.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_does_not_hide_the_end_of_an_output_that_is_cut() {
+    assert_eq!(fill_the_disk(100).await.0, End::Exit(7));
+}
+
+/// The end of a step that leaves no room, and what comes of the next.
+async fn fill_the_disk(head_bytes: u64) -> (End, Result<Ended, Error>) {
     let directory = tempfile::tempdir().expect("a directory");
     let state = directory.path().join("state");
     fs::create_dir(&state).expect("made");
@@ -609,10 +685,11 @@ async fn a_full_disk_does_not_hide_the_end() {
     let machine = Machine::local_with(directory, "/usr/bin:/bin".into());
     let capsules = machine.prepare().await;
     let script = format!("head -c 400000 /dev/zero; head -c 400000 /dev/zero >{}; exit 7", machine.word("state/fill"));
-    let heard = run(&capsules, &order(0, &script)).await;
-    let refused = run(&capsules, &order(1, "true")).await.ended;
+    let mut work = order(0, &script);
+    work.head_bytes = head_bytes;
+    let heard = run(&capsules, &work).await;
+    let next = run(&capsules, &order(1, "true")).await.ended;
     let unmounted = std::process::Command::new("umount").arg("-l").arg(machine.path("state")).status();
     assert!(unmounted.is_ok_and(|status| status.success()));
-    assert_eq!(heard.end(), End::Exit(7));
-    assert!(matches!(refused, Err(Error::NotStarted { .. })), "{refused:?}");
+    (heard.end(), next)
 }

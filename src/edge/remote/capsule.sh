@@ -200,6 +200,7 @@ refuse_epoch() {
 # Leaves the ssh session's control group where systemd would clear it away. If that fails, goes on without.
 detach() { # DIRECTORY LIMIT HEAD TAIL
   systemd-run --scope --quiet --collect sh "$0" supervise "$nonce" "$@" | {
+    # The supervisor says when it holds the bell; then nobody else may.
     read -r _ || exec sh "$0" supervise "$nonce" "$@"
   } &
 }
@@ -213,8 +214,11 @@ supervise() { # DIRECTORY LIMIT HEAD TAIL
   echo 2>/dev/null >begun || exit 0
   set +C
   exec 8<>bell.0 7<>ctl 9>ctl
+  # To `detach`, which may be gone with the ssh session.
+  trap : PIPE
   echo begun
   exec >/dev/null
+  trap - PIPE
   # Somebody may have said `want` before `ctl` was open here, and a FIFO that nobody holds forgets.
   directory=$1 bell=0 wanted=yes news='' exited='' drained='' kept='' members='' timed_out=no
   look_at_clock
@@ -243,7 +247,7 @@ supervise() { # DIRECTORY LIMIT HEAD TAIL
 # Once a second. An end does not wait for it.
 tick() {
   exec 7<&- 8<&-
-  # Somebody may kill every `sleep` of the host.
+  # Somebody may kill every `sleep` of the host, or an update that is under way may have broken it for a moment.
   misses=0
   while sleep 1 || [ "$?" -gt 128 ] || [ "$((misses += 1))" -lt 200 ]; do echo tick >&9 || exit; done
 }
@@ -255,10 +259,12 @@ look_around() {
   # The capper sees the end of the output at once, unless a daemon that the script left behind holds it open.
   if [ -n "$exited" ] && [ "$((patience -= 1))" -le 0 ]; then drained=yes; fi
   look_at_clock
-  # Both ends of the measured time were cut to seconds: only beyond the limit it is surely over.
+  # Both ends of the measured time were cut to seconds: only beyond the limit it is surely over. A script that has ended
+  # was in time.
   if [ "$clock" -gt "$due" ] && { [ -z "$exited" ] || [ "$timed_out" = yes ]; }; then enforce_limit; fi
-  # `now` was written when the bell was last rung.
-  if [ -n "$wanted" ] && { [ -n "$news" ] || { [ -s log ] && ! [ now -nt log ]; } || [ "$((clock % 30))" = 0 ]; }; then ring; fi
+  # `now` was written when the bell was last rung. Whoever sets back the clock spoils that; hence twice a minute anyway.
+  if [ -s log ] && ! [ now -nt log ] || [ "$((clock % 30))" = 0 ]; then news=yes; fi
+  if [ -n "$wanted" ] && [ -n "$news" ]; then ring; fi
 }
 
 # A follower waits for the end of file on the current bell, which only the supervisor holds: closing it wakes all of
@@ -359,11 +365,14 @@ find_members() {
 '
     for line in $lines; do
       IFS=' '
-      process=${line%% *} name=${line#*\(} name=${name%\)*}
-      set -- ${line##*\) }
+      process=${line%% *}
+      case $process in '' | *[!0-9]*) continue ;; esac
       case " $members " in *" $process "*) continue ;; esac
-      case " $members " in *" $2 "*) ;; *) [ "$4" = "$leader" ] || continue ;; esac
-      [ "$1" = Z ] && continue
+      set -- ${line##*\) }
+      may_be_member "$2" "$4" || continue
+      # Names of processes may hold line breaks, and after them whatever their owners like.
+      look_at_process "$process"
+      may_be_member "$parent" "$session" && [ "$state" != Z ] || continue
       members="$members $process" grown=yes
       case $name in
         apt | apt-get | aptitude | dpkg* | unattended-upgr* | dnf* | microdnf | yum* | rpm* | zypper* | apk | pacman)
@@ -376,17 +385,31 @@ find_members() {
   set +f
 }
 
+may_be_member() { # PARENT SESSION
+  [ -n "$1" ] && [ -n "$2" ] || return
+  case " $members " in *" $1 "*) ;; *) [ "$2" = "$leader" ] ;; esac
+}
+
+# By what stands in its own file, see proc(5).
+look_at_process() { # PID
+  stat=
+  while read -r part; do stat="$stat$part "; done 2>/dev/null <"/proc/$1/stat"
+  name=${stat#*\(} name=${name%\)*}
+  set -- ${stat##*\) }
+  state=$1 parent=$2 session=$4
+}
+
 record_end() { # TAIL
   read -r code <code
   total=0 omitted=0
-  if [ -e span ]; then
-    read -r before turn <span
+  if [ -s span ] && read -r before turn <span; then
     total=$((before + $(wc -c <"tail.$turn")))
     for part in "tail.$((1 - turn))" "tail.$turn"; do [ -e "$part" ] && cat "$part"; done | tail -c "$1" >tail
     rm -f tail.0 tail.1
     omitted=$((total - $(wc -c <log) - $(wc -c <tail)))
   elif [ -s log ]; then
-    # The capper tells how much it is, unless it still waits for a daemon.
+    # The capper tells how much it is, unless it still waits for a daemon, or had no room to say where the tail begins.
+    if [ -e span ]; then kept=; fi
     total=$((${kept:-$(wc -c <log)}))
   fi
   # The full stop is written last: without it, nothing of this is there yet.
@@ -445,11 +468,11 @@ mourn() {
   find_members
   # Also gives the capper time for the last of the log.
   sleep 1
-  if [ -n "$members" ]; then
-    return
-  elif read -r code <code && [ -n "$code" ]; then
+  if read -r code <code && [ -n "$code" ]; then
     give_log "$offset"
     give_end "$code" no "$offset" 0
+  elif [ -n "$members" ]; then
+    return
   else
     give_log "$offset"
     give_facts
@@ -461,7 +484,7 @@ give_log() { # OFFSET [TOTAL]
   offset=$1
   [ -s log ] || return
   # An output that was cut is longer than the log.
-  if [ -n "$2" ] && ! [ -e span ]; then size=$2; else size=$(($(wc -c <log))); fi
+  if [ -n "$2" ] && ! [ -s span ]; then size=$2; else size=$(($(wc -c <log))); fi
   [ "$size" -gt "$offset" ] || return
   say "log $offset $((size - offset))"
   if [ "$offset" = 0 ]; then head -c "$size" log; else tail -c "+$((offset + 1))" log | head -c "$((size - offset))"; fi
