@@ -59,7 +59,7 @@ impl fmt::Debug for Line {
 
 /// Connects along the way.
 pub(super) async fn connect(target: &SshTarget, way: &[Resolved]) -> Result<Line, NotConnected> {
-    let connected = tokio::time::timeout(target.connect_limit(), connect_along(target, way)).await;
+    let connected = tokio::time::timeout(target.limit_for(way.len()), connect_along(target, way)).await;
     match connected {
         Ok(Ok(line)) => Ok(line),
         Ok(Err(Failure::NotConnected(error))) => Err(error),
@@ -157,12 +157,14 @@ impl Line {
         host: &str,
         port: u16,
     ) -> Result<Result<(ChannelStream<Msg>, Arc<Self>), NotDialed>, String> {
-        let Some(handle) = self.handle() else { return Err("no connection".to_owned()) };
         let mut failures = self.failures.clone();
         let before = failures.borrow().count;
-        match handle.channel_open_direct_tcpip(host, u32::from(port), "127.0.0.1", 0).await {
+        // As for commands: what nobody waits for any more is closed as soon as it is open.
+        let (line, place) = (Arc::clone(self), host.to_owned());
+        let opened = tokio::spawn(async move { line.open_tunnel(place, port).await }).await;
+        match opened.map_err(|error| error.to_string())? {
             // It lasts for as long as the connection does.
-            Ok(channel) => Ok(Ok((channel.into_stream(), Arc::clone(self)))),
+            Ok(stream) => Ok(Ok((stream, Arc::clone(self)))),
             Err(russh::Error::ChannelOpenFailure(reason)) => {
                 let told = failures.wait_for(|failures| failures.count > before);
                 // The refusal comes first, its reason at once behind it.
@@ -174,6 +176,11 @@ impl Line {
             }
             Err(error) => Err(self.trouble(&error)),
         }
+    }
+
+    async fn open_tunnel(&self, host: String, port: u16) -> Result<ChannelStream<Msg>, russh::Error> {
+        let handle = self.handle().ok_or(russh::Error::Disconnect)?;
+        Ok(handle.channel_open_direct_tcpip(host, u32::from(port), "127.0.0.1", 0).await?.into_stream())
     }
 
     /// Ends the connection, and those that it goes through.

@@ -86,6 +86,35 @@ async fn a_certificate_beside_a_key_lets_in(transport: Transport) {
     }
 }
 
+/// The key itself is nowhere but in the agent: `CertificateFile` is all that the configuration names.
+async fn a_certificate_for_a_key_of_the_agent_lets_in(transport: Transport) {
+    let directory = tempfile::tempdir().expect("a directory");
+    keygen(directory.path(), &["-t", "ed25519", "-N", "", "-f", "ca"]);
+    keygen(directory.path(), &["-t", "ed25519", "-N", "", "-f", "held"]);
+    keygen(directory.path(), &["-s", "ca", "-I", "it", "-n", "root", "-V", "+1d", "held.pub"]);
+    let file = |name: &str| directory.path().join(name).display().to_string();
+    let (sshd, controller) =
+        (Sshd::start_with(&format!("TrustedUserCAKeys {}", file("ca.pub")), &[]), Controller::by(transport));
+    controller.trust(&sshd.connection()).await;
+    fs::rename(file("held-cert.pub"), file("certificate")).expect("renamed");
+    let agent = Agent::start(directory.path());
+    agent.add(&file("held"));
+    let held = fs::read(file("held.pub")).expect("a key");
+    for name in ["held", "held.pub"] {
+        fs::remove_file(file(name)).expect("removed");
+    }
+    let unnamed = Connection { identity_file: None, ..sshd.connection() };
+    let config = format!("IdentityAgent {}\nCertificateFile {}\n", agent.socket, file("certificate"));
+    fs::write(&controller.settings.user_config, config).expect("written");
+    assert_eq!(say_hello(&controller.remote(&unnamed)).await, Ok("hello\n".to_owned()));
+    // Beside the public half that names the key.
+    fs::write(file("held.pub"), held).expect("written");
+    fs::rename(file("certificate"), file("held-cert.pub")).expect("renamed");
+    fs::write(&controller.settings.user_config, format!("IdentityAgent {}\n", agent.socket)).expect("written");
+    let named = Connection { identity_file: Some(file("held")), ..sshd.connection() };
+    assert_eq!(say_hello(&controller.remote(&named)).await, Ok("hello\n".to_owned()));
+}
+
 async fn keys_of_an_agent_are_shown(transport: Transport) {
     let (sshd, controller) = (Sshd::start(), Controller::by(transport));
     let agent = Agent::start(sshd.directory.path());
@@ -187,6 +216,7 @@ on_both_transports! {
     every_kind_of_key_is_shown,
     a_certificate_beside_a_key_lets_in,
     keys_of_an_agent_are_shown,
+    a_certificate_for_a_key_of_the_agent_lets_in,
     a_key_with_a_passphrase_that_nobody_told_lets_nobody_in,
     a_server_with_a_certificate_is_known_by_its_authority,
     a_revoked_key_is_told_apart,

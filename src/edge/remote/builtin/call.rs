@@ -167,7 +167,11 @@ impl Call<'_> {
             Refused::Login(detail) => {
                 NotConnected::Final(Error::AuthenticationRefused { host: self.target.name.clone(), detail })
             }
-            Refused::Line(error) => self.sort(error),
+            // Who has no room hangs up before: this is about the account, or the line.
+            Refused::Line(error) => NotConnected::Final(cannot_connect(
+                self.target,
+                format!("the connection ended during the login: {error}"),
+            )),
         }
     }
 }

@@ -49,6 +49,8 @@ struct Known {
 pub(super) struct KnownHosts {
     name: String,
     lines: Vec<Known>,
+    /// What is said of its name without the port.
+    without_port: Vec<Known>,
 }
 
 impl KnownHosts {
@@ -58,23 +60,25 @@ impl KnownHosts {
         let name = name.to_ascii_lowercase();
         let with_port = if port == 22 { name.clone() } else { format!("[{name}]:{port}") };
         let of = |wanted: &str| files.iter().flat_map(|file| read_file(file, wanted)).collect::<Vec<_>>();
-        let mut lines = of(&with_port);
-        // "checking without port identifier": only where the other says nothing.
-        if port != 22 && !lines.iter().any(|line| line.marker.is_none()) {
-            lines.extend(of(&name));
-        }
-        Self { name, lines }
+        let lines = of(&with_port);
+        let without_port = if port == 22 { Vec::new() } else { of(&name) };
+        Self { name, lines, without_port }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Known> {
+        self.lines.iter().chain(&self.without_port)
     }
 
     /// Of which kinds keys are known: the machine is asked for these first.
     pub(super) fn knows(&self, algorithm: &Algorithm) -> bool {
-        let is_alike = |key: &PublicKey| alike(&key.algorithm(), algorithm);
-        self.lines.iter().any(|line| line.marker.is_none() && is_alike(&line.key))
+        let has_keys = self.lines.iter().any(|line| line.marker.is_none());
+        let lines = if has_keys { &self.lines } else { &self.without_port };
+        lines.iter().any(|line| line.marker.is_none() && alike(&line.key.algorithm(), algorithm))
     }
 
     /// Whether an authority may speak for the machine.
     pub(super) fn has_authority(&self) -> bool {
-        self.lines.iter().any(|line| line.marker == Some(Marker::CertAuthority))
+        self.all().any(|line| line.marker == Some(Marker::CertAuthority))
     }
 
     /// Judges what the machine offers at `now`, in seconds since 1970.
@@ -85,13 +89,23 @@ impl KnownHosts {
             let same = line.key.key_data() == key.key_data() || Some(line.key.key_data()) == authority;
             line.marker == Some(Marker::Revoked) && same
         };
-        if let Some(line) = self.lines.iter().find(is_revoked) {
+        if let Some(line) = self.all().find(is_revoked) {
             return Verdict::Revoked { place: line.place.clone() };
         }
-        if offered.certificate().is_some_and(|certificate| self.is_vouched_for(certificate, now)) {
+        match self.judge_by(&self.lines, offered, now) {
+            // "checking without port identifier": only a key that is known there counts. Another may be another machine's, behind
+            // another port.
+            Verdict::Unknown if self.judge_by(&self.without_port, offered, now) == Verdict::Known => Verdict::Known,
+            verdict => verdict,
+        }
+    }
+
+    fn judge_by(&self, lines: &[Known], offered: &PublicKeyOrCertificate, now: u64) -> Verdict {
+        let key = offered.public_key();
+        if offered.certificate().is_some_and(|certificate| self.is_vouched_for(lines, certificate, now)) {
             return Verdict::Known;
         }
-        let mut plain = self.lines.iter().filter(|line| line.marker.is_none());
+        let mut plain = lines.iter().filter(|line| line.marker.is_none());
         if plain.clone().any(|line| line.key.key_data() == key.key_data()) {
             return Verdict::Known;
         }
@@ -107,8 +121,8 @@ impl KnownHosts {
 
     /// PROTOCOL.certkeys of OpenSSH: for a host, by an authority that is known for it, in its time, for this name, and without
     /// options that nobody here knows.
-    fn is_vouched_for(&self, certificate: &Certificate, now: u64) -> bool {
-        let authorities = self.lines.iter().filter(|line| line.marker == Some(Marker::CertAuthority));
+    fn is_vouched_for(&self, lines: &[Known], certificate: &Certificate, now: u64) -> bool {
+        let authorities = lines.iter().filter(|line| line.marker == Some(Marker::CertAuthority));
         let fingerprints: Vec<_> = authorities.map(|line| line.key.fingerprint(HashAlg::Sha256)).collect();
         let is_for_it = |name: &String| WildMatch::new(&name.to_ascii_lowercase()).matches(&self.name);
         // ssh_config(5), `CASignatureAlgorithms`: nothing with SHA-1.

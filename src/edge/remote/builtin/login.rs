@@ -55,12 +55,15 @@ pub(super) async fn log_in(
 ) -> Result<(), Refused> {
     let (notes, wanted) = (Vec::new(), String::new());
     let mut attempt = Attempt { line, ended, user: &machine.user, offered: 0, notes, wanted };
-    let files = read_files(machine, passphrase, &mut attempt.notes).await;
+    let listed: Vec<Certificate> =
+        machine.certificates.iter().filter_map(|file| load_openssh_certificate(file).ok()).collect();
+    let files = read_files(machine, &listed, passphrase, &mut attempt.notes).await;
     let mut held = Vec::new();
     if let Some(socket) = &machine.agent {
         match open_agent(socket).await {
             Ok((agent, identities)) => {
-                if attempt.offer_held(agent, identities, &files, machine.identities_only, &mut held).await? {
+                let named = Named { files: &files, certificates: &listed };
+                if attempt.offer_held(agent, identities, &named, machine.identities_only, &mut held).await? {
                     return Ok(());
                 }
             }
@@ -84,6 +87,27 @@ struct KeyFile {
     private: Option<Arc<PrivateKey>>,
 }
 
+/// What the configuration names.
+struct Named<'a> {
+    files: &'a [KeyFile],
+    certificates: &'a [Certificate],
+}
+
+impl Named<'_> {
+    /// By a file: a certificate alone names no key, as for ssh.
+    fn has(&self, key: &KeyData) -> bool {
+        self.files.iter().any(|file| file.public.key_data() == key)
+    }
+
+    /// Those beside its file, and those of `CertificateFile`, which needs no file beside it.
+    fn certificates_of(&self, key: &KeyData) -> Vec<Certificate> {
+        match self.files.iter().find(|file| file.public.key_data() == key) {
+            Some(file) => file.certificates.clone(),
+            None => self.certificates.iter().filter(|certificate| certificate.public_key() == key).cloned().collect(),
+        }
+    }
+}
+
 /// What has been tried on a connection.
 struct Attempt<'a> {
     line: &'a mut Handle<Checker>,
@@ -97,25 +121,23 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// The agent's keys that files name come first. `held` takes the keys that need not be offered from files any more.
+    /// The agent's keys that are named come first. `held` takes the keys that need not be offered from files any more.
     async fn offer_held(
         &mut self,
         mut agent: Agent,
         identities: Vec<AgentIdentity>,
-        files: &[KeyFile],
+        named: &Named<'_>,
         named_only: bool,
         held: &mut Vec<KeyData>,
     ) -> Result<bool, Refused> {
-        let is_named = |identity: &AgentIdentity| {
-            files.iter().any(|file| file.public.key_data() == identity.public_key().key_data())
-        };
-        let (named, others): (Vec<_>, Vec<_>) = identities.into_iter().partition(is_named);
+        let is_named = |identity: &AgentIdentity| named.has(identity.public_key().key_data());
+        let (first, others): (Vec<_>, Vec<_>) = identities.into_iter().partition(is_named);
         let others = if named_only { Vec::new() } else { others };
-        for identity in named.into_iter().chain(others) {
+        for identity in first.into_iter().chain(others) {
             let key = identity.public_key().into_owned();
-            let beside = files.iter().find(|file| file.public.key_data() == key.key_data());
-            for certificate in beside.map(|file| file.certificates.as_slice()).unwrap_or_default() {
-                if self.offer_certificate(certificate.clone(), &mut agent).await? {
+            for certificate in named.certificates_of(key.key_data()) {
+                let mut signer = HeldSigner { agent: &mut agent, key: key.clone() };
+                if self.offer_certificate(certificate, &mut signer).await? {
                     return Ok(true);
                 }
             }
@@ -213,6 +235,25 @@ impl Attempt<'_> {
     }
 }
 
+/// Signs for certificates that the agent does not know, with the key that it holds.
+struct HeldSigner<'a> {
+    agent: &'a mut Agent,
+    key: PublicKey,
+}
+
+impl Signer for HeldSigner<'_> {
+    type Error = russh::AgentAuthError;
+
+    async fn auth_sign(
+        &mut self,
+        _: &AgentIdentity,
+        hash: Option<HashAlg>,
+        to_sign: Vec<u8>,
+    ) -> Result<Vec<u8>, Self::Error> {
+        self.agent.auth_sign(&AgentIdentity::from(self.key.clone()), hash, to_sign).await
+    }
+}
+
 /// Signs for certificates: for plain keys the library does it.
 struct KeySigner(Arc<PrivateKey>);
 
@@ -223,10 +264,14 @@ impl Signer for KeySigner {
     async fn auth_sign(
         &mut self,
         _: &AgentIdentity,
-        _: Option<HashAlg>,
+        hash: Option<HashAlg>,
         mut to_sign: Vec<u8>,
     ) -> Result<Vec<u8>, Self::Error> {
-        let signature: Result<Signature, _> = self.0.try_sign(&to_sign);
+        let signature: Result<Signature, _> = match self.0.key_data().rsa() {
+            // RFC 8332, section 3.2: what was announced is what has to sign.
+            Some(pair) => (pair, hash).try_sign(&to_sign),
+            None => self.0.try_sign(&to_sign),
+        };
         let signature = signature.map_err(|_| russh::keys::Error::CouldNotReadKey)?;
         signature.encode_prefixed(&mut to_sign).map_err(russh::keys::Error::from)?;
         Ok(to_sign)
@@ -239,12 +284,15 @@ async fn open_agent(socket: &Path) -> Result<(Agent, Vec<AgentIdentity>), russh:
     Ok((agent, identities))
 }
 
-async fn read_files(machine: &Resolved, passphrase: Option<&Passphrase>, notes: &mut Vec<String>) -> Vec<KeyFile> {
-    let listed: Vec<Certificate> =
-        machine.certificates.iter().filter_map(|file| load_openssh_certificate(file).ok()).collect();
+async fn read_files(
+    machine: &Resolved,
+    listed: &[Certificate],
+    passphrase: Option<&Passphrase>,
+    notes: &mut Vec<String>,
+) -> Vec<KeyFile> {
     let mut files = Vec::new();
     for file in &machine.identities {
-        files.extend(read_key_file(file, &listed, passphrase, notes).await);
+        files.extend(read_key_file(file, listed, passphrase, notes).await);
     }
     files
 }
@@ -286,7 +334,12 @@ async fn open_key(text: &str, passphrase: Option<&Passphrase>) -> Result<Option<
     }
     // That a key is locked, not every format says.
     let opened = match (russh::keys::decode_secret_key(text, None), passphrase) {
-        (Err(_), Some(passphrase)) => russh::keys::decode_secret_key(text, Some(&passphrase.tell().await?)),
+        (Err(_), Some(passphrase)) => {
+            let (text, passphrase) = (text.to_owned(), passphrase.tell().await?);
+            // It is made to take its time (bcrypt), and others shall not wait for that.
+            let opening = tokio::task::spawn_blocking(move || russh::keys::decode_secret_key(&text, Some(&passphrase)));
+            opening.await.map_err(|error| error.to_string())?
+        }
         (opened, _) => opened,
     };
     opened.map(|private| Some(Arc::new(private))).map_err(|error| error.to_string())
@@ -303,3 +356,6 @@ pub(super) fn needs_device(file: &Path) -> bool {
     let key = std::fs::read_to_string(file).ok().and_then(|text| PrivateKey::from_openssh(text).ok());
     key.is_some_and(|key| matches!(key.algorithm(), Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256))
 }
+
+#[cfg(test)]
+mod tests;

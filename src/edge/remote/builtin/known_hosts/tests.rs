@@ -106,6 +106,14 @@ fn a_changed_key_is_told_with_both_fingerprints_and_its_line() {
     // A key without the port does not make one with the port a changed one, nor hide it.
     let both = format!("web1 {}\n[web1]:2222 {}\n", keys.text("old"), keys.text("new"));
     assert_eq!(keys.known(&both, "web1", 2222).judge(&plain(&new), NOW), Verdict::Known);
+    // Alone, it is as good as one with it; but another key there may be another machine's.
+    let alone = keys.known(&lines, "web1", 2222);
+    assert_eq!(alone.judge(&plain(&old), NOW), Verdict::Known);
+    assert_eq!(alone.judge(&plain(&new), NOW), Verdict::Unknown);
+    let of_other_kind = format!("web1 {}\n[web1]:2222 {}\n", keys.text("old"), keys.text("other"));
+    let known = keys.known(&of_other_kind, "web1", 2222);
+    assert_eq!(known.judge(&plain(&old), NOW), Verdict::Known);
+    assert!(known.knows(&other.algorithm()) && !known.knows(&Algorithm::Ed25519), "the port's own first");
 }
 
 #[test]
