@@ -214,7 +214,7 @@ pub(super) enum Refusal {
 impl Refusal {
     /// Sorts what ssh printed.
     pub(super) fn of(messages: &str) -> Self {
-        const SIGNS: [(&str, Refusal); 15] = [
+        const SIGNS: [(&str, Refusal); 13] = [
             ("REVOKED HOST KEY DETECTED", Refusal::KeyRevoked),
             ("HOST IDENTIFICATION HAS CHANGED", Refusal::KeyChanged),
             ("host key is known for", Refusal::KeyUnknown),
@@ -228,8 +228,6 @@ impl Refusal {
             ("Connection refused", Refusal::Connect),
             ("kex_exchange_identification", Refusal::Crowded),
             ("ssh_exchange_identification", Refusal::Crowded),
-            ("Connection reset by", Refusal::Crowded),
-            ("Connection closed by", Refusal::Crowded),
         ];
         SIGNS.iter().find(|(sign, _)| messages.contains(sign)).map_or(Self::Connect, |(_, refusal)| *refusal)
     }

@@ -16,6 +16,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getuid};
 use tempfile::TempDir;
 
+use crate::child::Family;
+
 /// How long a master waits for a new session before it leaves by itself.
 const IDLE_SECONDS: u64 = 120;
 /// How long a master gets to leave after it was told to.
@@ -102,8 +104,9 @@ pub(super) async fn launch(files: &MasterFiles, address: &str, limit: Duration) 
     command.args(["-M", "-f", "-N", "-o", &format!("ControlPersist={IDLE_SECONDS}s"), "--", address]);
     // Jump hosts are ssh processes of their own, which print to standard error. The own process group keeps
     // Ctrl-C on the terminal from ending a connection that is being made.
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(messages).process_group(0).kill_on_drop(true);
-    let status = tokio::time::timeout(limit, command.status()).await;
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(messages);
+    let mut family = Family::start(&mut command)?;
+    let status = tokio::time::timeout(limit, family.first.wait()).await;
     let status: Option<ExitStatus> = status.ok().transpose()?;
     if status.is_some_and(|status| status.success()) {
         return Ok(Ok(()));
@@ -120,8 +123,8 @@ pub(super) async fn launch(files: &MasterFiles, address: &str, limit: Duration) 
 pub(super) async fn explain(files: &MasterFiles, address: &str, limit: Duration) -> io::Result<Option<String>> {
     let mut command = tokio::process::Command::new("ssh");
     command.arg("-F").arg(&files.config).args(["-T", "--", address, "true"]);
-    command.stdin(Stdio::null()).process_group(0).kill_on_drop(true);
-    let Ok(output) = tokio::time::timeout(limit, command.output()).await else { return Ok(None) };
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let Ok(output) = tokio::time::timeout(limit, Family::start(&mut command)?.output()).await else { return Ok(None) };
     let output = output?;
     Ok((!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned()))
 }

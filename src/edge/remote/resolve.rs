@@ -11,12 +11,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::Instant;
 use wildmatch::WildMatch;
 
 use super::error::{Error, excerpt};
 use super::ssh_config::{Purpose, SshSettings, render};
+use crate::child::Family;
 use crate::domain::inventory::Connection;
 
 /// What the built-in transport does, too.
@@ -78,6 +79,9 @@ const GOOD_FOR: Duration = Duration::from_secs(10);
 /// No answer of `ssh -G` takes longer, unless a program that the configuration runs hangs.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 
+/// So many questions are asked at a time: one that takes its time (`Match exec`) keeps few others waiting.
+const QUESTIONS: usize = 8;
+
 /// Longest chain of jump hosts; a longer one is a circle.
 const MAX_HOPS: usize = 8;
 
@@ -126,11 +130,18 @@ impl From<Error> for NoWay {
 }
 
 /// Asks, and keeps what was answered.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Resolver {
+    asking: Semaphore,
     own: OnceCell<Vec<Line>>,
     /// By the configuration text with [`ANY_HOST`] for the address; with when it was asked.
     answers: Mutex<HashMap<String, (Instant, Cell)>>,
+}
+
+impl Default for Resolver {
+    fn default() -> Self {
+        Self { asking: Semaphore::new(QUESTIONS), own: OnceCell::default(), answers: Mutex::default() }
+    }
 }
 
 /// Where an answer is, or will be for all who wait for it.
@@ -182,7 +193,7 @@ impl Resolver {
                 return Err(NoWay::Foreign(format!("ProxyJump {}", hop.name)));
             }
             let question = Question { config: &config, user: hop.user, port: hop.port, name: hop.name };
-            let answer = ask(&question).await?;
+            let answer = self.ask(&question).await?;
             // What comes before the first hop is that hop's matter; the others are reached through the one before.
             if index == 0 && value(&answer.lines, "proxyjump").is_some() || index == MAX_HOPS {
                 return Err(NoWay::Foreign("ProxyJump of a jump host".to_owned()));
@@ -201,7 +212,7 @@ impl Resolver {
         let ask_own = || async {
             let config = configuration(&Connection::to(ANY_HOST.to_owned()), settings, Purpose::AskWithoutUser)?;
             let question = Question { config: &config, user: None, port: None, name: ANY_HOST };
-            Ok::<_, Error>(ask(&question).await?.lines)
+            Ok::<_, Error>(self.ask(&question).await?.lines)
         };
         Ok(self.own.get_or_try_init(ask_own).await?)
     }
@@ -221,7 +232,7 @@ impl Resolver {
         let cell = self.cell_for(&shape);
         let ask_for_all = || async {
             let question = Question { config: &shape, user: None, port: None, name: ANY_HOST };
-            let (answer, files) = ask_verbosely(&question).await?;
+            let (answer, files) = self.ask_verbosely(&question).await?;
             // ssh itself puts the name into some values (`UserKnownHostsFile ~/known/%h`).
             let is_named = |(key, value): &Line| key != "host" && key != "hostname" && value.contains(ANY_HOST);
             let apart = answer.ran_program || answer.lines.iter().any(is_named) || tell_hosts_apart(&files);
@@ -230,8 +241,18 @@ impl Resolver {
         };
         match cell.get_or_try_init(ask_for_all).await? {
             Kept::ForAll(answer) => Ok(answer.clone()),
-            Kept::Each => ask(&Question { config, user: None, port: None, name: &connection.address }).await,
+            Kept::Each => self.ask(&Question { config, user: None, port: None, name: &connection.address }).await,
         }
+    }
+
+    async fn ask(&self, question: &Question<'_>) -> Result<Answer, Error> {
+        Ok(self.ask_verbosely(question).await?.0)
+    }
+
+    /// The answer, and the files that ssh read for it.
+    async fn ask_verbosely(&self, question: &Question<'_>) -> Result<(Answer, Vec<PathBuf>), Error> {
+        let _turn = self.asking.acquire().await.map_err(|error| Error::Unusable { what: error.to_string() })?;
+        ask(question).await
     }
 }
 
@@ -243,12 +264,7 @@ fn own_known_hosts(connection: &Connection, settings: &SshSettings) -> PathBuf {
     connection.known_hosts.as_ref().map_or_else(|| settings.known_hosts.clone(), PathBuf::from)
 }
 
-async fn ask(question: &Question<'_>) -> Result<Answer, Error> {
-    Ok(ask_verbosely(question).await?.0)
-}
-
-/// The answer, and the files that ssh read for it.
-async fn ask_verbosely(question: &Question<'_>) -> Result<(Answer, Vec<PathBuf>), Error> {
+async fn ask(question: &Question<'_>) -> Result<(Answer, Vec<PathBuf>), Error> {
     let unusable = |what: String| Error::Unusable { what };
     let mut ssh = tokio::process::Command::new("ssh");
     ssh.args(["-v", "-T", "-G", "-F", "/dev/stdin"]);
@@ -258,15 +274,14 @@ async fn ask_verbosely(question: &Question<'_>) -> Result<(Answer, Vec<PathBuf>)
         }
     }
     ssh.args(["--", question.name]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child =
-        ssh.process_group(0).kill_on_drop(true).spawn().map_err(|error| unusable(format!("ssh: {error}")))?;
-    let feed = child.stdin.take();
+    let mut family = Family::start(&mut ssh).map_err(|error| unusable(format!("ssh: {error}")))?;
+    let feed = family.first.stdin.take();
     let answered = async {
         if let Some(mut feed) = feed {
             // If it does not read on, it says why.
             let _ = feed.write_all(question.config.as_bytes()).await;
         }
-        child.wait_with_output().await
+        family.output().await
     };
     let output = tokio::time::timeout(ANSWER_LIMIT, answered).await;
     let output = output.map_err(|_| unusable("`ssh -G` gives no answer: does a `Match exec` hang?".to_owned()))?;
@@ -294,6 +309,8 @@ fn tell_hosts_apart(files: &[PathBuf]) -> bool {
         match words.next().unwrap_or_default().to_ascii_lowercase().as_str() {
             "host" => !words.eq(["*"]),
             "match" | "hostname" | "canonicalizehostname" | "canonicaldomains" => true,
+            // Newer ones know tokens there.
+            "include" => line.contains('%'),
             _ => false,
         }
     };

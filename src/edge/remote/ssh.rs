@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
@@ -77,8 +78,12 @@ pub struct SshTarget {
 impl SshTarget {
     /// Longest time for a connection with all its hops: greeting, key exchange and login.
     pub(super) fn connect_limit(&self) -> Duration {
-        let hops = self.connection.proxy_jump.len() as u64 + 1;
-        Duration::from_secs(self.settings.connect_timeout_s * hops * 2 + 5)
+        self.limit_for(self.connection.proxy_jump.len() + 1)
+    }
+
+    /// The same, for so many machines on the way.
+    pub(super) fn limit_for(&self, machines: usize) -> Duration {
+        Duration::from_secs(self.settings.connect_timeout_s * machines as u64 * 2 + 5)
     }
 
     /// The error for what ssh printed. Fingerprints are looked up here, because only an error needs them.
@@ -267,11 +272,27 @@ impl std::fmt::Display for Choice {
 /// For each machine: if the configuration can't be used, or asks for more than a transport that was chosen by name can do.
 pub async fn choose_transports(targets: &[SshTarget]) -> Vec<Result<Choice, Error>> {
     let resolver = Resolver::default();
-    let mut choices = Vec::new();
-    for target in targets {
-        choices.push(target.choose(&resolver, None).await);
+    join_all(targets.iter().map(|target| target.choose(&resolver, None))).await
+}
+
+/// One command that the server has given no session yet; counted until this is dropped.
+struct Refused(Arc<AtomicUsize>);
+
+impl Refused {
+    fn count(all: &Arc<AtomicUsize>) -> Self {
+        all.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(all))
     }
-    choices
+
+    fn in_all(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Refused {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A machine reached by SSH.
@@ -280,6 +301,8 @@ pub struct SshHost {
     control: Arc<SshControl>,
     target: SshTarget,
     sessions: Arc<Semaphore>,
+    /// How many commands hold one of them without having got a session from the server.
+    refused: Arc<AtomicUsize>,
     /// Held while connecting, so that parallel commands wait for one connection instead of making many.
     line: Mutex<Option<Line>>,
     /// Why the built-in transport can't talk to the server, once that was tried.
@@ -293,7 +316,7 @@ impl SshHost {
         let settings = control.settings.clone();
         let sessions = Arc::new(Semaphore::new(settings.sessions_per_host.max(1)));
         let target = SshTarget { name: name.to_owned(), connection: connection.clone(), settings };
-        Self { control, target, sessions, line: Mutex::new(None), unsuited: OnceLock::new() }
+        Self { control, target, sessions, refused: Arc::default(), line: Mutex::new(None), unsuited: OnceLock::new() }
     }
 
     /// Has the machine connect to another place.
@@ -334,15 +357,18 @@ impl SshHost {
             shell_line(&command.argv)
         };
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
-        let mut alone_since = None;
+        let (mut alone_since, mut refused) = (None, None);
         loop {
             match self.line().await?.open(&words, input, permit).await {
                 Ok(running) => return Ok(running.on(&self.target.name)),
                 Err(NotOpened::Lost(trouble)) => return Err(self.lost(&trouble)),
                 Err(NotOpened::NoRoom(same_input, same_permit)) => {
                     (input, permit) = (same_input, same_permit);
-                    // No other session of ours is there to end, so this may be `MaxSessions 0`.
-                    let is_alone = self.sessions.available_permits() + 1 >= self.target.settings.sessions_per_host;
+                    let refused = refused.get_or_insert_with(|| Refused::count(&self.refused));
+                    // No session of ours is there to end, so this may be `MaxSessions 0`.
+                    let taken =
+                        self.target.settings.sessions_per_host.saturating_sub(self.sessions.available_permits());
+                    let is_alone = taken <= refused.in_all();
                     alone_since = if is_alone { alone_since.or_else(|| Some(Instant::now())) } else { None };
                     if alone_since.is_some_and(|since| since.elapsed() > ALONE_PATIENCE) {
                         let detail = "the server opens no session (`MaxSessions`)".to_owned();
@@ -371,11 +397,18 @@ impl SshHost {
 
     async fn connect(&self) -> Result<Line, Error> {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(3));
-        let patience = Instant::now() + CROWDED_PATIENCE;
+        let mut patience = CROWDED_PATIENCE;
         loop {
-            match self.call().await {
+            let choice = self.target.choose(&self.control.resolver, self.unsuited.get()).await?;
+            let closed = |_| self.lost("the connection was closed for good");
+            let turn = self.control.connecting.acquire().await.map_err(closed)?;
+            // The time in which others have their turn is not the server's.
+            let since = Instant::now();
+            let called = self.call(choice.way.as_deref()).await;
+            drop(turn);
+            match called {
                 Ok(line) => return Ok(line),
-                Err(NotConnected::Crowded(_)) if Instant::now() < patience => {}
+                Err(NotConnected::Crowded(_)) if !patience.is_zero() => {}
                 Err(NotConnected::NothingInCommon(error)) if self.target.wanted() == Transport::Auto => {
                     // Another try will choose the other transport.
                     let _ = self.unsuited.set(error.to_string());
@@ -386,14 +419,13 @@ impl SshHost {
                 ) => return Err(error),
             }
             backoff.wait().await;
+            patience = patience.saturating_sub(since.elapsed());
         }
     }
 
-    async fn call(&self) -> Result<Line, NotConnected> {
-        let _turn =
-            self.control.connecting.acquire().await.map_err(|error| Error::Unusable { what: error.to_string() })?;
-        match self.target.choose(&self.control.resolver, self.unsuited.get()).await?.way {
-            Some(way) => Ok(Line::Builtin(Arc::new(builtin::connect(&self.target, &way).await?))),
+    async fn call(&self, way: Option<&[Resolved]>) -> Result<Line, NotConnected> {
+        match way {
+            Some(way) => Ok(Line::Builtin(Arc::new(builtin::connect(&self.target, way).await?))),
             None => Ok(Line::OpenSsh(Arc::new(openssh::connect(&self.control, &self.target).await?))),
         }
     }

@@ -15,6 +15,7 @@ use super::backoff::Backoff;
 use super::error::{Error, Refusal, excerpt};
 use super::ssh::{CROWDED_PATIENCE, SshTarget};
 use super::ssh_config::{Purpose, render};
+use crate::child::Family;
 
 /// A key that a machine, or a hop on the way to it, offers and that is not known yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,8 +85,9 @@ async fn collect_lines(target: &SshTarget) -> Result<Result<String, String>, Err
     // logged in to, so there a changed key stays an error.
     ssh.arg("-F").arg(&config).arg("-o").arg(format!("UserKnownHostsFile={}", collected.display()));
     ssh.args(["-T", "--", &target.connection.address, "true"]);
-    ssh.stdin(Stdio::null()).process_group(0).kill_on_drop(true);
-    let messages = match tokio::time::timeout(target.connect_limit(), ssh.output()).await {
+    ssh.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let family = Family::start(&mut ssh).map_err(|error| unusable("ssh", &error))?;
+    let messages = match tokio::time::timeout(target.connect_limit(), family.output()).await {
         Ok(output) => output.map_err(|error| unusable("ssh", &error))?.stderr,
         Err(_) => b"no answer in time".to_vec(),
     };

@@ -185,3 +185,18 @@ async fn what_only_ssh_understands_is_left_to_ssh() {
     let told = say_hello(&again.remote(&wanted)).await.expect_err("not understood").to_string();
     assert!(told.contains("`web1` (`ciphers aes256-ctr` in ssh_config): use `auto`"), "{told}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_hosts_are_asked_about_at_a_time() {
+    let (auto, place) = (Controller::by(Transport::Auto), tempfile::tempdir().expect("a directory"));
+    // Each of the two goes on once the other is there, too.
+    let meet = format!(
+        "cd {}; touch %h; for i in $(seq 300); do test -e one -a -e two && exit; sleep 0.1; done; exit 1",
+        place.path().display()
+    );
+    fs::write(&auto.settings.user_config, format!("Match host one,two exec \"{meet}\"\n  Port 22\n")).expect("written");
+    let targets = ["one", "two"].map(|host| auto.target(&Connection::to(host.to_owned())));
+    for choice in choose_transports(&targets).await {
+        assert_eq!(choice.expect("a choice").to_string(), "OpenSSH: `Match exec` in ssh_config");
+    }
+}

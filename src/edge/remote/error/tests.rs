@@ -13,7 +13,12 @@ fn messages_of_ssh_are_sorted_by_what_can_be_done() {
         "kex_exchange_identification: read: Connection reset by peer\nConnection reset by 10.0.0.1",
         Refusal::Crowded,
     );
-    check("Connection closed by 127.0.0.1 port 22", Refusal::Crowded);
+    check(
+        "kex_exchange_identification: Connection closed by remote host\nConnection closed by 127.0.0.1 port 22",
+        Refusal::Crowded,
+    );
+    // After the greeting it is not for want of room: an account that is closed, say (PAM).
+    check("Connection closed by 127.0.0.1 port 22", Refusal::Connect);
     check("root@127.0.0.1: Permission denied (publickey).", Refusal::Login);
     check(
         "/tmp/c.conf: line 3: Bad configuration option: nonsense\n/tmp/c.conf: terminating, 1 bad",

@@ -140,6 +140,34 @@ async fn what_is_not_understood_is_named() {
 }
 
 #[tokio::test]
+async fn a_program_that_hangs_is_given_up_with_ssh() {
+    let user = User::with("Match exec \"echo $$ >$DIR/pid; exec sleep 300\"\n  Port 22\n");
+    let told = user.directory.path().join("pid");
+    let read_pid = || std::fs::read_to_string(&told).ok().and_then(|text| text.trim().parse::<i32>().ok());
+    let begun = async {
+        while read_pid().is_none() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let web = Connection::to("web1".to_owned());
+    tokio::select! {
+        told = user.way(&web) => panic!("{told:?}"),
+        () = begun => {}
+    }
+    let pid = read_pid().expect("told");
+    // A process that was killed has no command line any more, even before somebody asks how it ended.
+    let is_at_work = || std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|words| !words.is_empty());
+    for _ in 0..100 {
+        if !is_at_work() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+    panic!("it is still at work");
+}
+
+#[tokio::test]
 async fn what_changes_nothing_is_no_reason() {
     let user = User::with(
         "Host *\n  GSSAPIAuthentication yes\n  HashKnownHosts yes\n  LogLevel DEBUG\n  VisualHostKey yes\n  ControlMaster auto\n  \
