@@ -1,7 +1,7 @@
 //! A live line for each host in work: phase, step, elapsed time, last line of output. What is over scrolls up as plain lines.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -16,6 +16,8 @@ use crate::domain::run::state::Run;
 const LIVE_LINES: usize = 16;
 /// So often the lines are drawn at most; each time costs as much as a dozen events of hosts.
 const DRAWN_PER_S: u8 = 4;
+/// What is printed above them is drawn with them at once, so that it waits for others to be printed with.
+const FRAME: Duration = Duration::from_millis(250);
 const OUTPUT_CHARS: usize = 60;
 const NOTICE_CHARS: usize = 2000;
 
@@ -78,12 +80,16 @@ pub(super) fn output(writer: &Writer, run: &Run, host: HostIndex, step: StepInde
 pub(super) struct Lines {
     lines: MultiProgress,
     hosts: BTreeMap<HostIndex, ProgressBar>,
+    /// What is still to be printed above, and when.
+    above: String,
+    due: Option<Instant>,
 }
 
 impl Default for Lines {
     fn default() -> Self {
         let target = ProgressDrawTarget::stderr_with_hz(DRAWN_PER_S);
-        Self { lines: MultiProgress::with_draw_target(target), hosts: BTreeMap::new() }
+        let lines = MultiProgress::with_draw_target(target);
+        Self { lines, hosts: BTreeMap::new(), above: String::new(), due: None }
     }
 }
 
@@ -108,6 +114,7 @@ impl Lines {
                 }
             }
             Live::Clear => {
+                self.print_held();
                 self.hosts.clear();
                 let _ = self.lines.clear();
             }
@@ -124,12 +131,27 @@ impl Lines {
         }
         line.set_prefix(name);
         line.set_message("connecting");
-        line.enable_steady_tick(Duration::from_secs(1) / u32::from(DRAWN_PER_S));
+        line.enable_steady_tick(Duration::from_secs(1));
         self.hosts.insert(host, line);
     }
 
-    pub(super) fn print_above(&self, text: &str) {
-        // A terminal that is gone is no reason to stop a run.
-        let _ = self.lines.println(clean_line(text.as_bytes(), NOTICE_CHARS));
+    /// Prints a line, within a [`FRAME`].
+    pub(super) fn print_above(&mut self, text: &str) {
+        self.above.push_str(&clean_line(text.as_bytes(), NOTICE_CHARS));
+        self.above.push('\n');
+        self.due.get_or_insert_with(|| Instant::now() + FRAME);
+    }
+
+    /// How long lines may still be held back; none if there are none.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        self.due.map(|due| due.saturating_duration_since(Instant::now()))
+    }
+
+    /// Prints what was held back.
+    pub(super) fn print_held(&mut self) {
+        if self.due.take().is_some() {
+            // A terminal that is gone is no reason to stop a run.
+            let _ = self.lines.println(std::mem::take(&mut self.above));
+        }
     }
 }

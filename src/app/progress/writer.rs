@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::terminal::{Lines, Live};
 use crate::app::console::{print, say};
@@ -80,7 +81,21 @@ impl Writer {
 
 fn write(pieces: &Receiver<Piece>, written: &AtomicUsize) {
     let mut lines = Lines::default();
-    for piece in pieces {
+    loop {
+        let next = match lines.patience() {
+            None => pieces.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            // However fast pieces come.
+            Some(Duration::ZERO) => Err(RecvTimeoutError::Timeout),
+            Some(patience) => pieces.recv_timeout(patience),
+        };
+        let piece = match next {
+            Ok(piece) => piece,
+            Err(RecvTimeoutError::Timeout) => {
+                lines.print_held();
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
         let bytes = piece.bytes();
         match piece {
             Piece::Print(text) => print(&text),
@@ -90,6 +105,7 @@ fn write(pieces: &Receiver<Piece>, written: &AtomicUsize) {
         }
         written.fetch_sub(bytes, Ordering::Relaxed);
     }
+    lines.print_held();
 }
 
 #[cfg(test)]

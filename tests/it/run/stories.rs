@@ -2,6 +2,7 @@
 
 use nix::sys::signal::Signal;
 
+use crate::kit::terminal::Terminal;
 use crate::kit::world::{World, text, user, wait_until};
 
 #[test]
@@ -420,6 +421,19 @@ fn doctor_and_plan_say_by_which_transport_a_host_is_reached_and_why() {
     std::fs::write(world.path("known_hosts"), "").unwrap();
     let unknown = told(&["doctor", "h1"], 3);
     assert!(unknown.contains("MISSING") && unknown.contains("turnus trust h1"), "{unknown}");
+}
+
+#[test]
+fn at_a_terminal_what_becomes_of_each_host_stays_above_what_is_in_work() {
+    let world = World::new(3);
+    let run = world.turnus(&["run", "nordwind", "quarterly", "--host", "@all", "--yes", "--reason", "x"]);
+    let (status, printed) = Terminal::open(&run, world.path("terminal")).finish();
+    assert_eq!(status, Some(0), "{printed}");
+    let place = |text: &str| printed.find(text).unwrap_or_else(|| panic!("`{text}` in {printed}"));
+    let [canary, second, third] = ["h1", "h2", "h3"].map(|host| place(&format!("{host:<14}  => updated")));
+    assert!(canary < second.min(third), "{printed}");
+    let report = printed.rfind("Nordwind GmbH").expect("the report");
+    assert!(report > second.max(third), "{printed}");
 }
 
 #[test]
