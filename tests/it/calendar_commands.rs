@@ -393,6 +393,29 @@ async fn a_mistake_in_a_file_stands_in_the_way_of_no_emergency() {
     }
     let told = office.fail(2, &["cancel", "1"]);
     assert!(told.contains("run 1 has ended already"), "{told}");
+    // Nor does doctor look at another database.
+    let told = office.fail(3, &["doctor"]);
+    assert!(told.contains("3 mistakes") && told.contains("writable, clocks agree"), "{told}");
+    assert!(!told.contains("private cluster"), "{told}");
+    office.close().await;
+}
+
+#[tokio::test]
+async fn the_record_needs_the_settings_alone() {
+    let office = Office::open().await;
+    for directory in ["inventories", "jobs"] {
+        std::fs::remove_dir_all(office.path(directory)).expect("removed");
+    }
+    office.succeed(&["runs"]);
+    let told = office.fail(3, &["doctor"]);
+    assert!(told.contains("no directory") && told.contains("writable, clocks agree"), "{told}");
+    office.write("turnus.toml", "databse = 1\n");
+    assert!(office.fail(2, &["runs"]).contains("turnus.toml can't be used"));
+    let told = office.fail(3, &["doctor"]);
+    assert!(told.contains("turnus.toml can't be used") && !told.contains("private cluster"), "{told}");
+    // Without any file it is rather the wrong directory than a wish for another database.
+    office.remove("turnus.toml");
+    office.fail(2, &["runs"]);
     office.close().await;
 }
 

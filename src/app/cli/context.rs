@@ -43,11 +43,14 @@ impl Context {
         Ok(Self { catalog, state_dir, directory, sources })
     }
 
-    /// For commands that need no more than the database, and must work in an emergency: mistakes in the other files don't stand in
-    /// their way. They have no customers and jobs then.
+    /// For commands that need no more than the database, and must work in an emergency: the other files need not be right, nor there.
+    /// They have no customers and jobs then.
     pub(crate) fn load_for_the_record(directory: PathBuf) -> Result<Self, Failure> {
-        let sources = config::read_sources(&directory)?;
-        let settings: Vec<Source> = sources.into_iter().filter(|source| source.kind == SourceKind::Settings).collect();
+        let settings: Vec<Source> = config::read_settings(&directory).into_iter().collect();
+        if settings.is_empty() {
+            // Where there are no files at all, it is rather the wrong directory: another database would be opened, or made.
+            config::read_sources(&directory)?;
+        }
         let catalog = build(&settings).map_err(|problems| {
             say(&problems.to_string());
             Failure::usage(anyhow!("turnus.toml can't be used"))

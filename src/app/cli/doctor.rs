@@ -15,7 +15,7 @@ use super::detach;
 use super::exit::{Exit, Failure};
 use super::show::{moment, table};
 use crate::app::console::{print, show};
-use crate::domain::catalog::{Catalog, build};
+use crate::domain::catalog::{Catalog, Source, build};
 use crate::domain::inventory::Connection;
 use crate::domain::settings::{Database, Settings};
 use crate::edge::config;
@@ -64,23 +64,38 @@ pub(super) async fn run(directory: &Path, format: Format) -> Result<Exit, Failur
     let mut findings = Vec::new();
     let catalog = look_at_files(directory, &mut findings);
     look_at_programs(&mut findings).await;
-    let settings = catalog.as_ref().map(|catalog| catalog.settings.clone()).unwrap_or_default();
     if let Some(catalog) = &catalog {
         look_at_keys(catalog, &mut findings);
     }
+    match read_settings(directory) {
+        Some(settings) => look_at_what_is_set(&settings, &mut findings).await,
+        None => {
+            let hint = "`turnus check` shows why; state, database and pages were not looked at";
+            findings.push(missing("settings", "turnus.toml can't be used", Some(hint.to_owned())));
+        }
+    }
+    findings.push(look_at_clock().await);
+    findings.push(ok("time zones", config::describe_time_zone_database()));
+    Ok(finish(&findings, format))
+}
+
+/// What turnus.toml says, whatever is wrong with other files; none if it can't be used itself.
+fn read_settings(directory: &Path) -> Option<Settings> {
+    let source: Vec<Source> = config::read_settings(directory).into_iter().collect();
+    build(&source).ok().map(|catalog| catalog.settings)
+}
+
+async fn look_at_what_is_set(settings: &Settings, findings: &mut Vec<Finding>) {
     match config::state_dir(settings.state_dir.as_deref()) {
         Ok(state_dir) => {
             findings.push(look_at_state_dir(&state_dir));
-            look_at_database(&settings, &state_dir, &mut findings).await;
+            look_at_database(settings, &state_dir, findings).await;
         }
         Err(error) => {
             findings.push(missing("state", error.to_string(), Some("set state_dir in turnus.toml".to_owned())))
         }
     }
-    pages::look_at_pages(&settings.web, &mut findings).await;
-    findings.push(look_at_clock().await);
-    findings.push(ok("time zones", config::describe_time_zone_database()));
-    Ok(finish(&findings, format))
+    pages::look_at_pages(&settings.web, findings).await;
 }
 
 fn finish(findings: &[Finding], format: Format) -> Exit {
@@ -124,7 +139,7 @@ fn look_at_files(directory: &Path, findings: &mut Vec<Finding>) -> Option<Catalo
             Some(catalog)
         }
         Err(problems) => {
-            let found = format!("{} mistakes", problems.0.len());
+            let found = count(problems.0.len(), "mistake");
             findings.push(missing("files", found, Some("`turnus check` shows them".to_owned())));
             None
         }

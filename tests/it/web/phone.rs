@@ -130,7 +130,7 @@ async fn the_doctor_says_whether_pages_can_be_shown_and_reached() {
     );
     office.settle("[web]\npublic_url = \"http://wartung.example\"\n");
     let told = office.fail(3, &["doctor"]);
-    assert!(told.contains("mistakes"), "{told}");
+    assert!(told.contains("1 mistake"), "{told}");
     office.close().await;
 }
 
