@@ -1,5 +1,7 @@
 //! Programs that leave others behind, and programs that are given up.
 
+#![expect(clippy::disallowed_methods, reason = "starts the programs that it is about")]
+
 use std::process::Stdio;
 
 use nix::sys::signal::{Signal, kill};
