@@ -400,8 +400,8 @@ impl SshHost {
         let mut patience = CROWDED_PATIENCE;
         loop {
             let choice = self.target.choose(&self.control.resolver, self.unsuited.get()).await?;
-            let closed = |_| self.lost("the connection was closed for good");
-            let turn = self.control.connecting.acquire().await.map_err(closed)?;
+            let turn = self.control.connecting.acquire().await;
+            let turn = turn.map_err(|error| Error::Unusable { what: error.to_string() })?;
             // The time in which others have their turn is not the server's.
             let since = Instant::now();
             let called = self.call(choice.way.as_deref()).await;
